@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest-physical memory: which addresses exist, and what stands behind each.
+ *
+ *   gpa ──▶ slot: RAM (host memory, dirty bits, attribute words) or device (two functions) or nothing (a hole)
+ *
+ * Slots are a sorted array that is replaced whole on change and found by binary search. RAM is a memfd mapping.
+ * Slots are added while the machine is built, before any vCPU runs; they live as long as the struct memory.
+ *
+ * Threads: everything below except memory_add_* and memory_destroy() may be called from any thread at any time.
+ * Guest data may be changed by a vCPU at any moment, also between two reads: fetch once, check, then use.
+ */
+#ifndef RAVELIN_MEMORY_MEMORY_H
+#define RAVELIN_MEMORY_MEMORY_H
+
+#include "core/address.h"
+#include "core/error.h"
+#include "core/log.h"
+
+#include <stddef.h>
+
+enum memory_access {
+    MEMORY_READ = 1,
+    MEMORY_WRITE = 2,
+    MEMORY_FETCH = 4,
+};
+
+/* What a device answers to. size is 1, 2, 4 or 8; offset is inside the slot and a multiple of size; value is
+ * zero-extended. The functions run on vCPU threads, several at once: a device takes its own lock. false means that
+ * the device refuses the access (the guest gets an access fault). */
+struct memory_device_ops {
+    bool (*read)(void *device, uint64_t offset, unsigned size, uint64_t *value);
+    bool (*write)(void *device, uint64_t offset, unsigned size, uint64_t value);
+};
+
+struct memory_slot {
+    gpa_t base;
+    uint64_t size;                /* bytes, a multiple of PAGE_SIZE for RAM */
+    uint8_t *host;                /* RAM: where it is mapped; NULL for a device */
+    int memfd;                    /* RAM */
+    _Atomic uint64_t *dirty;      /* RAM: one bit a page, set no later than the first write after it was cleared */
+    _Atomic uint64_t *attributes; /* RAM: one word a page, see memory/attributes.h; reads 0 until written */
+    const struct memory_device_ops *ops; /* device */
+    void *device;
+    const char *name;
+};
+
+struct memory;
+
+/* The log (may be NULL) must outlive the memory. */
+struct memory *memory_create(struct log *log);
+void memory_destroy(struct memory *memory); /* NULL is allowed; no vCPU may be running */
+
+/* Adds zeroed RAM. Errors: size 0 or unaligned, overlap with a slot, host memory not to be had. */
+bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error);
+
+/* Adds a device's registers. `ops`, `device` and `name` are borrowed and must outlive the memory. */
+bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const struct memory_device_ops *ops,
+                       void *device, const char *name, struct error *error);
+
+/* The slot that holds this address, or NULL. */
+const struct memory_slot *memory_find(const struct memory *memory, gpa_t address);
+
+/* Host pointer to `size` contiguous bytes of RAM inside one slot, or NULL if any byte is not RAM. For MEMORY_WRITE
+ * the pages are marked dirty. This is how devices reach guest memory (DMA): addresses and sizes come from a hostile
+ * guest and are checked here, wrap-around included. size 0 gives NULL. */
+void *memory_pointer(const struct memory *memory, gpa_t address, uint64_t size, enum memory_access access);
+
+/* Copies all bytes, or none and returns false (part of the range is not RAM). */
+bool memory_read(const struct memory *memory, gpa_t address, void *buffer, size_t size);
+bool memory_write(const struct memory *memory, gpa_t address, const void *buffer, size_t size);
+
+/* One access to a device slot by a vCPU. false: no such device register, or the device refused. */
+bool memory_device_read(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t *value);
+bool memory_device_write(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t value);
+
+/* Marks the page of a RAM slot dirty. Cheap when it is already. */
+void memory_mark_dirty(const struct memory_slot *slot, gpa_t address);
+
+/* Moves the dirty bits of `page_count` pages from page number `first_page` of the slot into `bits` (bit 0 = first
+ * page, 64 pages a word) and clears them. A vCPU's translation cache may hold a write right taken while the bit was
+ * set: the caller makes every vCPU drop its write rights afterwards (vcpu attention) before it trusts the next
+ * round. Returns how many pages were dirty. */
+uint64_t memory_collect_dirty(const struct memory_slot *slot, uint64_t first_page, uint64_t page_count, uint64_t *bits);
+
+struct log *memory_log(const struct memory *memory);
+
+#endif
