@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Split virtqueues: VIRTIO 1.2, section 2.7, with indirect descriptors and event index.
+ *
+ * The rings are guest memory and the guest is hostile: it may change every byte at any moment. Each value is fetched
+ * once, checked, then used; a chain is bounded by the queue size, so loops end; buffers are checked to be RAM and
+ * handed out as host pointers. Guest memory lives as long as the machine, so these pointers stay valid, but what they
+ * point to may change at any time.
+ *
+ * Not thread-safe: the transport's lock guards a queue.
+ */
+#ifndef RAVELIN_DEVICES_VIRTIO_VIRTQUEUE_H
+#define RAVELIN_DEVICES_VIRTIO_VIRTQUEUE_H
+
+#include "memory/memory.h"
+
+#include <sys/uio.h>
+
+#define VIRTQUEUE_SIZE_MAX 256u /* descriptors */
+
+/* All of a queue that the guest can see or influence; no pointers. */
+struct virtqueue_state {
+    uint32_t size; /* descriptors, a power of two <= VIRTQUEUE_SIZE_MAX */
+    uint32_t ready;
+    uint64_t descriptors;    /* guest-physical addresses of the three areas */
+    uint64_t driver;         /* the available ring */
+    uint64_t device;         /* the used ring */
+    uint16_t available_next; /* index of the next entry to take from the available ring */
+    uint16_t used_next;      /* index of the next entry to write into the used ring */
+    uint16_t used_signalled; /* used_next when the driver was last told */
+    uint16_t used_signalled_valid;
+};
+
+struct virtqueue {
+    struct virtqueue_state *state;
+    const struct memory *memory;
+    bool indirect;    /* VIRTIO_F_INDIRECT_DESC was negotiated */
+    bool event_index; /* VIRTIO_F_EVENT_IDX was negotiated */
+};
+
+/* A chain of buffers: the first readable_count segments are for the device to read, the following writable_count for
+ * it to write (section 2.7.4.2: in this order). */
+struct virtqueue_chain {
+    uint16_t head;
+    unsigned readable_count;
+    unsigned writable_count;
+    uint64_t readable_size; /* bytes */
+    uint64_t writable_size; /* bytes */
+    struct iovec segments[VIRTQUEUE_SIZE_MAX];
+};
+
+enum virtqueue_result {
+    VIRTQUEUE_EMPTY,
+    VIRTQUEUE_CHAIN,
+    VIRTQUEUE_BROKEN, /* *reason tells why */
+};
+
+/* Size, alignment and place of the three areas are right (checked when the driver sets QueueReady). NULL or why not. */
+const char *virtqueue_check(const struct virtqueue *queue);
+
+/* Takes the next available chain. When it finds none it has asked the driver to notify of the next one. */
+enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason);
+
+/* Gives a chain back with `written` bytes filled in. */
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+
+/* After one or more pushes: does the driver want an interrupt? (section 2.7.7) */
+bool virtqueue_must_signal(struct virtqueue *queue);
+
+/* Copies out of the readable / into the writable part of a chain, from byte `offset` of that part; return how many
+ * bytes there were. */
+size_t virtqueue_read(const struct virtqueue_chain *chain, uint64_t offset, void *buffer, size_t size);
+size_t virtqueue_write(const struct virtqueue_chain *chain, uint64_t offset, const void *buffer, size_t size);
+
+#endif
