@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counts of what a machine did.
+ *
+ *     struct ravelin_stats *stats = ravelin_vm_stats(vm);
+ *     for (unsigned i = 0; i < stats->vcpu_count; i++) {
+ *         printf("vCPU %u: %" PRIu64 " instructions\n", i, stats->vcpus[i].instructions);
+ *     }
+ *     ravelin_free(stats);
+ *
+ * While the machine runs the counts are recent, not exact, and not of one moment; after its end they are exact.
+ */
+#ifndef RAVELIN_STATS_H
+#define RAVELIN_STATS_H
+
+#include <ravelin/vm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RAVELIN_CAUSE_COUNT 64
+
+struct ravelin_vcpu_stats {
+    uint64_t instructions; /* retired */
+    uint64_t tlb_misses;   /* translations that the soft TLB did not hold */
+    /* Traps taken, by the RISC-V privileged specification's cause code (exceptions and interrupts apart). */
+    uint64_t exceptions[RAVELIN_CAUSE_COUNT];
+    uint64_t interrupts[RAVELIN_CAUSE_COUNT];
+    /* How often the vCPU left guest code for the monitor, by cause. */
+    uint64_t device_reads;
+    uint64_t device_writes;
+    uint64_t firmware_calls; /* to the built-in SBI */
+    uint64_t waits;          /* slept in wfi */
+};
+
+struct ravelin_stats {
+    double seconds; /* wall-clock time from start to end, or to now */
+    unsigned vcpu_count;
+    struct ravelin_vcpu_stats vcpus[]; /* vcpu_count of them */
+};
+
+/* The counts, to be freed by ravelin_free(). Never NULL; no vCPUs before the start. Any thread. */
+RAVELIN_API struct ravelin_stats *ravelin_vm_stats(struct ravelin_vm *vm);
+
+/* Short names for programs to read, for example "illegal_instruction" and "supervisor_timer"; NULL for a cause the
+ * architecture does not define. Static strings. */
+RAVELIN_API const char *ravelin_exception_name(unsigned cause);
+RAVELIN_API const char *ravelin_interrupt_name(unsigned cause);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual machine: create it, say what it has, run it, wait for its end.
+ *
+ *     struct ravelin_error error;
+ *     struct ravelin_vm *vm = ravelin_vm_create();
+ *     struct ravelin_exit end;
+ *     if (!ravelin_vm_set_kernel(vm, "Image", &error) || !ravelin_vm_start(vm, &error)) {
+ *         fprintf(stderr, "%s\n", error.text);
+ *     } else {
+ *         ravelin_vm_wait(vm, RAVELIN_FOREVER, &end);
+ *         printf("the guest ended with code %u\n", end.code);
+ *     }
+ *     ravelin_vm_destroy(vm);
+ *
+ * A machine goes through three states: configured (all the ravelin_vm_set_… and ravelin_vm_add_… functions, which
+ * fail once it has been started), running (from ravelin_vm_start()), ended. It is started once; a machine that
+ * shall run again is created again. Any number of machines live in one process, independent of each other.
+ *
+ * Threads: configure a machine from one thread at a time. ravelin_vm_stop(), ravelin_vm_send(), ravelin_vm_stats(),
+ * ravelin_vm_wait() and ravelin_vm_done_fd() may be called by any thread while it runs. Callbacks run on threads of
+ * the machine: they must be quick, must not wait for the machine, and must not call ravelin_vm_wait() or
+ * ravelin_vm_destroy().
+ *
+ * Signals: the library installs no handlers; its threads block all signals.
+ *
+ * Strings and structures passed in are copied; files are read when the machine starts. Every size is in bytes, every
+ * time in nanoseconds. The guest is hostile: nothing it does ends, blocks or corrupts the embedding process.
+ */
+#ifndef RAVELIN_VM_H
+#define RAVELIN_VM_H
+
+#include <ravelin/error.h>
+#include <ravelin/version.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct ravelin_vm;
+
+/* A machine with 1 vCPU, 512 MiB of memory, every extension, no console output, no disk and no network.
+ * Aborts if the host has not even memory for this small object, else never NULL. */
+RAVELIN_API struct ravelin_vm *ravelin_vm_create(void);
+
+/* Stops the machine if it runs, waits for its threads and frees everything. NULL is allowed. */
+RAVELIN_API void ravelin_vm_destroy(struct ravelin_vm *vm);
+
+/* ---- what it boots: a kernel, with or without firmware, or a bare-metal ELF file ------------------------------- */
+
+/* A kernel: Linux Image (plain, gzip, or EFI zboot with gzip), ELF, or raw code that is put 2 MiB into memory.
+ * Without firmware it starts in S-mode, with a0 = hart number, a1 = device tree, and the library serves its SBI calls.
+ * NULL: none. Fails only if the machine was started; the file is looked at by ravelin_vm_start(). */
+RAVELIN_API bool ravelin_vm_set_kernel(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
+
+/* Firmware (ELF or raw code for the start of memory) that starts in M-mode, as on hardware. a2 points to the
+ * information that OpenSBI's fw_dynamic reads, with the kernel, if there is one, as the next stage. */
+RAVELIN_API bool ravelin_vm_set_firmware(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
+
+/* A bare-metal ELF file that starts in M-mode at its entry. It ends by the test finisher, or by storing to its symbol
+ * `tohost` (HTIF: 1 = passed, code << 1 | 1 = failed). Excludes kernel and firmware. */
+RAVELIN_API bool ravelin_vm_set_elf(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
+
+/* The initial RAM disk of a kernel, and its command line (at most 4095 bytes). NULL: none. */
+RAVELIN_API bool ravelin_vm_set_initrd(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
+RAVELIN_API bool ravelin_vm_set_command_line(struct ravelin_vm *vm, const char *text, struct ravelin_error *error);
+
+/* ---- what it has ----------------------------------------------------------------------------------------------- */
+
+#define RAVELIN_VCPU_LIMIT 128
+#define RAVELIN_DISK_LIMIT 4
+#define RAVELIN_MEMORY_LOW (UINT64_C(1) << 20) /* the least memory a machine can have: 1 MiB */
+
+/* Memory in bytes: a multiple of 4096, from RAVELIN_MEMORY_LOW to what the host has. */
+RAVELIN_API bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_error *error);
+
+/* Number of vCPUs, 1 to RAVELIN_VCPU_LIMIT. Each is one thread. */
+RAVELIN_API bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
+
+/* The vCPUs' model: a base ("rv64gc", "rva22", "max") and changes, as in "rv64gc,+zba,-zicond". */
+RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin_error *error);
+
+/* The engine: "interp". */
+RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
+
+/* A virtio disk over a raw image file, at most RAVELIN_DISK_LIMIT. The file is opened when the machine starts and
+ * locked against a second writer. */
+RAVELIN_API bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly,
+                                     struct ravelin_error *error);
+
+/* Network: none, or a private network behind the host's (10.0.2.0/24, host at 10.0.2.2), without privileges. */
+enum ravelin_network { RAVELIN_NETWORK_NONE, RAVELIN_NETWORK_USER };
+RAVELIN_API bool ravelin_vm_set_network(struct ravelin_vm *vm, enum ravelin_network network,
+                                        struct ravelin_error *error);
+
+/* Lets programs of the host reach a port of the guest: connections to 127.0.0.1:host_port go to guest_port (both 1 to
+ * 65535; protocol "tcp" or "udp"). Needs RAVELIN_NETWORK_USER; the port is taken when the machine starts. */
+RAVELIN_API bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *protocol, unsigned host_port,
+                                        unsigned guest_port, struct ravelin_error *error);
+
+/* Whether a guest that resets starts anew (the default) or ends with RAVELIN_END_RESET. */
+RAVELIN_API bool ravelin_vm_set_reboot(struct ravelin_vm *vm, bool reboot, struct ravelin_error *error);
+
+/* ---- its console ----------------------------------------------------------------------------------------------- */
+
+/* Called with what the guest writes to its serial port: `size` (at least 1) bytes, borrowed. Guest-controlled: may
+ * hold anything, escape sequences included. */
+RAVELIN_API bool ravelin_vm_set_console(struct ravelin_vm *vm,
+                                        void (*output)(void *context, const void *bytes, size_t size), void *context,
+                                        struct ravelin_error *error);
+
+/* Types into the guest's console. Takes as many bytes as there is room for and returns how many; the rest is to be
+ * sent later (the guest reads slowly or not at all). 0 unless the machine runs. */
+RAVELIN_API size_t ravelin_vm_send(struct ravelin_vm *vm, const void *bytes, size_t size);
+
+/* ---- what it tells --------------------------------------------------------------------------------------------- */
+
+/* Called with one line (no newline, borrowed) for each thing the guest does wrong: an access to nothing, a malformed
+ * queue; and for resets and ends. At most 1000 lines. */
+RAVELIN_API bool ravelin_vm_set_trace(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
+                                      void *context, struct ravelin_error *error);
+
+/* Called while files are read or unpacked, at most a few times a second: what, done and total (0: unknown) bytes. */
+RAVELIN_API bool ravelin_vm_set_progress(struct ravelin_vm *vm,
+                                         void (*progress)(void *context, const char *what, uint64_t done,
+                                                          uint64_t total),
+                                         void *context, struct ravelin_error *error);
+
+/* The device tree (DTB) that the guest is given. Before the start it is made from the configuration (files are not
+ * looked at, except for the initial RAM disk's place). *size bytes, to be freed by ravelin_free(); NULL on error. */
+RAVELIN_API void *ravelin_vm_device_tree(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error);
+
+/* Frees what a ravelin function returned. NULL is allowed. */
+RAVELIN_API void ravelin_free(void *block);
+
+/* ---- running it ------------------------------------------------------------------------------------------------ */
+
+enum ravelin_end {
+    RAVELIN_END_POWER_OFF, /* the guest powered off or passed: code 0, or the code it gave */
+    RAVELIN_END_RESET,     /* the guest reset, and ravelin_vm_set_reboot(vm, false) */
+    RAVELIN_END_STOPPED,   /* ravelin_vm_stop() */
+    RAVELIN_END_ERROR,     /* the host failed: see `text` */
+};
+
+struct ravelin_exit {
+    enum ravelin_end end;
+    uint32_t code;  /* POWER_OFF: the guest's own code, 0 for success */
+    char text[512]; /* one line; empty unless there is something to tell */
+};
+
+/* Checks everything, builds the machine and starts its vCPUs. On failure nothing was started, no file was changed and
+ * the configuration can be corrected. */
+RAVELIN_API bool ravelin_vm_start(struct ravelin_vm *vm, struct ravelin_error *error);
+
+/* Asks the machine to end at the next instruction boundary. Returns at once. Safe in a signal handler. */
+RAVELIN_API void ravelin_vm_stop(struct ravelin_vm *vm);
+
+#define RAVELIN_FOREVER UINT64_MAX
+
+/* Waits until a started machine has ended, at most `nanoseconds`. true: it has, and *end (may be NULL) tells how;
+ * every disk is flushed. false: it still runs (or was never started). */
+RAVELIN_API bool ravelin_vm_wait(struct ravelin_vm *vm, uint64_t nanoseconds, struct ravelin_exit *end);
+
+/* A file descriptor that becomes readable when the machine has ended, for poll(). Belongs to the machine. -1 before
+ * the start. */
+RAVELIN_API int ravelin_vm_done_fd(const struct ravelin_vm *vm);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
