@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A RISC-V machine and its harts: the architectural state the description declares (struct riscv_state) and, around
+ * it, what makes it run: caches of translations, timers, interrupt lines, statistics.
+ *
+ * Ownership: a struct riscv_machine owns its harts; memory, alarm clock and log are borrowed and outlive it.
+ *
+ * Threads: a struct riscv_cpu belongs to the thread that runs it. Other threads may call only the functions under
+ * "From any thread" below, and vcpu_request(). While no hart runs (building, reset, snapshot) one thread may do
+ * anything.
+ */
+#ifndef RAVELIN_ARCH_RISCV_CPU_H
+#define RAVELIN_ARCH_RISCV_CPU_H
+
+#include "core/alarm.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/vcpu.h"
+#include "memory/memory.h"
+#include "memory/tlb.h"
+
+#include "riscv_state.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RISCV_CPU_COUNT_MAX   512u
+#define RISCV_TIME_FREQUENCY  UINT64_C(10000000) /* ticks of `time` in a second */
+#define RISCV_PMP_ENTRY_MAX   64u
+#define RISCV_CAUSE_INTERRUPT (UINT64_C(1) << 63)
+
+/* Interrupt numbers: bit positions in mip, mie, mideleg and in `lines`. */
+enum riscv_interrupt {
+    RISCV_INTERRUPT_SSI = 1, /* supervisor software */
+    RISCV_INTERRUPT_MSI = 3,
+    RISCV_INTERRUPT_STI = 5, /* supervisor timer */
+    RISCV_INTERRUPT_MTI = 7,
+    RISCV_INTERRUPT_SEI = 9, /* supervisor external */
+    RISCV_INTERRUPT_MEI = 11,
+    RISCV_INTERRUPT_LCOFI = 13, /* local counter overflow */
+};
+
+/* The ways a hart can see memory: one translation cache each. MPRV needs none of its own: what M sees with MPRV is
+ * what the mode in MPP would see. A change of MXR, satp or PMP empties them instead. */
+enum riscv_context {
+    RISCV_CONTEXT_U,
+    RISCV_CONTEXT_S,     /* SUM = 0; fetches always use this one */
+    RISCV_CONTEXT_S_SUM, /* SUM = 1 */
+    RISCV_CONTEXT_M,
+    RISCV_CONTEXT_COUNT,
+};
+
+struct riscv_trap {
+    uint64_t cause; /* enum riscv_exception */
+    uint64_t tval;
+};
+
+/* LR's promise: SC succeeds if this host memory still holds this value. docs/decisions/lr-sc.md */
+struct riscv_reservation {
+    void *host;     /* NULL: none */
+    uint64_t value; /* what LR loaded, zero-extended */
+    uint32_t size;  /* 4 or 8 */
+};
+
+/* The PMP entries in a form that can be asked quickly: see pmp.c. */
+struct riscv_pmp_rule {
+    uint64_t low, high; /* first and last byte */
+    uint8_t config;     /* as in pmpcfg */
+    uint8_t number;     /* of the entry */
+};
+
+struct riscv_pmp {
+    uint32_t rule_count; /* entries that match something, in order of priority */
+    bool implemented;    /* the machine has PMP entries at all */
+    struct riscv_pmp_rule rules[RISCV_PMP_ENTRY_MAX];
+    struct { /* the last answer: one decision holds from low to high */
+        uint64_t low, high;
+        const struct riscv_pmp_rule *rule; /* NULL: no rule matches there */
+    } window;
+};
+
+struct riscv_statistics {
+    uint64_t tlb_misses;
+    uint64_t tlb_flushes;
+    uint64_t device_accesses;
+    uint64_t firmware_calls;
+    uint64_t exceptions[64]; /* by cause */
+    uint64_t interrupts[64];
+};
+
+struct riscv_machine;
+
+struct riscv_cpu {
+    struct vcpu vcpu;
+
+    /* The TLBs of now: loads and stores (MPRV and SUM considered), and fetches. Always point into `tlbs`. */
+    struct tlb *data_tlb;
+    struct tlb *fetch_tlb;
+
+    struct riscv_state state;
+    struct riscv_features features; /* what this hart implements: misa can take away from the machine's */
+
+    struct riscv_machine *machine;
+    void *engine; /* the engine's private data */
+
+    struct riscv_trap trap; /* recorded by riscv_raise() */
+    struct riscv_reservation reservation;
+
+    /* Instructions retired before the one that runs now. The engine brings it up to date before it calls C code that
+     * may read it (SYNC in generated handlers). */
+    uint64_t instructions;
+    uint64_t cycle_offset, instret_offset; /* counter = instructions + offset, or just offset while inhibited */
+
+    /* Equal values: fetch addresses mean the same (mode, translation, protection) as when the value was last seen.
+     * Returning to a mode gives its old value back if nothing was flushed meanwhile. Engines tag jump caches with it.
+     */
+    uint64_t translation_epoch;
+    uint64_t code_epoch; /* goes up at fence.i: instruction bytes may have changed */
+
+    uint64_t flush_count;   /* source of epochs */
+    uint64_t translated_by; /* satp and MXR the TLBs were filled under: see translate.c */
+    struct riscv_pmp pmp;
+    const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */
+
+    /* Interrupts. `lines` and `posted` are written by any thread, the rest by the hart's own. */
+    _Atomic uint64_t lines;  /* level of each line into the hart, in mip's positions */
+    _Atomic uint64_t posted; /* bits to be set in mip by the hart itself */
+    uint64_t timer_lines;    /* MTI and STI, as of the last look at the time */
+    _Atomic uint64_t mtimecmp;
+    struct alarm mtime_alarm;
+    struct alarm stime_alarm;
+
+    struct riscv_statistics statistics;
+    struct tlb tlbs[RISCV_CONTEXT_COUNT];
+};
+
+struct riscv_machine_config {
+    struct memory *memory;
+    struct alarm_clock *clock;
+    struct log *log; /* may be NULL */
+    struct riscv_features features;
+    unsigned cpu_count;       /* 1 … RISCV_CPU_COUNT_MAX */
+    unsigned pmp_entry_count; /* 0, 16 or 64 */
+};
+
+struct riscv_machine {
+    struct memory *memory;
+    struct alarm_clock *clock;
+    struct log *log;
+    struct riscv_features features;
+    unsigned cpu_count;
+    struct riscv_cpu **cpus;
+    unsigned pmp_entry_count;
+    uint64_t time_origin; /* alarm_now() when `time` was 0 */
+
+    /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17]. True: it
+     * was answered there, and pc goes on to the next instruction. While it is set there is no M-mode software, so
+     * that every trap is delivered to S whatever medeleg says. */
+    bool (*firmware)(struct riscv_cpu *cpu);
+    void *firmware_context; /* for the firmware's own use */
+};
+
+/* NULL and an error: counts out of range. Harts are numbered from 0 and reset; nothing runs yet. */
+struct riscv_machine *riscv_machine_create(const struct riscv_machine_config *config, struct error *error);
+void riscv_machine_destroy(struct riscv_machine *machine); /* NULL is allowed; no hart may be running */
+
+/* Puts a hart into its reset state: pc 0, mode M, no translation, PMP open to nobody but M, no interrupt pending in the
+ * hart itself (lines keep their level), caches empty. instructions goes on. Whoever boots sets pc and arguments then.
+ */
+void riscv_cpu_reset(struct riscv_cpu *cpu);
+
+/* Puts `time` back to 0 on the whole machine; no hart may be running. */
+void riscv_machine_reset_time(struct riscv_machine *machine);
+
+/* One PMP entry that opens all memory to S and U: what firmware leaves behind, for booting without any. */
+void riscv_pmp_open(struct riscv_cpu *cpu);
+
+/* ---- From any thread ------------------------------------------------------------------------------------------- */
+
+/* The level of an interrupt line (MSI, SEI, MEI; the timers' are the hart's own business). */
+void riscv_cpu_set_line(struct riscv_cpu *cpu, enum riscv_interrupt number, bool level);
+
+/* Sets the bit in mip as software would (SSI: an inter-processor interrupt of a supervisor). The guest clears it. */
+void riscv_cpu_post(struct riscv_cpu *cpu, enum riscv_interrupt number);
+
+/* When the machine timer interrupt is raised, in ticks of `time`; UINT64_MAX for never. */
+void riscv_cpu_set_mtimecmp(struct riscv_cpu *cpu, uint64_t ticks);
+
+/* Ticks of `time` now. */
+uint64_t riscv_machine_time(const struct riscv_machine *machine);
+
+/* ---- The hart's own thread: traps and interrupts (trap.c) ------------------------------------------------------- */
+
+/* Records an exception; the instruction has done nothing and is to be abandoned. */
+void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval);
+
+/* Delivers the recorded exception: state.pc is the instruction that caused it, and is the handler (or, after a call
+ * to the built-in SBI, the next instruction) afterwards. */
+void riscv_take_trap(struct riscv_cpu *cpu);
+
+/* Delivers the interrupt of highest priority that is pending, enabled and not masked; false: there is none. To be
+ * called at an instruction boundary with state.pc exact, whenever VCPU_INTERRUPT was set and taken. */
+bool riscv_take_interrupt(struct riscv_cpu *cpu);
+
+/* Something is pending and enabled in mie, whatever mstatus and mideleg say: WFI would not sleep. */
+bool riscv_interrupt_wakeup(struct riscv_cpu *cpu);
+
+/* ---- The hart's own thread: translation (translate.c, fetch.c) --------------------------------------------------- */
+
+/* Must follow any change of state that comes from outside (reset, snapshot, firmware, debugger): derives everything
+ * derived (TLB pointers, PMP rules, timers) and empties the translation caches. */
+void riscv_cpu_state_changed(struct riscv_cpu *cpu);
+
+/* For VCPU_FLUSH and VCPU_FENCE: empties the translation caches. */
+void riscv_flush(struct riscv_cpu *cpu);
+
+/* As SFENCE.VMA by the hart itself (and remote SBI fences): addresses start, start + PAGE_SIZE, …; size 0 or
+ * UINT64_MAX means all. */
+void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size);
+
+/* The host memory of the page that holds pc, for fetching with the rights of now. False: a trap is recorded (tval is
+ * pc). True with *page NULL: the page cannot be had as a whole (a PMP boundary inside), use riscv_fetch16(). */
+bool riscv_fetch_page(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **page);
+
+/* Two bytes at pc (even), in any page. False: a trap is recorded, tval is pc. */
+bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits);
+
+/* Reads guest-virtual memory as the hart would now, for debuggers and firmware: RAM only, no trap, no accessed bit, no
+ * trace in any cache. False: some byte cannot be read so. */
+bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size);
+
+#endif
