@@ -17,6 +17,7 @@
 #include "core/error.h"
 #include "core/log.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 enum memory_access {
@@ -40,6 +41,7 @@ struct memory_slot {
     int memfd;                    /* RAM */
     _Atomic uint64_t *dirty;      /* RAM: one bit a page, set no later than the first write after it was cleared */
     _Atomic uint64_t *attributes; /* RAM: one word a page, see memory/attributes.h; reads 0 until written */
+    _Atomic bool attributes_used; /* RAM: some word may be other than 0 */
     const struct memory_device_ops *ops; /* device */
     void *device;
     const char *name;
@@ -51,7 +53,7 @@ struct memory;
 struct memory *memory_create(struct log *log);
 void memory_destroy(struct memory *memory); /* NULL is allowed; no vCPU may be running */
 
-/* Adds zeroed RAM. Errors: size 0 or unaligned, overlap with a slot, host memory not to be had. */
+/* Adds zeroed RAM. Errors: base or size unaligned or size 0, overlap with a slot, host memory not to be had. */
 bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error);
 
 /* Adds a device's registers. `ops`, `device` and `name` are borrowed and must outlive the memory. */

@@ -15,13 +15,15 @@
  * vCPU's attention word. One struct tlb serves one way of seeing memory (mode, SUM, …): a mode switch changes a
  * pointer.
  *
- * Every flush takes a new epoch from the vCPU's counter, so whoever derives something from translations (an engine's
- * jump cache) can tell with one compare whether it still holds.
+ * Whoever derives something from fetch translations (an engine's jump cache) can tell with one compare whether it still
+ * holds: the epoch changes, to a value never used before, at every flush that could concern a page which was fetched
+ * from. (Not at others: guests drop single data pages all the time.)
  */
 #ifndef RAVELIN_MEMORY_TLB_H
 #define RAVELIN_MEMORY_TLB_H
 
 #include "core/address.h"
+#include "core/check.h"
 #include "memory/memory.h"
 
 #include <stdbool.h>
@@ -46,7 +48,8 @@ struct tlb_range {
 
 struct tlb {
     struct tlb_entry entries[TLB_ENTRY_COUNT];
-    uint64_t epoch;            /* unique among all flushes of all caches that share a counter */
+    uint64_t epoch;                         /* unique among all caches that share a counter */
+    uint64_t fetched[TLB_ENTRY_COUNT / 64]; /* one bit an entry: pages fetched from in this epoch are among these */
     struct tlb_range large[2]; /* lower and upper half of the address space (user and kernel, most often) */
     uint32_t filled_count;     /* entries filled since the last full flush; above TLB_FILLED_MAX: unknown which */
     uint16_t filled[TLB_FILLED_MAX];
@@ -72,7 +75,28 @@ static inline void *tlb_host(const struct tlb_entry *entry, uint64_t address)
  * the size of the translation this page is a piece of (PAGE_SIZE if it is one itself). */
 void tlb_fill(struct tlb *tlb, uint64_t address, const void *host, unsigned rights, uint64_t large_size);
 
-/* Empties the cache. `epochs` is the vCPU's counter. Also the way to initialise a struct tlb. */
+/* Where fetching at this address finds its bytes, or NULL: to be asked by a fill. Notes that they were asked for. */
+static inline const uint8_t *tlb_fetch(struct tlb *tlb, uint64_t address)
+{
+    const struct tlb_entry *entry = tlb_entry(tlb, address);
+    if (unlikely(entry->fetch != (address & ~PAGE_MASK))) {
+        return NULL;
+    }
+    uint64_t number = (address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1);
+    tlb->fetched[number / 64] |= UINT64_C(1) << (number % 64);
+    return tlb_host(entry, address);
+}
+
+static inline bool tlb_was_fetched(const struct tlb *tlb, uint64_t address)
+{
+    uint64_t number = (address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1);
+    return ((tlb->fetched[number / 64] >> (number % 64)) & 1) != 0;
+}
+
+/* Empty, with an epoch of its own. `epochs` is the vCPU's counter of them. */
+void tlb_init(struct tlb *tlb, uint64_t *epochs);
+
+/* Empties the cache. */
 void tlb_flush(struct tlb *tlb, uint64_t *epochs);
 
 /* Forgets the page of this address and, if the address may lie in a larger translation, all pieces of that. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page attributes: what trust levels take away from the levels below them, one 64-bit word per guest page.
+ *
+ *   bits 4L+3 … 4L   what level L (1 … 15) denies to every level below L: ATTRIBUTE_READ, _WRITE, _KERNEL, _USER
+ *   bits 3 … 0       0: nothing is below level 0
+ *
+ * A level may do what no higher level denies; 0 means that everything is allowed. Who denies can be read off the word,
+ * so that a violation is reported to the right level. A change is one atomic store; no slot is ever split by it.
+ * The words are read when a translation cache is filled and nowhere else: whoever changes one makes every vCPU drop
+ * the page (vcpu attention) before it says that the change has happened.
+ */
+#ifndef RAVELIN_MEMORY_ATTRIBUTES_H
+#define RAVELIN_MEMORY_ATTRIBUTES_H
+
+#include "memory/memory.h"
+
+#define ATTRIBUTE_LEVEL_COUNT 16u
+
+enum attribute {
+    ATTRIBUTE_READ = 1,
+    ATTRIBUTE_WRITE = 2,
+    ATTRIBUTE_KERNEL = 4, /* execute in a privileged mode */
+    ATTRIBUTE_USER = 8,   /* execute in user mode */
+};
+
+/* What is denied (a set of enum attribute) to `level` (0 … 15) by this word. */
+unsigned attributes_denied(uint64_t word, unsigned level);
+
+/* The highest level that denies one of `wanted` (a set of enum attribute) to `level`; 0: none does. */
+unsigned attributes_denier(uint64_t word, unsigned level, unsigned wanted);
+
+/* The word with the denials of one level (1 … 15) replaced. */
+uint64_t attributes_with(uint64_t word, unsigned level, unsigned denied);
+
+/* The word of a page of a RAM slot. Any thread. */
+uint64_t attributes_load(const struct memory_slot *slot, gpa_t address);
+void attributes_store(struct memory_slot *slot, gpa_t address, uint64_t word);
+
+/* What `level` may do with the page (a set of enum memory_access) in user mode or not. */
+unsigned attributes_rights(const struct memory_slot *slot, gpa_t address, unsigned level, bool user);
+
+#endif

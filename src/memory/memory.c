@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/memory.h"
+
+#include "core/check.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define HUGE_SIZE (UINT64_C(1) << 21) /* of a huge page on the hosts we know; only alignment and advice depend on it \
+                                       */
+
+/* What a search needs of a slot, side by side. */
+struct slot_key {
+    uint64_t first, last; /* addresses */
+    struct memory_slot *slot;
+};
+
+struct memory {
+    struct log *log;
+    size_t slot_count;
+    struct slot_key *slots; /* sorted, disjoint; replaced whole when a slot is added */
+};
+
+struct memory *memory_create(struct log *log)
+{
+    struct memory *memory = check_alloc(sizeof *memory);
+    memory->log = log;
+    return memory;
+}
+
+struct log *memory_log(const struct memory *memory)
+{
+    return memory->log;
+}
+
+/* ---- RAM ----------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t page_count(const struct memory_slot *slot)
+{
+    return slot->size >> PAGE_SHIFT;
+}
+
+static size_t dirty_size(const struct memory_slot *slot)
+{
+    return (page_count(slot) + 63) / 64 * sizeof *slot->dirty;
+}
+
+static size_t attributes_size(const struct memory_slot *slot)
+{
+    return page_count(slot) * sizeof *slot->attributes;
+}
+
+static void unmap(volatile void *start, size_t size)
+{
+    CHECK(munmap((void *)(uintptr_t)start, size) == 0);
+}
+
+static void slot_destroy(struct memory_slot *slot)
+{
+    if (slot->host != NULL) {
+        unmap(slot->host, slot->size);
+    }
+    if (slot->memfd >= 0) {
+        close(slot->memfd);
+    }
+    if (slot->dirty != NULL) {
+        unmap(slot->dirty, dirty_size(slot));
+    }
+    if (slot->attributes != NULL) {
+        unmap(slot->attributes, attributes_size(slot));
+    }
+    free(slot);
+}
+
+void memory_destroy(struct memory *memory)
+{
+    if (memory == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < memory->slot_count; i++) {
+        slot_destroy(memory->slots[i].slot);
+    }
+    free(memory->slots);
+    free(memory);
+}
+
+/* Zeroed memory that costs nothing until it is touched. NULL: no address space left. */
+static void *map_lazy(size_t size)
+{
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start != MAP_FAILED ? start : NULL;
+}
+
+/* Maps the whole file where huge pages of host and guest fall together. NULL: errno tells. */
+static uint8_t *map_file(int file, uint64_t size, uint64_t guest_base)
+{
+    uint64_t room = size + HUGE_SIZE;
+    uint8_t *start = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) {
+        return NULL;
+    }
+    uint64_t lead = (guest_base - (uintptr_t)start) & (HUGE_SIZE - 1);
+    uint8_t *host = mmap(start + lead, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file, 0);
+    if (host == MAP_FAILED) {
+        int failure = errno;
+        unmap(start, room);
+        errno = failure;
+        return NULL;
+    }
+    if (lead > 0) {
+        unmap(start, lead);
+    }
+    unmap(host + size, room - lead - size);
+    return host;
+}
+
+static bool ram_map(struct memory_slot *slot, struct error *error)
+{
+    slot->memfd = memfd_create(slot->name, MFD_CLOEXEC);
+    if (slot->memfd < 0) {
+        return error_set_errno(error, errno, "cannot create guest memory; raise the limit on open files (ulimit -n)");
+    }
+    if (slot->size > INT64_MAX - HUGE_SIZE || ftruncate(slot->memfd, (off_t)slot->size) != 0) {
+        return error_set(error, "the host cannot give %" PRIu64 " MiB of guest memory; ask for less", slot->size >> 20);
+    }
+    slot->host = map_file(slot->memfd, slot->size, slot->base.bits);
+    slot->dirty = map_lazy(dirty_size(slot));
+    slot->attributes = map_lazy(attributes_size(slot));
+    if (slot->host == NULL || slot->dirty == NULL || slot->attributes == NULL) {
+        return error_set(error, "the host has no room to map %" PRIu64 " MiB of guest memory; ask for less",
+                         slot->size >> 20);
+    }
+    (void)madvise(slot->host, slot->size, MADV_HUGEPAGE); /* advice only: refused where the host has no huge pages */
+    return true;
+}
+
+/* Pages are taken from the host when the guest first touches them: too late for a message. So the least that can be
+ * said now is said now. */
+static bool host_has(uint64_t size, struct error *error)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_size = sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page_size <= 0 || size <= (uint64_t)pages * (uint64_t)page_size) {
+        return true;
+    }
+    return error_set(error, "the host has %" PRIu64 " MiB of memory, the guest wants %" PRIu64 " MiB; ask for less",
+                     (uint64_t)pages * (uint64_t)page_size >> 20, size >> 20);
+}
+
+/* ---- Slots --------------------------------------------------------------------------------------------------------
+ */
+
+/* How many slots begin at or below the address. */
+static size_t slots_up_to(const struct memory *memory, uint64_t address)
+{
+    size_t low = 0;
+    size_t high = memory->slot_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memory->slots[middle].first <= address) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static const struct slot_key *key_of(const struct memory *memory, uint64_t address)
+{
+    size_t count = slots_up_to(memory, address);
+    return count > 0 && memory->slots[count - 1].last >= address ? &memory->slots[count - 1] : NULL;
+}
+
+const struct memory_slot *memory_find(const struct memory *memory, gpa_t address)
+{
+    const struct slot_key *key = key_of(memory, address.bits);
+    return key != NULL ? key->slot : NULL;
+}
+
+static bool place_is_free(const struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error)
+{
+    uint64_t last = base.bits + (size - 1);
+    if (size == 0 || last < base.bits) {
+        return error_set(error, "%s: a size of %#" PRIx64 " bytes at %#" PRIx64 " is not possible; correct the size",
+                         name, size, base.bits);
+    }
+    size_t count = slots_up_to(memory, last);
+    if (count > 0 && memory->slots[count - 1].last >= base.bits) {
+        const struct slot_key *other = &memory->slots[count - 1];
+        return error_set(error,
+                         "%s at %#" PRIx64 "-%#" PRIx64 " overlaps %s at %#" PRIx64 "-%#" PRIx64 "; move one of them",
+                         name, base.bits, last, other->slot->name, other->first, other->last);
+    }
+    return true;
+}
+
+static void insert(struct memory *memory, struct memory_slot *slot)
+{
+    size_t before = slots_up_to(memory, slot->base.bits);
+    size_t after = memory->slot_count - before;
+    struct slot_key *slots = check_alloc((memory->slot_count + 1) * sizeof *slots);
+    if (memory->slot_count > 0) {
+        memcpy(slots, memory->slots, before * sizeof *slots);
+        memcpy(slots + before + 1, memory->slots + before, after * sizeof *slots);
+    }
+    slots[before] = (struct slot_key){ slot->base.bits, slot->base.bits + (slot->size - 1), slot };
+    free(memory->slots);
+    memory->slots = slots;
+    memory->slot_count++;
+}
+
+static struct memory_slot *slot_create(gpa_t base, uint64_t size, const char *name)
+{
+    struct memory_slot *slot = check_alloc(sizeof *slot);
+    slot->base = base;
+    slot->size = size;
+    slot->memfd = -1;
+    slot->name = name;
+    return slot;
+}
+
+bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error)
+{
+    if (((base.bits | size) & PAGE_MASK) != 0) {
+        return error_set(error, "%s: memory must begin and end at multiples of 4 KiB; round its size", name);
+    }
+    if (!place_is_free(memory, base, size, name, error) || !host_has(size, error)) {
+        return false;
+    }
+    struct memory_slot *slot = slot_create(base, size, name);
+    if (!ram_map(slot, error)) {
+        slot_destroy(slot);
+        return false;
+    }
+    insert(memory, slot);
+    return true;
+}
+
+bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const struct memory_device_ops *ops,
+                       void *device, const char *name, struct error *error)
+{
+    CHECK(ops != NULL && ops->read != NULL && ops->write != NULL);
+    if (!place_is_free(memory, base, size, name, error)) {
+        return false;
+    }
+    struct memory_slot *slot = slot_create(base, size, name);
+    slot->ops = ops;
+    slot->device = device;
+    insert(memory, slot);
+    return true;
+}
+
+/* ---- Access -------------------------------------------------------------------------------------------------------
+ */
+
+void memory_mark_dirty(const struct memory_slot *slot, gpa_t address)
+{
+    uint64_t page = (address.bits - slot->base.bits) >> PAGE_SHIFT;
+    _Atomic uint64_t *word = &slot->dirty[page / 64];
+    uint64_t bit = UINT64_C(1) << (page % 64);
+    /* Sequentially consistent, so that a collector that clears the bit after this look also sees what is written
+     * after this look, or makes the writer look again. */
+    if ((atomic_load(word) & bit) == 0) {
+        atomic_fetch_or(word, bit);
+    }
+}
+
+static void mark_range(const struct memory_slot *slot, uint64_t address, uint64_t size)
+{
+    uint64_t last = address + (size - 1);
+    for (uint64_t page = address & ~PAGE_MASK;; page += PAGE_SIZE) {
+        memory_mark_dirty(slot, gpa(page));
+        if (last - page < PAGE_SIZE) {
+            break;
+        }
+    }
+}
+
+void *memory_pointer(const struct memory *memory, gpa_t address, uint64_t size, enum memory_access access)
+{
+    const struct slot_key *key = key_of(memory, address.bits);
+    if (key == NULL || key->slot->host == NULL || size == 0 || size - 1 > key->last - address.bits) {
+        return NULL;
+    }
+    if ((access & MEMORY_WRITE) != 0) {
+        mark_range(key->slot, address.bits, size);
+    }
+    return key->slot->host + (address.bits - key->first);
+}
+
+/* How many of `size` bytes from here lie in one RAM slot; 0: not RAM. */
+static uint64_t ram_ahead(const struct memory *memory, uint64_t address, uint64_t size)
+{
+    const struct slot_key *key = key_of(memory, address);
+    if (key == NULL || key->slot->host == NULL) {
+        return 0;
+    }
+    return size - 1 > key->last - address ? key->last - address + 1 : size;
+}
+
+/* A range may span RAM slots that touch each other. */
+static bool is_ram(const struct memory *memory, uint64_t address, uint64_t size)
+{
+    if (size > 0 && address + (size - 1) < address) {
+        return false;
+    }
+    while (size > 0) {
+        uint64_t part = ram_ahead(memory, address, size);
+        if (part == 0) {
+            return false;
+        }
+        address += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool memory_read(const struct memory *memory, gpa_t address, void *buffer, size_t size)
+{
+    if (!is_ram(memory, address.bits, size)) {
+        return false;
+    }
+    uint8_t *to = buffer;
+    while (size > 0) {
+        size_t part = ram_ahead(memory, address.bits, size);
+        memcpy(to, memory_pointer(memory, address, part, MEMORY_READ), part);
+        to += part;
+        address.bits += part;
+        size -= part;
+    }
+    return true;
+}
+
+bool memory_write(const struct memory *memory, gpa_t address, const void *buffer, size_t size)
+{
+    if (!is_ram(memory, address.bits, size)) {
+        return false;
+    }
+    const uint8_t *from = buffer;
+    while (size > 0) {
+        size_t part = ram_ahead(memory, address.bits, size);
+        memcpy(memory_pointer(memory, address, part, MEMORY_WRITE), from, part);
+        from += part;
+        address.bits += part;
+        size -= part;
+    }
+    return true;
+}
+
+/* A register access that the slot's device may see: inside the window and naturally aligned. */
+static bool device_takes(const struct memory_slot *slot, uint64_t offset, unsigned size)
+{
+    bool size_is_good = size == 1 || size == 2 || size == 4 || size == 8;
+    return slot->ops != NULL && size_is_good && offset % size == 0 && offset < slot->size &&
+           size <= slot->size - offset;
+}
+
+bool memory_device_read(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t *value)
+{
+    uint64_t offset = address.bits - slot->base.bits;
+    if (!device_takes(slot, offset, size) || !slot->ops->read(slot->device, offset, size, value)) {
+        return false;
+    }
+    *value &= UINT64_MAX >> (64 - 8 * size);
+    return true;
+}
+
+bool memory_device_write(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t value)
+{
+    uint64_t offset = address.bits - slot->base.bits;
+    return device_takes(slot, offset, size) &&
+           slot->ops->write(slot->device, offset, size, value & UINT64_MAX >> (64 - 8 * size));
+}
+
+/* ---- Dirty pages --------------------------------------------------------------------------------------------------
+ */
+
+/* Takes and clears up to 64 dirty bits from page number `page` on. */
+static uint64_t take_bits(const struct memory_slot *slot, uint64_t page, uint64_t count)
+{
+    uint64_t wanted = count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+    unsigned shift = (unsigned)(page % 64);
+    _Atomic uint64_t *word = &slot->dirty[page / 64];
+    uint64_t bits = atomic_fetch_and(word, ~(wanted << shift)) >> shift & wanted;
+    if (shift > 0 && wanted >> (64 - shift) != 0) {
+        uint64_t rest = wanted >> (64 - shift);
+        bits |= (atomic_fetch_and(word + 1, ~rest) & rest) << (64 - shift);
+    }
+    return bits;
+}
+
+uint64_t memory_collect_dirty(const struct memory_slot *slot, uint64_t first_page, uint64_t count, uint64_t *bits)
+{
+    CHECK(slot->dirty != NULL && first_page <= page_count(slot) && count <= page_count(slot) - first_page);
+    uint64_t dirty_count = 0;
+    for (uint64_t done = 0; done < count; done += 64) {
+        bits[done / 64] = take_bits(slot, first_page + done, count - done);
+        dirty_count += (uint64_t)__builtin_popcountll(bits[done / 64]);
+    }
+    return dirty_count;
+}
