@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# boot.sh RAVELIN sbi|opensbi|u-boot CPUS: the stock kernel reaches user space, sees every vCPU, and powers off with status 0.
+. "$(dirname "$0")/guest.sh"
+ravelin=$1 way=$2 cpus=$3
+
+initramfs main <<'MAIN'
+echo "cpus $(grep -c ^processor /proc/cpuinfo)"
+echo "sum $(seq 1 1000 | awk '{ s += $1 * 1.5 } END { print s }')"
+echo "user space reached"
+MAIN
+
+firmware=
+case $way in
+sbi) ;;
+opensbi) firmware=/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin ;;
+u-boot) firmware=/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_payload.elf ;;
+esac
+if [ "$way" = u-boot ]; then
+    . "$(dirname "$0")/u-boot.sh"
+    exit 0
+fi
+[ -z "$firmware" ] || [ -f "$firmware" ] || skip "no $firmware; install the package opensbi"
+
+status=0
+"$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus "$cpus" --memory 512M \
+    ${firmware:+--firmware "$firmware"} --timeout 150 >"$work/console" 2>&1 </dev/null || status=$?
+[ "$status" -eq 0 ] || fail "exit status $status, expected 0"
+console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs"
+console 'sum 750750$' || fail "arithmetic in the guest is wrong"
+console 'user space reached' || fail "user space was not reached"
+if grep -qE 'BUG:|Oops|WARNING: CPU|rcu: INFO' "$work/console"; then
+    fail "the kernel complains"
+fi

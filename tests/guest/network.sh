@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# network.sh RAVELIN: the guest downloads from a server on the host's loopback and uploads to it, and the host connects
+# to the guest through a forwarded port; every byte arrives as it was sent.
+. "$(dirname "$0")/guest.sh"
+ravelin=$1
+
+head -c 8000003 /dev/urandom >"$work/payload"
+loopback_server "$(dirname "$0")/transfer_server.py" "$work/payload" "$work/uploaded"
+forward=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+
+initramfs main <<MAIN
+ifconfig eth0 up
+udhcpc -q -n -i eth0 -s /etc/udhcpc.script >/dev/null 2>&1 && echo "address by DHCP"
+nc 10.0.2.2 $port </dev/null >/tmp/got
+sha256sum </tmp/got | sed 's/^/downloaded /'
+nc 10.0.2.2 $((port + 0)) </tmp/got >/dev/null
+echo "listening"
+nc -l -p 7777 </tmp/got >/tmp/forwarded
+sha256sum </tmp/forwarded | sed 's/^/forwarded /'
+MAIN
+"$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --memory 256M --net user \
+    --forward "tcp:$forward:7777" --timeout 150 >"$work/console" 2>&1 </dev/null &
+vm=$!
+background="$background $vm"
+for _ in $(seq 600); do
+    console listening && break
+    kill -0 $vm 2>/dev/null || fail "the guest ended early"
+    sleep 0.2
+done
+sleep 0.5
+python3 "$(dirname "$0")/transfer_client.py" "$forward" "$work/payload" "$work/returned" || fail "no connection through the forwarded port"
+wait $vm || fail "exit status $?, expected 0"
+
+sum=$(sha256sum <"$work/payload")
+console 'address by DHCP' || fail "no address by DHCP"
+console "downloaded $sum" || fail "the download differs"
+console "forwarded $sum" || fail "what came through the forwarded port differs"
+cmp "$work/payload" "$work/uploaded" || fail "the upload differs"
+cmp "$work/payload" "$work/returned" || fail "what the guest sent through the forwarded port differs"
