@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Conversions from and to integers, rounding to an integer, and those between formats that no host does.
+ * Conversions to integers, rounding to an integer, and all conversions from and to binary16. See float_host.c for
+ * those that the host does.
  */
 #include "float/float_exact.h"
 
@@ -41,12 +42,10 @@ static inline uint64_t round_to_int(struct float_format f, uint64_t a, enum floa
     if (inexact && exact) {
         *flags |= FLOAT_NX;
     }
-    uint64_t sign = a & float_sign_bit(f);
     if (magnitude == 0) {
-        return sign;
+        return a & float_sign_bit(f);
     }
-    int32_t shift = __builtin_clzll(magnitude);
-    return float_round(f, x.negative, 63 - shift, magnitude << shift, rm, flags); /* exact */
+    return float_exact_from_integer(f, x.negative, magnitude, rm, flags); /* exactly */
 }
 
 /*
@@ -83,22 +82,6 @@ static inline uint64_t to_integer(struct float_format f, uint64_t a, struct inte
     return x.negative && x.kind != FLOAT_NAN ? -range.below : range.above;
 }
 
-static inline uint64_t from_magnitude(struct float_format f, bool negative, uint64_t magnitude, enum float_rounding rm,
-                                      uint32_t *flags)
-{
-    if (magnitude == 0) {
-        return 0;
-    }
-    int32_t shift = __builtin_clzll(magnitude);
-    return float_round(f, negative, 63 - shift, magnitude << shift, rm, flags);
-}
-
-static inline uint64_t from_signed(struct float_format f, int64_t value, enum float_rounding rm, uint32_t *flags)
-{
-    uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    return from_magnitude(f, value < 0, magnitude, rm, flags);
-}
-
 #define DEFINE_INTEGERS(W)                                                                                  \
     uint##W##_t float##W##_round_to_int(uint##W##_t a, enum float_rounding rm, bool exact, uint32_t *flags) \
     {                                                                                                       \
@@ -119,22 +102,6 @@ static inline uint64_t from_signed(struct float_format f, int64_t value, enum fl
     uint64_t float##W##_to_u64(uint##W##_t a, enum float_rounding rm, uint32_t *flags)                      \
     {                                                                                                       \
         return to_integer(FLOAT_FORMAT##W, a, RANGE_U64, rm, flags);                                        \
-    }                                                                                                       \
-    uint##W##_t float##W##_from_i32(int32_t v, enum float_rounding rm, uint32_t *flags)                     \
-    {                                                                                                       \
-        return (uint##W##_t)from_signed(FLOAT_FORMAT##W, v, rm, flags);                                     \
-    }                                                                                                       \
-    uint##W##_t float##W##_from_u32(uint32_t v, enum float_rounding rm, uint32_t *flags)                    \
-    {                                                                                                       \
-        return (uint##W##_t)from_magnitude(FLOAT_FORMAT##W, false, v, rm, flags);                           \
-    }                                                                                                       \
-    uint##W##_t float##W##_from_i64(int64_t v, enum float_rounding rm, uint32_t *flags)                     \
-    {                                                                                                       \
-        return (uint##W##_t)from_signed(FLOAT_FORMAT##W, v, rm, flags);                                     \
-    }                                                                                                       \
-    uint##W##_t float##W##_from_u64(uint64_t v, enum float_rounding rm, uint32_t *flags)                    \
-    {                                                                                                       \
-        return (uint##W##_t)from_magnitude(FLOAT_FORMAT##W, false, v, rm, flags);                           \
     }
 
 DEFINE_INTEGERS(16)
@@ -171,4 +138,25 @@ uint16_t float32_to_float16(uint32_t a, enum float_rounding rm, uint32_t *flags)
 uint16_t float64_to_float16(uint64_t a, enum float_rounding rm, uint32_t *flags)
 {
     return (uint16_t)float_exact_convert(FLOAT_FORMAT16, FLOAT_FORMAT64, a, rm, flags);
+}
+
+uint16_t float16_from_i32(int32_t v, enum float_rounding rm, uint32_t *flags)
+{
+    return float16_from_i64(v, rm, flags);
+}
+
+uint16_t float16_from_u32(uint32_t v, enum float_rounding rm, uint32_t *flags)
+{
+    return float16_from_u64(v, rm, flags);
+}
+
+uint16_t float16_from_i64(int64_t v, enum float_rounding rm, uint32_t *flags)
+{
+    uint64_t magnitude = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    return (uint16_t)float_exact_from_integer(FLOAT_FORMAT16, v < 0, magnitude, rm, flags);
+}
+
+uint16_t float16_from_u64(uint64_t v, enum float_rounding rm, uint32_t *flags)
+{
+    return (uint16_t)float_exact_from_integer(FLOAT_FORMAT16, false, v, rm, flags);
 }

@@ -31,6 +31,7 @@ uint64_t float_round(struct float_format f, bool negative, int32_t exponent, uin
 {
     const int32_t least = 1 - float_exponent_max(f);
     const int32_t dropped = 63 - f.fraction_bits; /* bits of a normal number's significand */
+    CHECK(dropped > 0 && dropped < 64);
     if (exponent > float_exponent_max(f)) {
         return overflow(f, negative, rm, flags);
     }
@@ -210,11 +211,13 @@ uint64_t float_exact_div(struct float_format f, uint64_t a, uint64_t b, enum flo
     return float_round(f, negative, x.exponent - y.exponent + 1 - shift, quotient << shift, rm, flags);
 }
 
-/* The integer root of a value from 2^126 to 2^128 - 1: bit by bit from the top, keeping the remainder exact. */
-static uint64_t square_root(uint128 value, bool *exact)
+/*
+ * The root of a value from 2^126 to 2^128 - 1, cut off after its highest `count` bits of 64: bit by bit from the top.
+ */
+static uint64_t square_root(uint128 value, int count, bool *exact)
 {
     uint64_t root = 0;
-    for (int bit = 63; bit >= 0; bit--) {
+    for (int bit = 63; bit > 63 - count; bit--) {
         uint64_t candidate = root | UINT64_C(1) << bit;
         if ((uint128)candidate * candidate <= value) {
             root = candidate;
@@ -240,10 +243,11 @@ uint64_t float_exact_sqrt(struct float_format f, uint64_t a, enum float_rounding
         return a;
     }
     /* The radicand is taken as significand * 2^exponent with an even exponent, so that its root has half of it. */
+    int count = f.fraction_bits + 2; /* the precision and one to round by */
     bool exact;
     bool odd = (x.exponent & 1) != 0;
-    uint64_t root = square_root((uint128)x.significand << (odd ? 64 : 63), &exact);
-    return float_round(f, false, (x.exponent - odd) / 2, root | !exact, rm, flags);
+    uint64_t root = square_root((uint128)x.significand << (odd ? 64 : 63), count, &exact);
+    return float_round(f, false, (x.exponent - odd) / 2, root | (exact ? 0 : 1), rm, flags);
 }
 
 uint64_t float_exact_fma(struct float_format f, uint64_t a, uint64_t b, uint64_t c, enum float_rounding rm,
@@ -276,6 +280,16 @@ uint64_t float_exact_fma(struct float_format f, uint64_t a, uint64_t b, uint64_t
     }
     struct wide product = multiply(x, y);
     return z.kind == FLOAT_ZERO ? round_wide(f, product, rm, flags) : add_wide(f, product, widen(z), rm, flags);
+}
+
+uint64_t float_exact_from_integer(struct float_format f, bool negative, uint64_t magnitude, enum float_rounding rm,
+                                  uint32_t *flags)
+{
+    if (magnitude == 0) {
+        return 0;
+    }
+    int32_t shift = __builtin_clzll(magnitude);
+    return float_round(f, negative, 63 - shift, magnitude << shift, rm, flags);
 }
 
 uint64_t float_exact_convert(struct float_format to, struct float_format from, uint64_t a, enum float_rounding rm,

@@ -66,7 +66,7 @@ static inline bool float_rounds_up(enum float_rounding rm, bool negative, bool o
     case FLOAT_RUP: return !negative && rest != 0;
     case FLOAT_RMM: return rest >= half;
     }
-    CHECK(false && "rm is one of the five rounding modes");
+    CHECK(rm <= FLOAT_RMM); /* it was not, or we would not be here */
     return false;
 }
 
@@ -84,6 +84,10 @@ uint64_t float_exact_div(struct float_format f, uint64_t a, uint64_t b, enum flo
 uint64_t float_exact_sqrt(struct float_format f, uint64_t a, enum float_rounding rm, uint32_t *flags);
 uint64_t float_exact_fma(struct float_format f, uint64_t a, uint64_t b, uint64_t c, enum float_rounding rm,
                          uint32_t *flags);
+
+/* The integer (negative ? -1 : 1) * magnitude in format f. */
+uint64_t float_exact_from_integer(struct float_format f, bool negative, uint64_t magnitude, enum float_rounding rm,
+                                  uint32_t *flags);
 
 /* The number a of format `from` in format `to`. */
 uint64_t float_exact_convert(struct float_format to, struct float_format from, uint64_t a, enum float_rounding rm,

@@ -150,23 +150,23 @@ static inline bool settle(struct float_format f, uint64_t *bits, int direction, 
     return true;
 }
 
-/* The sign of (x + y) - sum, where sum is the nearest number: the error of a sum is a number of the same format. */
-static inline int direction_of_sum32(float x, float y, float sum)
+/* (x + y) - sum, where sum is the nearest number: a number of the same format. */
+static inline float error_of_sum32(float x, float y, float sum)
 {
     bool ordered = __builtin_fabsf(x) >= __builtin_fabsf(y);
     float large = ordered ? x : y;
     float small = ordered ? y : x;
     float absorbed = sum - large;
-    return sign_of((double)(small - absorbed));
+    return small - absorbed;
 }
 
-static inline int direction_of_sum64(double x, double y, double sum)
+static inline double error_of_sum64(double x, double y, double sum)
 {
     bool ordered = __builtin_fabs(x) >= __builtin_fabs(y);
     double large = ordered ? x : y;
     double small = ordered ? y : x;
     double absorbed = sum - large;
-    return sign_of(small - absorbed);
+    return small - absorbed;
 }
 
 uint32_t float32_add(uint32_t a, uint32_t b, enum float_rounding rm, uint32_t *flags)
@@ -175,7 +175,7 @@ uint32_t float32_add(uint32_t a, uint32_t b, enum float_rounding rm, uint32_t *f
     uint64_t bits = bits_of_float(sum);
     if (HOST_ROUNDS_ONCE && likely(is_finite(FLOAT_FORMAT32, bits))) {
         if (likely(nearest_is_enough(rm, flags)) ||
-            settle(FLOAT_FORMAT32, &bits, direction_of_sum32(float_of(a), float_of(b), sum), rm, flags)) {
+            settle(FLOAT_FORMAT32, &bits, sign_of((double)error_of_sum32(float_of(a), float_of(b), sum)), rm, flags)) {
             return (uint32_t)bits;
         }
     }
@@ -188,7 +188,7 @@ uint64_t float64_add(uint64_t a, uint64_t b, enum float_rounding rm, uint32_t *f
     uint64_t bits = bits_of_double(sum);
     if (HOST_ROUNDS_ONCE && likely(is_finite(FLOAT_FORMAT64, bits))) {
         if (likely(nearest_is_enough(rm, flags)) ||
-            settle(FLOAT_FORMAT64, &bits, direction_of_sum64(double_of(a), double_of(b), sum), rm, flags)) {
+            settle(FLOAT_FORMAT64, &bits, sign_of(error_of_sum64(double_of(a), double_of(b), sum)), rm, flags)) {
             return bits;
         }
     }
@@ -325,7 +325,7 @@ static inline int direction_of_fma32(uint32_t a, uint32_t b, uint32_t c, float r
     double addend = (double)float_of(c);
     double sum = product + addend;
     int direction = sign_of(sum - (double)result);
-    return direction != 0 ? direction : direction_of_sum64(product, addend, sum);
+    return direction != 0 ? direction : sign_of(error_of_sum64(product, addend, sum));
 }
 
 uint32_t float32_fma(uint32_t a, uint32_t b, uint32_t c, enum float_rounding rm, uint32_t *flags)
@@ -343,13 +343,36 @@ uint32_t float32_fma(uint32_t a, uint32_t b, uint32_t c, enum float_rounding rm,
     return (uint32_t)float_exact_fma(FLOAT_FORMAT32, a, b, c, rm, flags);
 }
 
-/* The error of a binary64 fused multiply-add takes two numbers, and finding them as long as the exact path. */
+/*
+ * The sign of (a * b + c) - result. The error of a fused multiply-add takes two numbers, here gap and c_error:
+ * S. Boldo and J.-M. Muller, "Exact and approximated error of the FMA", IEEE Transactions on Computers 60(2), 2011.
+ */
+static inline int direction_of_fma64(double a, double b, double c, double product, double result)
+{
+    double product_error = host_fma(a, b, -product);
+    double c_sum = c + product_error;
+    double c_error = error_of_sum64(c, product_error, c_sum);
+    double sum = product + c_sum;
+    double gap = (sum - result) + error_of_sum64(product, c_sum, sum);
+    return (gap > -c_error) - (gap < -c_error);
+}
+
 uint64_t float64_fma(uint64_t a, uint64_t b, uint64_t c, enum float_rounding rm, uint32_t *flags)
 {
-    if (host_has_fma() && likely(nearest_is_enough(rm, flags))) {
-        uint64_t bits = bits_of_double(host_fma(double_of(a), double_of(b), double_of(c)));
-        if (likely(is_above(FLOAT_FORMAT64, bits, 1))) {
+    if (host_has_fma()) {
+        double result = host_fma(double_of(a), double_of(b), double_of(c));
+        uint64_t bits = bits_of_double(result);
+        if (likely(is_above(FLOAT_FORMAT64, bits, 1) && nearest_is_enough(rm, flags))) {
             return bits;
+        }
+        /* So far below overflow that no sum on the way can overflow; a product of zero goes the exact path, too. */
+        double product = double_of(a) * double_of(b);
+        if (is_above(FLOAT_FORMAT64, bits, 1) && __builtin_fabs(result) < 0x1p1020 &&
+            is_above(FLOAT_FORMAT64, bits_of_double(product), LEAST_FIELD_FOR_ERROR)) {
+            int direction = direction_of_fma64(double_of(a), double_of(b), double_of(c), product, result);
+            if (settle(FLOAT_FORMAT64, &bits, direction, rm, flags)) {
+                return bits;
+            }
         }
     }
     return float_exact_fma(FLOAT_FORMAT64, a, b, c, rm, flags);
@@ -375,3 +398,37 @@ uint64_t float32_to_float64(uint32_t a, enum float_rounding rm, uint32_t *flags)
     }
     return float_exact_convert(FLOAT_FORMAT64, FLOAT_FORMAT32, a, rm, flags);
 }
+
+/* Integers of no more bits than the format's precision are numbers of it, in every rounding mode. */
+static inline bool is_exact_integer(struct float_format f, uint64_t magnitude)
+{
+    return magnitude <= UINT64_C(2) << f.fraction_bits;
+}
+
+#define DEFINE_FROM_INTEGERS(W, type)                                                                             \
+    uint##W##_t float##W##_from_i64(int64_t v, enum float_rounding rm, uint32_t *flags)                           \
+    {                                                                                                             \
+        uint64_t magnitude = v < 0 ? -(uint64_t)v : (uint64_t)v;                                                  \
+        if (HOST_ROUNDS_ONCE && (is_exact_integer(FLOAT_FORMAT##W, magnitude) || nearest_is_enough(rm, flags))) { \
+            return bits_of_##type((type)v);                                                                       \
+        }                                                                                                         \
+        return (uint##W##_t)float_exact_from_integer(FLOAT_FORMAT##W, v < 0, magnitude, rm, flags);               \
+    }                                                                                                             \
+    uint##W##_t float##W##_from_u64(uint64_t v, enum float_rounding rm, uint32_t *flags)                          \
+    {                                                                                                             \
+        if (HOST_ROUNDS_ONCE && (is_exact_integer(FLOAT_FORMAT##W, v) || nearest_is_enough(rm, flags))) {         \
+            return bits_of_##type((type)v);                                                                       \
+        }                                                                                                         \
+        return (uint##W##_t)float_exact_from_integer(FLOAT_FORMAT##W, false, v, rm, flags);                       \
+    }                                                                                                             \
+    uint##W##_t float##W##_from_i32(int32_t v, enum float_rounding rm, uint32_t *flags)                           \
+    {                                                                                                             \
+        return float##W##_from_i64(v, rm, flags);                                                                 \
+    }                                                                                                             \
+    uint##W##_t float##W##_from_u32(uint32_t v, enum float_rounding rm, uint32_t *flags)                          \
+    {                                                                                                             \
+        return float##W##_from_u64(v, rm, flags);                                                                 \
+    }
+
+DEFINE_FROM_INTEGERS(32, float)
+DEFINE_FROM_INTEGERS(64, double)

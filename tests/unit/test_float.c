@@ -22,7 +22,7 @@
 
 #include "float/float.h"
 
-enum { RANDOM_COUNT = 25000, EDGE_TRIPLE_COUNT = 40000 };
+enum { RANDOM_COUNT = 40000, EDGE_TRIPLE_COUNT = 100000 };
 
 /* -- The formats, described once more and independently ------------------------------------------------------- */
 
@@ -395,9 +395,7 @@ static struct outcome reference_to_integer(const struct operation *op, enum floa
     mpfr_t result;
     mpfr_init2(result, 64);
     round_to_integer(result, rm);
-    if (mpfr_nan_p(result)) {
-        outcome.bits = most;
-    } else if (mpfr_cmp_ui(result, most) > 0) {
+    if (mpfr_nan_p(result) || mpfr_cmp_ui(result, most) > 0) {
         outcome.bits = most;
     } else if (is_signed ? mpfr_cmp_si(result, (int64_t)least) < 0 : mpfr_sgn(result) < 0) {
         outcome.bits = least;
@@ -758,7 +756,7 @@ static void check_random(const struct operation *op)
             v[2] = random_operand(*op->from, v[i / 5 % 2]);
             if (op->kind == FMA && i % 3 == 0) { /* an addend that cancels the product */
                 uint32_t ignored = 0;
-                uint64_t product[3] = { v[0], v[1] ^ sign_bit(*op->from), 0 };
+                const uint64_t product[3] = { v[0], v[1] ^ sign_bit(*op->from), 0 };
                 v[2] = op->run(product, FLOAT_RNE, &ignored);
             }
         }
@@ -838,6 +836,24 @@ static void infinity_times_zero_is_invalid_whatever_is_added(void **state)
     assert_int_equal(flags, FLOAT_NV);
 }
 
+/* The nearest sum overflows though the fused result does not: 2^1023 - 2^919 + (2^53 - 1) * 2^970. */
+static void an_intermediate_overflow_does_not_hide_inexactness(void **state)
+{
+    (void)state;
+    uint32_t flags = 0;
+    mpfr_t value;
+    mpfr_init2(value, 53);
+    mpfr_set_ui_2exp(value, (UINT64_C(1) << 52) - 1, 460, MPFR_RNDN);
+    uint64_t below = encode(twice, value);
+    mpfr_set_ui_2exp(value, (UINT64_C(1) << 52) + 1, 459, MPFR_RNDN);
+    uint64_t above = encode(twice, value);
+    mpfr_set_ui_2exp(value, (UINT64_C(1) << 53) - 1, 970, MPFR_RNDN);
+    uint64_t addend = encode(twice, value);
+    mpfr_clear(value);
+    assert_int_equal(float64_fma(below, above, addend, FLOAT_RNE, &flags), infinity(twice) - 1);
+    assert_int_equal(flags, FLOAT_NX);
+}
+
 /* By what arithmetic does: fegetround() looks at a register of its own on some hosts. */
 static int host_rounding(void)
 {
@@ -907,6 +923,7 @@ int main(void)
         cmocka_unit_test(every_half_converts_and_rounds_as_mpfr_does),
         cmocka_unit_test(tininess_is_detected_after_rounding),
         cmocka_unit_test(infinity_times_zero_is_invalid_whatever_is_added),
+        cmocka_unit_test(an_intermediate_overflow_does_not_hide_inexactness),
         cmocka_unit_test(the_threads_environment_is_left_as_found),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
