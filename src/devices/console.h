@@ -99,6 +99,15 @@ struct console_filter {
 struct console_backend *console_fd_create(struct io_loop *loop, int in_fd, int out_fd,
                                           const struct console_filter *filter, struct error *error);
 
+/* Output into a file, made anew; no input. Errors: it cannot be opened for writing. */
+struct console_backend *console_file_create(struct io_loop *loop, const char *path, struct error *error);
+
+/* A new pseudo-terminal in raw mode; `name` receives the path another program opens ("/dev/pts/3"). What the guest
+ * writes while nobody reads is kept up to CONSOLE_OUTPUT_SIZE and dropped beyond: a guest must not wait for somebody
+ * to look. */
+#define CONSOLE_PTY_NAME_SIZE 128
+struct console_backend *console_pty_create(struct io_loop *loop, char name[CONSOLE_PTY_NAME_SIZE], struct error *error);
+
 /* No input; output dropped. Never fails. */
 struct console_backend *console_null_create(void);
 

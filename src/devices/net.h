@@ -15,7 +15,7 @@
 
 #define NET_FRAME_SIZE_MAX 65550u /* bytes, Ethernet header included */
 
-/* The card. The functions run on the back end's thread, without a lock of the back end held. */
+/* The card. The functions run on the back end's thread and must not call net_attach(). */
 struct net_client {
     void *context;
     size_t (*next_frame)(void *context, uint8_t *frame, size_t capacity); /* size of the next frame sent, 0: none */

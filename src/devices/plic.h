@@ -8,8 +8,9 @@
  *   0x200000 + 0x1000 * context       threshold; + 4: claim (read) and complete (write)
  *
  * Sources are level-triggered: while a line is high its gateway sends one request at a time, the next one after
- * completion. A request once pending stays pending until claimed, even if the line falls (section 8, "gateways").
- * Source 0 does not exist. Contexts: the board decides; by custom 2 * hart is M-mode, 2 * hart + 1 is S-mode.
+ * completion. A request once pending stays pending until claimed, even if the line falls ("Interrupt Pending Bits").
+ * Reset it after the devices, so that what they drop then is forgotten. Source 0 does not exist. Contexts: the board
+ * decides; by custom 2 * hart is M-mode, 2 * hart + 1 is S-mode.
  */
 #ifndef RAVELIN_DEVICES_PLIC_H
 #define RAVELIN_DEVICES_PLIC_H

@@ -38,8 +38,8 @@ struct virtqueue {
     bool event_index; /* VIRTIO_F_EVENT_IDX was negotiated */
 };
 
-/* A chain of buffers: the first readable_count segments are for the device to read, the following writable_count for
- * it to write (section 2.7.4.2: in this order). */
+/* A chain of buffers, at most as many as the queue has descriptors: the first readable_count segments are for the
+ * device to read, the following writable_count for it to write (section 2.7.4.2: in this order). */
 struct virtqueue_chain {
     uint16_t head;
     unsigned readable_count;
@@ -60,6 +60,9 @@ const char *virtqueue_check(const struct virtqueue *queue);
 
 /* Takes the next available chain. When it finds none it has asked the driver to notify of the next one. */
 enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason);
+
+/* Takes the last pop back: the next one finds the same entry again. */
+void virtqueue_unpop(struct virtqueue *queue);
 
 /* Gives a chain back with `written` bytes filled in. */
 void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);

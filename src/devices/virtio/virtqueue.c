@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Section numbers: VIRTIO 1.2. */
+#include "devices/virtio/virtqueue.h"
+
+#include <endian.h>
+#include <string.h>
+
+/* Descriptor flags, section 2.7.5. */
+enum {
+    DESC_NEXT = 1,
+    DESC_WRITE = 2,
+    DESC_INDIRECT = 4,
+};
+
+/* Available ring flag, section 2.7.6. */
+enum { AVAILABLE_NO_INTERRUPT = 1 };
+
+struct descriptor {
+    uint64_t address;
+    uint32_t size;
+    uint16_t flags;
+    uint16_t next;
+};
+
+/* Offsets inside the available and the used ring (sections 2.7.6, 2.7.8); each ends with an event index. */
+enum {
+    RING_FLAGS = 0,
+    RING_INDEX = 2,
+    RING_ENTRIES = 4,
+    AVAILABLE_ENTRY_SIZE = 2,
+    USED_ENTRY_SIZE = 8,
+    EVENT_SIZE = 2,
+};
+
+static uint64_t driver_area_size(const struct virtqueue_state *state)
+{
+    return RING_ENTRIES + (uint64_t)state->size * AVAILABLE_ENTRY_SIZE + EVENT_SIZE;
+}
+
+static uint64_t device_area_size(const struct virtqueue_state *state)
+{
+    return RING_ENTRIES + (uint64_t)state->size * USED_ENTRY_SIZE + EVENT_SIZE;
+}
+
+const char *virtqueue_check(const struct virtqueue *queue)
+{
+    const struct virtqueue_state *state = queue->state;
+    if (state->size == 0 || state->size > VIRTQUEUE_SIZE_MAX || (state->size & (state->size - 1)) != 0) {
+        return "its size is not a power of two in range";
+    }
+    if (state->descriptors % 16 != 0 || state->driver % 2 != 0 || state->device % 4 != 0) {
+        return "an area is not aligned (section 2.7)";
+    }
+    if (memory_pointer(queue->memory, gpa(state->descriptors), (uint64_t)state->size * sizeof(struct descriptor),
+                       MEMORY_READ) == NULL ||
+        memory_pointer(queue->memory, gpa(state->driver), driver_area_size(state), MEMORY_READ) == NULL ||
+        memory_pointer(queue->memory, gpa(state->device), device_area_size(state), MEMORY_WRITE) == NULL) {
+        return "an area is not in RAM";
+    }
+    return NULL;
+}
+
+/* Areas were checked when the queue was made ready and RAM never goes away, so none of these pointers is NULL. */
+static const uint8_t *driver_area(const struct virtqueue *queue)
+{
+    return memory_pointer(queue->memory, gpa(queue->state->driver), driver_area_size(queue->state), MEMORY_READ);
+}
+
+static uint8_t *device_area(const struct virtqueue *queue, uint64_t offset, uint64_t size)
+{
+    return memory_pointer(queue->memory, gpa(queue->state->device + offset), size, MEMORY_WRITE);
+}
+
+static uint16_t load16(const uint8_t *place, int order)
+{
+    const uint16_t *word = (const void *)place;
+    return le16toh(order == __ATOMIC_ACQUIRE ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
+                                             : __atomic_load_n(word, __ATOMIC_RELAXED));
+}
+
+static uint16_t available_count(const struct virtqueue *queue)
+{
+    uint16_t index = load16(driver_area(queue) + RING_INDEX, __ATOMIC_ACQUIRE);
+    return (uint16_t)(index - queue->state->available_next);
+}
+
+/* Asks to be notified of the next entry, then looks again: the driver may have added one just before it could see the
+ * wish (section 2.7.10). */
+static uint16_t wait_for_more(const struct virtqueue *queue)
+{
+    if (queue->event_index) {
+        uint64_t offset = RING_ENTRIES + (uint64_t)queue->state->size * USED_ENTRY_SIZE;
+        uint16_t *event = (void *)device_area(queue, offset, EVENT_SIZE);
+        __atomic_store_n(event, htole16(queue->state->available_next), __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return available_count(queue);
+    }
+    return 0;
+}
+
+/* One copy of guest memory that the compiler cannot read twice. */
+static struct descriptor fetch(const uint8_t *table, unsigned index)
+{
+    struct descriptor raw;
+    memcpy(&raw, table + index * sizeof raw, sizeof raw);
+    __asm__ volatile("" ::: "memory");
+    return (struct descriptor){
+        .address = le64toh(raw.address),
+        .size = le32toh(raw.size),
+        .flags = le16toh(raw.flags),
+        .next = le16toh(raw.next),
+    };
+}
+
+/* Where the walk of a chain stands. */
+struct walk {
+    const uint8_t *table;
+    uint32_t table_count; /* descriptors */
+    uint32_t index;
+    bool indirect;
+};
+
+/* Section 2.7.5.3. NULL or what is wrong. */
+static const char *enter_indirect(const struct virtqueue *queue, struct walk *walk, const struct descriptor *descriptor)
+{
+    if (!queue->indirect) {
+        return "indirect descriptor without the feature";
+    }
+    if (walk->indirect) {
+        return "indirect descriptor inside an indirect table";
+    }
+    if ((descriptor->flags & DESC_NEXT) != 0) {
+        return "indirect descriptor with a next one";
+    }
+    if (descriptor->size == 0 || descriptor->size % sizeof(struct descriptor) != 0) {
+        return "indirect table of a wrong size";
+    }
+    walk->table = memory_pointer(queue->memory, gpa(descriptor->address), descriptor->size, MEMORY_READ);
+    walk->table_count = descriptor->size / (uint32_t)sizeof(struct descriptor);
+    walk->index = 0;
+    walk->indirect = true;
+    return walk->table == NULL ? "indirect table not in RAM" : NULL;
+}
+
+static const char *add_segment(const struct virtqueue *queue, struct virtqueue_chain *chain,
+                               const struct descriptor *descriptor)
+{
+    bool writable = (descriptor->flags & DESC_WRITE) != 0;
+    unsigned count = chain->readable_count + chain->writable_count;
+    if (count == queue->state->size) {
+        return "chain longer than the queue, or a loop"; /* section 2.7.5.2 */
+    }
+    if (descriptor->size == 0) {
+        return "buffer of size 0";
+    }
+    if (!writable && chain->writable_count != 0) {
+        return "readable buffer after a writable one"; /* section 2.7.4.2 */
+    }
+    void *host = memory_pointer(queue->memory, gpa(descriptor->address), descriptor->size,
+                                writable ? MEMORY_WRITE : MEMORY_READ);
+    if (host == NULL) {
+        return "buffer not in RAM";
+    }
+    chain->segments[count] = (struct iovec){ .iov_base = host, .iov_len = descriptor->size };
+    if (writable) {
+        chain->writable_count++;
+        chain->writable_size += descriptor->size;
+    } else {
+        chain->readable_count++;
+        chain->readable_size += descriptor->size;
+    }
+    return NULL;
+}
+
+static const char *walk_chain(const struct virtqueue *queue, struct virtqueue_chain *chain)
+{
+    const struct virtqueue_state *state = queue->state;
+    struct walk walk = {
+        .table = memory_pointer(queue->memory, gpa(state->descriptors),
+                                (uint64_t)state->size * sizeof(struct descriptor), MEMORY_READ),
+        .table_count = state->size,
+        .index = chain->head,
+    };
+    for (;;) { /* every round adds a segment, of which there is room for state->size, or enters the one table */
+        if (walk.index >= walk.table_count) {
+            return "descriptor number out of range";
+        }
+        struct descriptor descriptor = fetch(walk.table, walk.index);
+        bool indirect = (descriptor.flags & DESC_INDIRECT) != 0;
+        const char *wrong =
+            indirect ? enter_indirect(queue, &walk, &descriptor) : add_segment(queue, chain, &descriptor);
+        if (wrong != NULL) {
+            return wrong;
+        }
+        if (!indirect && (descriptor.flags & DESC_NEXT) == 0) {
+            return NULL;
+        }
+        if (!indirect) {
+            walk.index = descriptor.next;
+        }
+    }
+}
+
+enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason)
+{
+    struct virtqueue_state *state = queue->state;
+    uint16_t count = available_count(queue);
+    if (count == 0) {
+        count = wait_for_more(queue);
+    }
+    if (count == 0) {
+        return VIRTQUEUE_EMPTY;
+    }
+    if (count > state->size) {
+        *reason = "available index ahead by more than the queue's size";
+        return VIRTQUEUE_BROKEN;
+    }
+    uint64_t entry = RING_ENTRIES + (uint64_t)(state->available_next & (state->size - 1)) * AVAILABLE_ENTRY_SIZE;
+    chain->head = load16(driver_area(queue) + entry, __ATOMIC_RELAXED);
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_size = 0;
+    chain->writable_size = 0;
+    *reason = walk_chain(queue, chain);
+    if (*reason != NULL) {
+        return VIRTQUEUE_BROKEN;
+    }
+    state->available_next++;
+    return VIRTQUEUE_CHAIN;
+}
+
+void virtqueue_unpop(struct virtqueue *queue)
+{
+    queue->state->available_next--;
+}
+
+void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
+{
+    struct virtqueue_state *state = queue->state;
+    uint64_t offset = RING_ENTRIES + (uint64_t)(state->used_next & (state->size - 1)) * USED_ENTRY_SIZE;
+    uint32_t *entry = (void *)device_area(queue, offset, USED_ENTRY_SIZE);
+    __atomic_store_n(&entry[0], htole32(head), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
+    state->used_next++;
+    uint16_t *index = (void *)device_area(queue, RING_INDEX, sizeof *index);
+    __atomic_store_n(index, htole16(state->used_next), __ATOMIC_RELEASE);
+}
+
+bool virtqueue_must_signal(struct virtqueue *queue)
+{
+    struct virtqueue_state *state = queue->state;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the used index before the driver's wish (section 2.7.7.2) */
+    if (!queue->event_index) {
+        return (load16(driver_area(queue) + RING_FLAGS, __ATOMIC_RELAXED) & AVAILABLE_NO_INTERRUPT) == 0;
+    }
+    uint64_t offset = RING_ENTRIES + (uint64_t)state->size * AVAILABLE_ENTRY_SIZE;
+    uint16_t event = load16(driver_area(queue) + offset, __ATOMIC_RELAXED);
+    uint16_t before = state->used_signalled;
+    bool valid = state->used_signalled_valid != 0;
+    state->used_signalled = state->used_next;
+    state->used_signalled_valid = 1;
+    /* Was entry number `event` among those used since? Modulo 2^16. */
+    return !valid || (uint16_t)(state->used_next - event - 1) < (uint16_t)(state->used_next - before);
+}
+
+/* Copies between a run of segments, from byte `offset` on, and a buffer; returns how many bytes there were. */
+static size_t copy(const struct iovec *segments, unsigned count, uint64_t offset, uint8_t *buffer, size_t size,
+                   bool to_buffer)
+{
+    size_t done = 0;
+    for (unsigned i = 0; i < count && done < size; i++) {
+        size_t length = segments[i].iov_len;
+        if (offset >= length) {
+            offset -= length;
+            continue;
+        }
+        uint8_t *place = (uint8_t *)segments[i].iov_base + offset;
+        size_t piece = length - (size_t)offset < size - done ? length - (size_t)offset : size - done;
+        if (to_buffer) {
+            memcpy(buffer + done, place, piece);
+        } else {
+            memcpy(place, buffer + done, piece);
+        }
+        done += piece;
+        offset = 0;
+    }
+    return done;
+}
+
+size_t virtqueue_read(const struct virtqueue_chain *chain, uint64_t offset, void *buffer, size_t size)
+{
+    size_t done = copy(chain->segments, chain->readable_count, offset, buffer, size, true);
+    __asm__ volatile("" ::: "memory"); /* the copy is what is looked at from here on, never guest memory again */
+    return done;
+}
+
+size_t virtqueue_write(const struct virtqueue_chain *chain, uint64_t offset, const void *buffer, size_t size)
+{
+    union {
+        const void *read_only;
+        uint8_t *bytes; /* not written through: to_buffer is false */
+    } source = { .read_only = buffer };
+    return copy(chain->segments + chain->readable_count, chain->writable_count, offset, source.bytes, size, false);
+}
