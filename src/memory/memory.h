@@ -79,6 +79,13 @@ bool memory_device_write(const struct memory_slot *slot, gpa_t address, unsigned
 /* Marks the page of a RAM slot dirty. Cheap when it is already. */
 void memory_mark_dirty(const struct memory_slot *slot, gpa_t address);
 
+/* Whether the page of a RAM slot is marked. */
+static inline bool memory_is_dirty(const struct memory_slot *slot, gpa_t address)
+{
+    uint64_t page = (address.bits - slot->base.bits) >> PAGE_SHIFT;
+    return (atomic_load_explicit(&slot->dirty[page / 64], memory_order_relaxed) >> (page % 64) & 1) != 0;
+}
+
 /* Moves the dirty bits of `page_count` pages from page number `first_page` of the slot into `bits` (bit 0 = first
  * page, 64 pages a word) and clears them. A vCPU's translation cache may hold a write right taken while the bit was
  * set: the caller makes every vCPU drop its write rights afterwards (vcpu attention) before it trusts the next

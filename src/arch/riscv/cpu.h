@@ -12,6 +12,7 @@
 #ifndef RAVELIN_ARCH_RISCV_CPU_H
 #define RAVELIN_ARCH_RISCV_CPU_H
 
+#include "arch/riscv/hart.h"
 #include "core/alarm.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -81,6 +82,13 @@ struct riscv_pmp {
     } window;
 };
 
+/* Why the last refused access was refused: for traces. */
+struct riscv_denial {
+    uint64_t address;
+    const char *layer; /* static strings; NULL before the first */
+    const char *reason;
+};
+
 struct riscv_statistics {
     uint64_t tlb_misses;
     uint64_t tlb_flushes;
@@ -102,25 +110,28 @@ struct riscv_cpu {
     struct riscv_state state;
     struct riscv_features features; /* what this hart implements: misa can take away from the machine's */
 
+    struct hart hart; /* started or stopped; remote fences */
+
     struct riscv_machine *machine;
     void *engine; /* the engine's private data */
 
     struct riscv_trap trap; /* recorded by riscv_raise() */
+    struct riscv_denial denial;
     struct riscv_reservation reservation;
+    uint32_t pause_count;
 
     /* Instructions retired before the one that runs now. The engine brings it up to date before it calls C code that
      * may read it (SYNC in generated handlers). */
     uint64_t instructions;
-    uint64_t cycle_offset, instret_offset; /* counter = instructions + offset, or just offset while inhibited */
 
     /* Equal values: fetch addresses mean the same (mode, translation, protection) as when the value was last seen.
      * Returning to a mode gives its old value back if nothing was flushed meanwhile. Engines tag jump caches with it.
      */
     uint64_t translation_epoch;
-    uint64_t code_epoch; /* goes up at fence.i: instruction bytes may have changed */
+    uint64_t code_epoch; /* from 1; goes up at fence.i: instruction bytes may have changed */
 
-    uint64_t flush_count;   /* source of epochs */
-    uint64_t translated_by; /* satp and MXR the TLBs were filled under: see translate.c */
+    uint64_t flush_count;  /* source of epochs */
+    bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
     struct riscv_pmp pmp;
     const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */
 
@@ -129,6 +140,7 @@ struct riscv_cpu {
     _Atomic uint64_t posted; /* bits to be set in mip by the hart itself */
     uint64_t timer_lines;    /* MTI and STI, as of the last look at the time */
     _Atomic uint64_t mtimecmp;
+    uint64_t stime_set; /* the stimecmp that stime_alarm was set for; UINT64_MAX: none */
     struct alarm mtime_alarm;
     struct alarm stime_alarm;
 
@@ -155,9 +167,10 @@ struct riscv_machine {
     unsigned pmp_entry_count;
     uint64_t time_origin; /* alarm_now() when `time` was 0 */
 
-    /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17]. True: it
-     * was answered there, and pc goes on to the next instruction. While it is set there is no M-mode software, so
-     * that every trap is delivered to S whatever medeleg says. */
+    /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17], and
+     * state.pc stands behind the ecall already (it may be changed). False: not handled, the trap is delivered after
+     * all. While it is set there is no M-mode software: every trap goes to S whatever medeleg and mideleg say, and the
+     * machine level's interrupts go nowhere. */
     bool (*firmware)(struct riscv_cpu *cpu);
     void *firmware_context; /* for the firmware's own use */
 };
@@ -204,10 +217,22 @@ void riscv_take_trap(struct riscv_cpu *cpu);
  * called at an instruction boundary with state.pc exact, whenever VCPU_INTERRUPT was set and taken. */
 bool riscv_take_interrupt(struct riscv_cpu *cpu);
 
+/* Asks for the hart's own attention (VCPU_INTERRUPT) if an interrupt would be taken now. After any change of what
+ * decides that; the primitives do it themselves. */
+void riscv_interrupts_consider(struct riscv_cpu *cpu);
+
 /* Something is pending and enabled in mie, whatever mstatus and mideleg say: WFI would not sleep. */
 bool riscv_interrupt_wakeup(struct riscv_cpu *cpu);
 
-/* ---- The hart's own thread: translation (translate.c, fetch.c) --------------------------------------------------- */
+/* When the supervisor timer interrupt is raised, in ticks of `time`; UINT64_MAX for never. For the built-in firmware;
+ * a guest with Sstc writes stimecmp itself. */
+void riscv_set_supervisor_timer(struct riscv_cpu *cpu, uint64_t ticks);
+
+/* Looks at the clock: sets or clears the hart's own timer lines. */
+void riscv_timers_refresh(struct riscv_cpu *cpu);
+
+/* ---- The hart's own thread: translation (translate.c, context.c) --------------------------------------------------
+ */
 
 /* Must follow any change of state that comes from outside (reset, snapshot, firmware, debugger): derives everything
  * derived (TLB pointers, PMP rules, timers) and empties the translation caches. */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which translation cache is the one of now, and when a cache must be emptied.
+ *
+ * The caches hold what satp, PMP and the environment registers said when they were filled. Mode and SUM choose among
+ * the caches; everything else empties them. (Address-space identifiers are stored in satp and compared here; the caches
+ * hold one address space at a time.)
+ */
+#include "arch/riscv/pmp.h"
+#include "arch/riscv/primitives.h"
+
+#define PAGES_WORTH_COUNTING 64u /* beyond, emptying is cheaper than dropping pages one by one */
+
+/* The caches that translation by satp fills. */
+static const enum riscv_context translated[] = { RISCV_CONTEXT_U, RISCV_CONTEXT_S, RISCV_CONTEXT_S_SUM };
+#define TRANSLATED_COUNT (sizeof translated / sizeof *translated)
+
+static void take_epoch(struct riscv_cpu *cpu)
+{
+    cpu->translation_epoch = cpu->fetch_tlb->epoch;
+}
+
+static void flush_translated(struct riscv_cpu *cpu)
+{
+    for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
+        tlb_flush(&cpu->tlbs[translated[i]], &cpu->flush_count);
+    }
+    cpu->statistics.tlb_flushes++;
+    take_epoch(cpu);
+}
+
+static void flush_page(struct riscv_cpu *cpu, uint64_t address)
+{
+    for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
+        tlb_flush_page(&cpu->tlbs[translated[i]], address, &cpu->flush_count);
+    }
+    take_epoch(cpu);
+}
+
+void riscv_flush(struct riscv_cpu *cpu)
+{
+    tlb_flush(&cpu->tlbs[RISCV_CONTEXT_M], &cpu->flush_count);
+    flush_translated(cpu);
+}
+
+void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size)
+{
+    if (size == 0 || size > PAGES_WORTH_COUNTING * PAGE_SIZE) {
+        flush_translated(cpu);
+        return;
+    }
+    uint64_t page_count = ((start & PAGE_MASK) + size + PAGE_MASK) >> PAGE_SHIFT;
+    for (uint64_t i = 0; i < page_count; i++) {
+        flush_page(cpu, start + i * PAGE_SIZE);
+    }
+}
+
+/* ---- Primitives ----------------------------------------------------------------------------------------------------
+ */
+
+static enum riscv_context context_of(unsigned mode, bool sum)
+{
+    if (mode == RISCV_MODE_M) {
+        return RISCV_CONTEXT_M;
+    }
+    if (mode == RISCV_MODE_U) {
+        return RISCV_CONTEXT_U;
+    }
+    return sum ? RISCV_CONTEXT_S_SUM : RISCV_CONTEXT_S;
+}
+
+void riscv_status_changed(struct riscv_cpu *cpu)
+{
+    const uint64_t status = cpu->state.csr.mstatus;
+    bool sum = (status & RISCV_MSTATUS_SUM_MASK) != 0;
+    bool mxr = (status & RISCV_MSTATUS_MXR_MASK) != 0;
+    unsigned mode = cpu->state.mode;
+    /* MPRV: loads and stores are made with the rights of the mode in MPP ("Memory Privilege in mstatus Register"). */
+    unsigned data_mode = (status & RISCV_MSTATUS_MPRV_MASK) != 0 ? (unsigned)riscv_mstatus_MPP(&cpu->state) : mode;
+    struct tlb *fetch_tlb = &cpu->tlbs[context_of(mode, false)];
+    if (fetch_tlb != cpu->fetch_tlb) {
+        cpu->reservation.host = NULL; /* no reservation outlives a trap or its return */
+    }
+    cpu->fetch_tlb = fetch_tlb;
+    cpu->data_tlb = &cpu->tlbs[context_of(data_mode, sum)];
+    if (unlikely(mxr != cpu->filled_under_mxr)) {
+        cpu->filled_under_mxr = mxr;
+        flush_translated(cpu);
+    }
+    take_epoch(cpu);
+    riscv_interrupts_consider(cpu);
+}
+
+void riscv_translation_changed(struct riscv_cpu *cpu)
+{
+    riscv_flush(cpu);
+}
+
+void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid)
+{
+    /* A write to satp empties the caches, so that no other address space than the current one is in them. */
+    if (has_asid && (asid & (RISCV_SATP_ASID_MASK >> RISCV_SATP_ASID_SHIFT)) != riscv_satp_ASID(&cpu->state)) {
+        return;
+    }
+    if (has_address) {
+        flush_page(cpu, address);
+    } else {
+        flush_translated(cpu);
+    }
+}
+
+void riscv_fence_i(struct riscv_cpu *cpu)
+{
+    cpu->code_epoch++;
+}
+
+/* ---- All at once ---------------------------------------------------------------------------------------------------
+ */
+
+void riscv_cpu_state_changed(struct riscv_cpu *cpu)
+{
+    riscv_pmp_changed(cpu);
+    cpu->filled_under_mxr = riscv_mstatus_MXR(&cpu->state) != 0;
+    riscv_status_changed(cpu);
+    riscv_flush(cpu);
+    cpu->code_epoch++;
+    riscv_interrupts_changed(cpu);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Exceptions and interrupts: recording, choosing and delivering them (privileged specification, "Machine-Level ISA" and
+ * "Supervisor-Level ISA": the trap registers).
+ */
+#include "arch/riscv/primitives.h"
+
+#define BIT(number) (UINT64_C(1) << (number))
+
+/* What a supervisor can be given; the rest belongs to M. */
+#define SUPERVISOR_INTERRUPTS \
+    (BIT(RISCV_INTERRUPT_SSI) | BIT(RISCV_INTERRUPT_STI) | BIT(RISCV_INTERRUPT_SEI) | BIT(RISCV_INTERRUPT_LCOFI))
+
+#define VECTORED UINT64_C(1) /* mtvec.MODE, stvec.MODE */
+
+void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval)
+{
+    cpu->trap.cause = cause;
+    cpu->trap.tval = tval;
+}
+
+/* ---- Delivery ------------------------------------------------------------------------------------------------------
+ */
+
+static uint64_t handler_of(uint64_t tvec, uint64_t cause)
+{
+    uint64_t base = tvec & ~UINT64_C(3);
+    bool vectored = (tvec & 3) == VECTORED && (cause & RISCV_CAUSE_INTERRUPT) != 0;
+    return vectored ? base + 4 * (cause & ~RISCV_CAUSE_INTERRUPT) : base;
+}
+
+static void enter_supervisor(struct riscv_state *state, uint64_t cause, uint64_t tval)
+{
+    state->csr.sepc = state->pc;
+    state->csr.scause = cause;
+    state->csr.stval = tval;
+    riscv_set_mstatus_SPIE(state, riscv_mstatus_SIE(state));
+    riscv_set_mstatus_SIE(state, 0);
+    riscv_set_mstatus_SPP(state, state->mode != RISCV_MODE_U);
+    state->mode = RISCV_MODE_S;
+    state->pc = handler_of(state->csr.stvec, cause);
+}
+
+static void enter_machine(struct riscv_state *state, uint64_t cause, uint64_t tval)
+{
+    state->csr.mepc = state->pc;
+    state->csr.mcause = cause;
+    state->csr.mtval = tval;
+    riscv_set_mstatus_MPIE(state, riscv_mstatus_MIE(state));
+    riscv_set_mstatus_MIE(state, 0);
+    riscv_set_mstatus_MPP(state, state->mode);
+    state->mode = RISCV_MODE_M;
+    state->pc = handler_of(state->csr.mtvec, cause);
+}
+
+static void deliver(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval, bool to_supervisor)
+{
+    cpu->reservation.host = NULL;
+    if (to_supervisor) {
+        enter_supervisor(&cpu->state, cause, tval);
+    } else {
+        enter_machine(&cpu->state, cause, tval);
+    }
+    riscv_status_changed(cpu);
+}
+
+static bool has_firmware(const struct riscv_cpu *cpu)
+{
+    return cpu->machine->firmware != NULL;
+}
+
+/* The built-in firmware answers calls from S. */
+static bool firmware_answers(struct riscv_cpu *cpu)
+{
+    if (!has_firmware(cpu) || cpu->trap.cause != RISCV_EXCEPTION_ENVIRONMENT_CALL_FROM_S) {
+        return false;
+    }
+    uint64_t pc = cpu->state.pc;
+    cpu->state.pc = pc + 4; /* an ecall has no short form */
+    cpu->statistics.firmware_calls++;
+    if (cpu->machine->firmware(cpu)) {
+        return true;
+    }
+    cpu->state.pc = pc;
+    return false;
+}
+
+void riscv_take_trap(struct riscv_cpu *cpu)
+{
+    const uint64_t cause = cpu->trap.cause;
+    CHECK(cause < 64);
+    if (firmware_answers(cpu)) {
+        return;
+    }
+    cpu->statistics.exceptions[cause]++;
+    bool delegated = has_firmware(cpu) || (cpu->state.csr.medeleg >> cause & 1) != 0;
+    deliver(cpu, cause, cpu->trap.tval, delegated && cpu->state.mode != RISCV_MODE_M);
+}
+
+/* ---- Interrupts ----------------------------------------------------------------------------------------------------
+ */
+
+/* mip as far as the hart knows without looking at the clock: lines, timers and software's own bits. */
+static uint64_t pending_of(const struct riscv_cpu *cpu)
+{
+    uint64_t software = cpu->state.csr.mip;
+    if (riscv_menvcfg_STCE(&cpu->state) != 0) {
+        software &= ~BIT(RISCV_INTERRUPT_STI); /* "Sstc": the comparison alone decides */
+    }
+    return software | cpu->timer_lines | atomic_load_explicit(&cpu->lines, memory_order_relaxed);
+}
+
+/* Bits that other threads want set in mip (inter-processor interrupts). */
+static void accept_posted(struct riscv_cpu *cpu)
+{
+    if (atomic_load_explicit(&cpu->posted, memory_order_relaxed) != 0) {
+        cpu->state.csr.mip |= atomic_exchange_explicit(&cpu->posted, 0, memory_order_acquire);
+    }
+}
+
+/* Of the pending and enabled ones: those the current mode lets through. Interrupts for M go before those for S. */
+static uint64_t deliverable(const struct riscv_cpu *cpu, uint64_t pending, bool *to_supervisor)
+{
+    const struct riscv_state *state = &cpu->state;
+    bool firmware = has_firmware(cpu);
+    uint64_t delegated = firmware ? UINT64_MAX : state->csr.mideleg;
+    uint64_t machine = pending & ~delegated;
+    if (machine != 0 && (state->mode != RISCV_MODE_M || riscv_mstatus_MIE(state) != 0)) {
+        *to_supervisor = false;
+        return machine;
+    }
+    uint64_t supervisor = pending & delegated & SUPERVISOR_INTERRUPTS;
+    bool masked = state->mode == RISCV_MODE_M || (state->mode == RISCV_MODE_S && riscv_mstatus_SIE(state) == 0);
+    *to_supervisor = true;
+    return masked ? 0 : supervisor;
+}
+
+static enum riscv_interrupt highest_priority(uint64_t interrupts)
+{
+    static const enum riscv_interrupt order[] = {
+        RISCV_INTERRUPT_MEI, RISCV_INTERRUPT_MSI, RISCV_INTERRUPT_MTI,   RISCV_INTERRUPT_SEI,
+        RISCV_INTERRUPT_SSI, RISCV_INTERRUPT_STI, RISCV_INTERRUPT_LCOFI,
+    };
+    size_t i = 0;
+    while ((interrupts & BIT(order[i])) == 0) {
+        i++;
+        CHECK(i < sizeof order / sizeof *order);
+    }
+    return order[i];
+}
+
+bool riscv_take_interrupt(struct riscv_cpu *cpu)
+{
+    accept_posted(cpu);
+    riscv_timers_refresh(cpu);
+    bool to_supervisor;
+    uint64_t candidates = deliverable(cpu, pending_of(cpu) & cpu->state.csr.mie, &to_supervisor);
+    if (candidates == 0) {
+        return false;
+    }
+    enum riscv_interrupt number = highest_priority(candidates);
+    cpu->statistics.interrupts[number]++;
+    deliver(cpu, RISCV_CAUSE_INTERRUPT | number, 0, to_supervisor);
+    return true;
+}
+
+bool riscv_interrupt_wakeup(struct riscv_cpu *cpu)
+{
+    accept_posted(cpu);
+    riscv_timers_refresh(cpu);
+    return (pending_of(cpu) & cpu->state.csr.mie) != 0;
+}
+
+void riscv_interrupts_consider(struct riscv_cpu *cpu)
+{
+    bool to_supervisor;
+    uint64_t pending = pending_of(cpu) & cpu->state.csr.mie;
+    if (unlikely(pending != 0) && deliverable(cpu, pending, &to_supervisor) != 0) {
+        atomic_fetch_or_explicit(&cpu->vcpu.attention, VCPU_INTERRUPT, memory_order_relaxed);
+    }
+}
+
+uint64_t riscv_interrupt_lines(struct riscv_cpu *cpu)
+{
+    accept_posted(cpu);
+    riscv_timers_refresh(cpu);
+    return cpu->timer_lines | atomic_load_explicit(&cpu->lines, memory_order_relaxed);
+}
+
+/* ---- From any thread -----------------------------------------------------------------------------------------------
+ */
+
+void riscv_cpu_set_line(struct riscv_cpu *cpu, enum riscv_interrupt number, bool level)
+{
+    uint64_t bit = BIT(number);
+    if (!level) {
+        atomic_fetch_and(&cpu->lines, ~bit);
+    } else if ((atomic_fetch_or(&cpu->lines, bit) & bit) == 0) {
+        vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+    }
+}
+
+void riscv_cpu_post(struct riscv_cpu *cpu, enum riscv_interrupt number)
+{
+    atomic_fetch_or(&cpu->posted, BIT(number));
+    vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+}
