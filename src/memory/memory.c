@@ -10,8 +10,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HUGE_SIZE (UINT64_C(1) << 21) /* of a huge page on the hosts we know; only alignment and advice depend on it \
-                                       */
+#define HUGE_SIZE                                                                                      \
+    (UINT64_C(1) << 21) /* of a huge page on the hosts we know; only alignment and advice depend on it \
+                         */
 
 /* What a search needs of a slot, side by side. */
 struct slot_key {
@@ -37,8 +38,7 @@ struct log *memory_log(const struct memory *memory)
     return memory->log;
 }
 
-/* ---- RAM ----------------------------------------------------------------------------------------------------------
- */
+/* ---- RAM -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t page_count(const struct memory_slot *slot)
 {
@@ -152,8 +152,7 @@ static bool host_has(uint64_t size, struct error *error)
                      (uint64_t)pages * (uint64_t)page_size >> 20, size >> 20);
 }
 
-/* ---- Slots --------------------------------------------------------------------------------------------------------
- */
+/* ---- Slots ------------------------------------------------------------------------------------------------------ */
 
 /* How many slots begin at or below the address. */
 static size_t slots_up_to(const struct memory *memory, uint64_t address)
@@ -256,8 +255,7 @@ bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const s
     return true;
 }
 
-/* ---- Access -------------------------------------------------------------------------------------------------------
- */
+/* ---- Access ----------------------------------------------------------------------------------------------------- */
 
 void memory_mark_dirty(const struct memory_slot *slot, gpa_t address)
 {
@@ -378,8 +376,7 @@ bool memory_device_write(const struct memory_slot *slot, gpa_t address, unsigned
            slot->ops->write(slot->device, offset, size, value & UINT64_MAX >> (64 - 8 * size));
 }
 
-/* ---- Dirty pages --------------------------------------------------------------------------------------------------
- */
+/* ---- Dirty pages ------------------------------------------------------------------------------------------------ */
 
 /* Takes and clears up to 64 dirty bits from page number `page` on. */
 static uint64_t take_bits(const struct memory_slot *slot, uint64_t page, uint64_t count)

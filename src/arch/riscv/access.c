@@ -21,8 +21,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest memory is used in place and is little-endian");
 
-/* ---- Host memory ---------------------------------------------------------------------------------------------------
- */
+/* ---- Host memory ------------------------------------------------------------------------------------------------ */
 
 /* An aligned access is one host access, never torn; for a misaligned one nothing is promised. */
 static uint64_t host_load(const uint8_t *host, uint64_t size)
@@ -56,8 +55,7 @@ static void host_store(uint8_t *host, uint64_t size, uint64_t value)
     }
 }
 
-/* ---- Across two pages ----------------------------------------------------------------------------------------------
- */
+/* ---- Across two pages ------------------------------------------------------------------------------------------- */
 
 /* The two parts of an access that crosses a page boundary. */
 struct parts {
@@ -114,8 +112,7 @@ static bool crosses(uint64_t address, uint64_t size)
     return (address & PAGE_MASK) + size > PAGE_SIZE;
 }
 
-/* ---- Loads and stores ----------------------------------------------------------------------------------------------
- */
+/* ---- Loads and stores ------------------------------------------------------------------------------------------- */
 
 bool riscv_load_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *value)
 {
@@ -169,8 +166,7 @@ bool riscv_store_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, ui
     return true;
 }
 
-/* ---- Atomics -------------------------------------------------------------------------------------------------------
- */
+/* ---- Atomics ---------------------------------------------------------------------------------------------------- */
 
 void *riscv_atomic_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, enum memory_access access)
 {
@@ -268,8 +264,7 @@ bool riscv_amo_cas128(struct riscv_cpu *cpu, uint64_t address, riscv_bits128 exp
     return true;
 }
 
-/* ---- Cache blocks --------------------------------------------------------------------------------------------------
- */
+/* ---- Cache blocks ----------------------------------------------------------------------------------------------- */
 
 /* "Zicbom": whoever may load from the block may manage it; a refusal is that of a store. */
 static bool manage_block(struct riscv_cpu *cpu, uint64_t address)

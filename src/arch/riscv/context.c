@@ -55,8 +55,7 @@ void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size)
     }
 }
 
-/* ---- Primitives ----------------------------------------------------------------------------------------------------
- */
+/* ---- Primitives ------------------------------------------------------------------------------------------------- */
 
 static enum riscv_context context_of(unsigned mode, bool sum)
 {
@@ -114,8 +113,7 @@ void riscv_fence_i(struct riscv_cpu *cpu)
     cpu->code_epoch++;
 }
 
-/* ---- All at once ---------------------------------------------------------------------------------------------------
- */
+/* ---- All at once ------------------------------------------------------------------------------------------------ */
 
 void riscv_cpu_state_changed(struct riscv_cpu *cpu)
 {

@@ -190,7 +190,7 @@ void riscv_machine_reset_time(struct riscv_machine *machine);
 /* One PMP entry that opens all memory to S and U: what firmware leaves behind, for booting without any. */
 void riscv_pmp_open(struct riscv_cpu *cpu);
 
-/* ---- From any thread ------------------------------------------------------------------------------------------- */
+/* ---- From any thread -------------------------------------------------------------------------------------------- */
 
 /* The level of an interrupt line (MSI, SEI, MEI; the timers' are the hart's own business). */
 void riscv_cpu_set_line(struct riscv_cpu *cpu, enum riscv_interrupt number, bool level);
@@ -231,8 +231,7 @@ void riscv_set_supervisor_timer(struct riscv_cpu *cpu, uint64_t ticks);
 /* Looks at the clock: sets or clears the hart's own timer lines. */
 void riscv_timers_refresh(struct riscv_cpu *cpu);
 
-/* ---- The hart's own thread: translation (translate.c, context.c) --------------------------------------------------
- */
+/* ---- The hart's own thread: translation (translate.c, context.c) ------------------------------------------------ */
 
 /* Must follow any change of state that comes from outside (reset, snapshot, firmware, debugger): derives everything
  * derived (TLB pointers, PMP rules, timers) and empties the translation caches. */

@@ -32,8 +32,7 @@ static enum matching matching_of(uint8_t config)
     return (enum matching)(config >> CONFIG_A_SHIFT & CONFIG_A_MASK);
 }
 
-/* ---- The rules -----------------------------------------------------------------------------------------------------
- */
+/* ---- The rules -------------------------------------------------------------------------------------------------- */
 
 /* The bytes an entry matches. False: none. */
 static bool range_of(const struct riscv_cpu *cpu, unsigned entry, enum matching matching, struct riscv_pmp_rule *rule)
@@ -178,8 +177,7 @@ bool riscv_pmp_permits(struct riscv_cpu *cpu, gpa_t address, uint64_t size, enum
     return (window.rights & access) != 0 && window.high - address.bits >= size - 1;
 }
 
-/* ---- The registers -------------------------------------------------------------------------------------------------
- */
+/* ---- The registers ---------------------------------------------------------------------------------------------- */
 
 static bool locked(const struct riscv_cpu *cpu, unsigned entry)
 {

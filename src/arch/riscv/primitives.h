@@ -165,14 +165,13 @@ bool riscv_cbo_clean(struct riscv_cpu *cpu, uint64_t address);
 bool riscv_cbo_flush(struct riscv_cpu *cpu, uint64_t address);
 bool riscv_cbo_zero(struct riscv_cpu *cpu, uint64_t address);
 
-/* ---- Waiting: may return at any time, and do when the vCPU's attention is asked for -------------------------------
- */
+/* ---- Waiting: may return at any time, and do when the vCPU's attention is asked for ----------------------------- */
 
 void riscv_wfi(struct riscv_cpu *cpu);
 void riscv_pause(struct riscv_cpu *cpu);
 void riscv_wait_on_reservation(struct riscv_cpu *cpu, bool timed);
 
-/* ---- What the machine keeps of the control registers ------------------------------------------------------------- */
+/* ---- What the machine keeps of the control registers ------------------------------------------------------------ */
 
 void riscv_status_changed(struct riscv_cpu *cpu);
 void riscv_translation_changed(struct riscv_cpu *cpu);
@@ -192,13 +191,12 @@ uint64_t riscv_pmp_read_address(struct riscv_cpu *cpu, uint16_t entry);
 void riscv_pmp_write_address(struct riscv_cpu *cpu, uint16_t entry, uint64_t data);
 bool riscv_pmp_any_locked(struct riscv_cpu *cpu);
 
-/* ---- Integers ---------------------------------------------------------------------------------------------------- */
+/* ---- Integers --------------------------------------------------------------------------------------------------- */
 
 uint64_t riscv_clmul(uint64_t a, uint64_t b);
 uint64_t riscv_clmulh(uint64_t a, uint64_t b);
 
-/* ---- Floating point: src/float, with the accrued flags of fcsr ----------------------------------------------------
- */
+/* ---- Floating point: src/float, with the accrued flags of fcsr -------------------------------------------------- */
 
 /* The flags are passed with what has accrued (fcsr's rounding mode in bits 7:5 rides along untouched): src/float is
  * fastest when inexact is set already. */

@@ -67,8 +67,7 @@ void riscv_interrupts_changed(struct riscv_cpu *cpu)
     riscv_interrupts_consider(cpu);
 }
 
-/* ---- Counters ------------------------------------------------------------------------------------------------------
- */
+/* ---- Counters --------------------------------------------------------------------------------------------------- */
 
 /* A running counter is the number of instructions plus what its register holds, a stopped one is what it holds. Cycles
  * are instructions: this machine does one in each. */

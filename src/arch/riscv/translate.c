@@ -33,8 +33,7 @@ static const struct memory_slot *ram_at(struct riscv_cpu *cpu, gpa_t address)
     return slot;
 }
 
-/* ---- 1 First-stage page walk ---------------------------------------------------------------------------------------
- */
+/* ---- 1 First-stage page walk ------------------------------------------------------------------------------------ */
 
 /* The walker's own accesses go through the layers below with the rights of S. */
 static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_access kind)
@@ -91,8 +90,7 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
     return RISCV_GRANTED;
 }
 
-/* ---- 5 Physical memory protection ----------------------------------------------------------------------------------
- */
+/* ---- 5 Physical memory protection ------------------------------------------------------------------------------- */
 
 static enum riscv_verdict physical_protection(struct riscv_cpu *cpu, const struct riscv_access *access,
                                               struct riscv_page *page)
@@ -107,8 +105,7 @@ static enum riscv_verdict physical_protection(struct riscv_cpu *cpu, const struc
     return RISCV_GRANTED;
 }
 
-/* ---- 6 Memory slot -------------------------------------------------------------------------------------------------
- */
+/* ---- 6 Memory slot ---------------------------------------------------------------------------------------------- */
 
 static enum riscv_verdict memory_slot(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page)
 {
@@ -123,8 +120,7 @@ static enum riscv_verdict memory_slot(struct riscv_cpu *cpu, const struct riscv_
     return RISCV_GRANTED;
 }
 
-/* ---- 7 Trust-level attributes --------------------------------------------------------------------------------------
- */
+/* ---- 7 Trust-level attributes ----------------------------------------------------------------------------------- */
 
 static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const struct riscv_access *access,
                                                  struct riscv_page *page)
@@ -136,8 +132,7 @@ static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const st
     return RISCV_GRANTED;
 }
 
-/* ---- The sequence --------------------------------------------------------------------------------------------------
- */
+/* ---- The sequence ----------------------------------------------------------------------------------------------- */
 
 /* The order of an access's life. Numbers are those of the design page; what is missing there (first-stage protection
  * unit, second stage, tags) will stand in its place. A layer may translate page->address, take rights away, clear
@@ -174,8 +169,7 @@ enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_acc
     return RISCV_GRANTED;
 }
 
-/* ---- Accesses of the running instruction ---------------------------------------------------------------------------
- */
+/* ---- Accesses of the running instruction ------------------------------------------------------------------------ */
 
 static enum riscv_exception cause_of(enum riscv_verdict verdict, enum memory_access kind)
 {
@@ -240,8 +234,7 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
     return true;
 }
 
-/* ---- Fetch ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Fetch ------------------------------------------------------------------------------------------------------ */
 
 bool riscv_fetch_page(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **page)
 {
@@ -271,8 +264,7 @@ bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
     return true;
 }
 
-/* ---- Looking without touching ---------------------------------------------------------------------------------------
- */
+/* ---- Looking without touching ----------------------------------------------------------------------------------- */
 
 bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size)
 {

@@ -19,8 +19,7 @@ void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tva
     cpu->trap.tval = tval;
 }
 
-/* ---- Delivery ------------------------------------------------------------------------------------------------------
- */
+/* ---- Delivery --------------------------------------------------------------------------------------------------- */
 
 static uint64_t handler_of(uint64_t tvec, uint64_t cause)
 {
@@ -97,8 +96,7 @@ void riscv_take_trap(struct riscv_cpu *cpu)
     deliver(cpu, cause, cpu->trap.tval, delegated && cpu->state.mode != RISCV_MODE_M);
 }
 
-/* ---- Interrupts ----------------------------------------------------------------------------------------------------
- */
+/* ---- Interrupts ------------------------------------------------------------------------------------------------- */
 
 /* mip as far as the hart knows without looking at the clock: lines, timers and software's own bits. */
 static uint64_t pending_of(const struct riscv_cpu *cpu)
@@ -187,8 +185,7 @@ uint64_t riscv_interrupt_lines(struct riscv_cpu *cpu)
     return cpu->timer_lines | atomic_load_explicit(&cpu->lines, memory_order_relaxed);
 }
 
-/* ---- From any thread -----------------------------------------------------------------------------------------------
- */
+/* ---- From any thread -------------------------------------------------------------------------------------------- */
 
 void riscv_cpu_set_line(struct riscv_cpu *cpu, enum riscv_interrupt number, bool level)
 {
