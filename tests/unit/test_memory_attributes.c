@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Page attributes: what each trust level takes from those below it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "memory/attributes.h"
+
+#include <stdlib.h>
+
+/* The rule of the header, said the slow way. */
+static unsigned denied_by_rule(uint64_t word, unsigned level)
+{
+    unsigned denied = 0;
+    for (unsigned above = level + 1; above < ATTRIBUTE_LEVEL_COUNT; above++) {
+        denied |= (unsigned)(word >> (4 * above)) & 15;
+    }
+    return denied;
+}
+
+static uint64_t random_word(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+static void zero_denies_nothing(void **state)
+{
+    (void)state;
+    for (unsigned level = 0; level < ATTRIBUTE_LEVEL_COUNT; level++) {
+        assert_int_equal(attributes_denied(0, level), 0);
+    }
+}
+
+static void a_level_binds_the_levels_below_it_only(void **state)
+{
+    (void)state;
+    for (unsigned enforcing = 1; enforcing < ATTRIBUTE_LEVEL_COUNT; enforcing++) {
+        for (unsigned denied = 0; denied < 16; denied++) {
+            uint64_t word = attributes_with(0, enforcing, denied);
+            for (unsigned level = 0; level < ATTRIBUTE_LEVEL_COUNT; level++) {
+                assert_int_equal(attributes_denied(word, level), level < enforcing ? denied : 0);
+                unsigned denier = level < enforcing && denied != 0 ? enforcing : 0;
+                assert_int_equal(attributes_denier(word, level, 15), denier);
+            }
+        }
+    }
+}
+
+static void a_right_is_what_no_higher_level_denies(void **state)
+{
+    (void)state;
+    uint64_t seed = 0x5eed;
+    for (unsigned round = 0; round < 100000; round++) {
+        uint64_t word = random_word(&seed) & random_word(&seed) & random_word(&seed);
+        unsigned level = (unsigned)(random_word(&seed) % ATTRIBUTE_LEVEL_COUNT);
+        assert_int_equal(attributes_denied(word, level), denied_by_rule(word, level));
+    }
+}
+
+static void the_highest_denier_of_a_right_is_named(void **state)
+{
+    (void)state;
+    uint64_t word = attributes_with(0, 3, ATTRIBUTE_WRITE);
+    word = attributes_with(word, 7, ATTRIBUTE_READ);
+    assert_int_equal(attributes_denier(word, 0, ATTRIBUTE_WRITE), 3);
+    assert_int_equal(attributes_denier(word, 0, ATTRIBUTE_READ), 7);
+    assert_int_equal(attributes_denier(word, 0, ATTRIBUTE_READ | ATTRIBUTE_WRITE), 7);
+    assert_int_equal(attributes_denier(word, 3, ATTRIBUTE_WRITE), 0);
+    assert_int_equal(attributes_denier(word, 0, ATTRIBUTE_KERNEL), 0);
+}
+
+static void a_change_of_one_level_leaves_the_others(void **state)
+{
+    (void)state;
+    uint64_t word = attributes_with(UINT64_MAX, 15, 0);
+    assert_true(word == UINT64_MAX >> 4);
+    assert_true(attributes_with(word, 15, 15) == UINT64_MAX);
+}
+
+static void rights_of_a_page_follow_its_word(void **state)
+{
+    (void)state;
+    struct error error;
+    struct memory *memory = memory_create(NULL);
+    assert_true(memory_add_ram(memory, gpa(0), 2 * PAGE_SIZE, "ram", &error));
+    struct memory_slot *slot = (struct memory_slot *)(uintptr_t)memory_find(memory, gpa(0));
+    const unsigned all = MEMORY_READ | MEMORY_WRITE | MEMORY_FETCH;
+    assert_int_equal(attributes_rights(slot, gpa(0), 0, true), all);
+    attributes_store(slot, gpa(PAGE_SIZE), attributes_with(0, 1, ATTRIBUTE_WRITE | ATTRIBUTE_USER));
+    assert_int_equal(attributes_rights(slot, gpa(0), 0, true), all);
+    assert_int_equal(attributes_rights(slot, gpa(PAGE_SIZE), 0, true), MEMORY_READ);
+    assert_int_equal(attributes_rights(slot, gpa(2 * PAGE_SIZE - 1), 0, false), MEMORY_READ | MEMORY_FETCH);
+    assert_int_equal(attributes_rights(slot, gpa(PAGE_SIZE), 1, true), all);
+    memory_destroy(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(zero_denies_nothing),
+        cmocka_unit_test(a_level_binds_the_levels_below_it_only),
+        cmocka_unit_test(a_right_is_what_no_higher_level_denies),
+        cmocka_unit_test(the_highest_denier_of_a_right_is_named),
+        cmocka_unit_test(a_change_of_one_level_leaves_the_others),
+        cmocka_unit_test(rights_of_a_page_follow_its_word),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
