@@ -9,6 +9,10 @@
  * Ownership: everything belongs to the struct isa_machine, lives in its arena and goes with isa_free(). The tree
  * is immutable after isa_read(); any number of threads may read it.
  *
+ * A call with effects (beyond reading registers, control registers or time) stands only as the whole `value` of a
+ * statement: the reader lifts inner ones into locals of their own (named lifted…), in the order of evaluation. The
+ * value of an assignment is evaluated before its index.
+ *
  * All lists are singly linked through `next` in source order, with a count beside the head where outputs need one.
  */
 #ifndef RAVELIN_ISA_TREE_H
@@ -52,15 +56,15 @@ struct isa_extension {
     struct isa_place place;
     const char *name;
     const char *title;
-    struct isa_condition *needs; /* NULL: nothing */
-    unsigned number;             /* 0, 1, 2 … in source order: its bit in a machine's feature set (at most 128) */
+    const struct isa_condition *needs; /* NULL: nothing */
+    unsigned number;                   /* 0, 1, 2 … in source order: its bit in a machine's feature set (at most 128) */
 };
 
 /* A boolean expression over extensions (`in zbb or zbkb`). */
 struct isa_condition {
     enum { ISA_CONDITION_HAS, ISA_CONDITION_AND, ISA_CONDITION_OR } kind;
-    const struct isa_extension *extension;      /* HAS */
-    const struct isa_condition *left, *right;   /* AND, OR */
+    const struct isa_extension *extension;    /* HAS */
+    const struct isa_condition *left, *right; /* AND, OR */
 };
 
 struct isa_mode {
@@ -89,10 +93,10 @@ struct isa_register {
     const char *name;
     unsigned width;
     unsigned count;
-    int zero;             /* index that reads 0 and drops writes, or -1 */
+    int zero; /* index that reads 0 and drops writes, or -1 */
     enum isa_register_role role;
     isa_bits reset;
-    const char **names;   /* count assembly names, or NULL: name and number */
+    const char **names; /* count assembly names, or NULL: name and number */
 };
 
 /* Names for the values of an operand, in assembly (`names rounding 3 = …`); NULL entries print as numbers. */
@@ -124,7 +128,7 @@ struct isa_format {
     struct isa_format *next;
     struct isa_place place;
     const char *name;
-    unsigned size; /* bits: 16 or 32 */
+    unsigned size;            /* bits: 16 or 32 */
     struct isa_piece *pieces; /* from the most significant bit down */
     struct isa_field *fields;
     unsigned field_count;
@@ -150,21 +154,22 @@ struct isa_csr {
     const char *name;
     const char *title;
     unsigned width;
-    bool numbered;       /* false: hidden state */
+    bool numbered; /* false: hidden state */
     uint32_t number;
-    unsigned count;      /* array length; 0: not an array */
+    unsigned count;     /* array length; 0: not an array */
+    unsigned name_base; /* array: the number in the first one's name (`from N`), else 0 */
     isa_bits reset;
     const struct isa_condition *in; /* NULL: always there */
     struct isa_csr_field *fields;
-    const struct isa_csr *view;           /* base of a view, or NULL */
+    const struct isa_csr *view; /* base of a view, or NULL */
     const struct isa_csr_field **view_fields;
     unsigned view_field_count;
-    bool has_storage;    /* some field is PLAIN, LEGAL or READONLY, and it is no view */
-    struct isa_local *index; /* array: the implicit local `index`; else NULL */
-    struct isa_local *value; /* the implicit local of `write`; NULL without write block */
+    bool has_storage;           /* some field is PLAIN, LEGAL or READONLY, and it is no view */
+    struct isa_local *index;    /* array: the implicit local `index`; else NULL */
+    struct isa_local *value;    /* the implicit local of `write`; NULL without write block */
     struct isa_local *is_write; /* the implicit bool local `write` of `access`; NULL without access block */
     struct isa_stmt *access, *read, *write, *after; /* NULL: the default */
-    unsigned effects;    /* of all four blocks together */
+    unsigned effects;                               /* of all four blocks together */
 };
 
 struct isa_local {
@@ -199,29 +204,33 @@ enum isa_expr_kind {
     ISA_EXPR_CSR_FIELD, /* csr_field, a = index or NULL */
     ISA_EXPR_PC,        /* address of this instruction */
     ISA_EXPR_NEXT_PC,
-    ISA_EXPR_ENCODING,  /* bits(32) */
-    ISA_EXPR_UNARY,     /* op, a */
-    ISA_EXPR_BINARY,    /* op, a, b */
-    ISA_EXPR_SLICE,     /* a[high:low], constants */
-    ISA_EXPR_BIT,       /* a[b], b varies */
-    ISA_EXPR_CAT,       /* args, first most significant */
-    ISA_EXPR_SEXT,      /* a, to width */
-    ISA_EXPR_ZEXT,      /* a, to width (equal or wider) */
-    ISA_EXPR_IF,        /* a ? b : c */
-    ISA_EXPR_CALL,      /* function, args */
-    ISA_EXPR_CSR_READ,  /* a: number; traps */
-    ISA_EXPR_HAS,       /* extension: bool */
+    ISA_EXPR_ENCODING, /* bits(32) */
+    ISA_EXPR_UNARY,    /* op, a */
+    ISA_EXPR_BINARY,   /* op, a, b */
+    ISA_EXPR_SLICE,    /* a[high:low], constants */
+    ISA_EXPR_BIT,      /* a[b], b varies */
+    ISA_EXPR_CAT,      /* args, first most significant */
+    ISA_EXPR_SEXT,     /* a, to width */
+    ISA_EXPR_ZEXT,     /* a, to width (equal or wider) */
+    ISA_EXPR_IF,       /* a ? b : c */
+    ISA_EXPR_CALL,     /* function, args */
+    ISA_EXPR_CSR_READ, /* a: number; traps */
+    ISA_EXPR_HAS,      /* extension: bool */
 };
 
+/* clang-format off */
 enum isa_op {
-    ISA_OP_NEG, ISA_OP_INVERT, ISA_OP_NOT, ISA_OP_BIT, /* unary: -a, ~a, not a, bit(bool) */
+    /* unary: -a, ~a, not a, bit(bool), and the counting builtins */
+    ISA_OP_NEG, ISA_OP_INVERT, ISA_OP_NOT, ISA_OP_BIT,
     ISA_OP_POPCOUNT, ISA_OP_CLZ, ISA_OP_CTZ, ISA_OP_REVERSE_BYTES,
+    /* binary */
     ISA_OP_ADD, ISA_OP_SUB, ISA_OP_MUL, ISA_OP_DIVU, ISA_OP_DIVS, ISA_OP_REMU, ISA_OP_REMS,
     ISA_OP_AND, ISA_OP_OR, ISA_OP_XOR, ISA_OP_SHL, ISA_OP_SHRU, ISA_OP_SHRS,
     ISA_OP_EQ, ISA_OP_NE, ISA_OP_LTU, ISA_OP_LEU, ISA_OP_GTU, ISA_OP_GEU,
     ISA_OP_LTS, ISA_OP_LES, ISA_OP_GTS, ISA_OP_GES,
     ISA_OP_LOGIC_AND, ISA_OP_LOGIC_OR,
 };
+/* clang-format on */
 
 struct isa_expr {
     struct isa_expr *next; /* in argument lists */
@@ -243,19 +252,19 @@ struct isa_expr {
 };
 
 enum isa_stmt_kind {
-    ISA_STMT_LOCAL,      /* local = value (let and var) */
-    ISA_STMT_SET_LOCAL,  /* local = value */
-    ISA_STMT_SET_REGISTER, /* reg[index] = value */
-    ISA_STMT_SET_CSR,    /* csr[index] = value, raw */
+    ISA_STMT_LOCAL,         /* local = value (let and var) */
+    ISA_STMT_SET_LOCAL,     /* local = value */
+    ISA_STMT_SET_REGISTER,  /* reg[index] = value */
+    ISA_STMT_SET_CSR,       /* csr[index] = value, raw */
     ISA_STMT_SET_CSR_FIELD, /* csr_field (of csr[index]) = value, raw */
-    ISA_STMT_CSR_WRITE,  /* csr_write(index, value): by number, with access rules; traps */
-    ISA_STMT_JUMP,       /* value */
-    ISA_STMT_IF,         /* value; body, otherwise */
-    ISA_STMT_FOR,        /* local from first to last; body */
-    ISA_STMT_TRAP,       /* exception, or value = code if exception is NULL; tval or NULL.
-                            `require` becomes IF(not c) TRAP. An omitted tval is filled in from the exception. */
-    ISA_STMT_CALL,       /* value is the ISA_EXPR_CALL (or CSR_READ); its result is dropped */
-    ISA_STMT_RETURN,     /* value, or NULL */
+    ISA_STMT_CSR_WRITE,     /* csr_write(index, value): by number, with access rules; traps */
+    ISA_STMT_JUMP,          /* value */
+    ISA_STMT_IF,            /* value; body, otherwise */
+    ISA_STMT_FOR,           /* local from first to last; body */
+    ISA_STMT_TRAP,          /* exception, or value = code if exception is NULL; tval or NULL.
+                               `require` becomes IF(not c) TRAP. An omitted tval is filled in from the exception. */
+    ISA_STMT_CALL,          /* value is the ISA_EXPR_CALL (or CSR_READ); its result is dropped */
+    ISA_STMT_RETURN,        /* value, or NULL */
 };
 
 struct isa_stmt {
@@ -274,16 +283,24 @@ struct isa_stmt {
     uint64_t first, last;
 };
 
-enum isa_asm_style { ISA_ASM_UNSIGNED, ISA_ASM_SIGNED, ISA_ASM_HEX, ISA_ASM_BRANCH, ISA_ASM_CSR, ISA_ASM_NAMES, ISA_ASM_REGISTER };
+enum isa_asm_style {
+    ISA_ASM_UNSIGNED,
+    ISA_ASM_SIGNED,
+    ISA_ASM_HEX,
+    ISA_ASM_BRANCH,
+    ISA_ASM_CSR,
+    ISA_ASM_NAMES,
+    ISA_ASM_REGISTER
+};
 
 /* One part of an assembly template: literal text, or an expression over operands and how to print it. */
 struct isa_asm_part {
     struct isa_asm_part *next;
     const char *text; /* literal, or NULL */
     enum isa_asm_style style;
-    struct isa_expr *expr;            /* REGISTER: the index inside reg */
-    const struct isa_register *reg;   /* REGISTER */
-    const struct isa_names *names;    /* NAMES */
+    struct isa_expr *expr;          /* REGISTER: the index inside reg */
+    const struct isa_register *reg; /* REGISTER */
+    const struct isa_names *names;  /* NAMES */
 };
 
 /* `is OTHER(field = expr, …)`: in the order of OTHER's operands. */
@@ -302,11 +319,11 @@ struct isa_fixed {
 struct isa_instruction {
     struct isa_instruction *next;
     struct isa_place place;
-    const char *name;     /* as written: "c.addi" */
-    const char *c_name;   /* dots are underscores: "c_addi" */
+    const char *name;   /* as written: "c.addi" */
+    const char *c_name; /* dots are underscores: "c_addi" */
     const char *mnemonic;
-    const char *doc;      /* or NULL */
-    unsigned number;      /* 0, 1, 2 … in source order */
+    const char *doc; /* or NULL */
+    unsigned number; /* 0, 1, 2 … in source order */
     const struct isa_format *format;
     struct isa_fixed *fixed;
     uint32_t mask, match; /* all fixed bits of the encoding; 16-bit ones in the low half */
@@ -314,6 +331,7 @@ struct isa_instruction {
     struct isa_expr *where; /* bool over operands, or NULL */
     const struct isa_instruction **overrides;
     unsigned override_count;
+    struct isa_asm_part *mnemonic_parts; /* `asm "…" "…"`: a template of the mnemonic; NULL: it is always `mnemonic` */
     struct isa_asm_part *assembly;
     const struct isa_instruction *same_as; /* `is`: never itself an instruction with same_as */
     struct isa_binding *bindings;
