@@ -26,9 +26,10 @@ struct ravelin_isa_summary {
 };
 
 /*
- * Reads and checks a machine description (docs/reference/isa-language.md). Every fault is reported by a call of
- * `report` (may be NULL): one line "FILE:LINE:COLUMN: what is wrong, what to write", borrowed, no newline.
- * Returns how many faults there were; 0 means that the description is right, and *summary (may be NULL) is filled in.
+ * Reads and checks a machine description (docs/reference/isa-language.md). Each of the first 20 faults is
+ * reported by a call of `report` (may be NULL): one line "FILE:LINE:COLUMN: what is wrong, what to write", borrowed, no
+ * newline. Returns how many faults there were; 0 means that the description is right, and *summary (may be NULL) is
+ * filled in.
  */
 RAVELIN_API unsigned ravelin_isa_check(const char *path, void (*report)(void *context, const char *line), void *context,
                                        struct ravelin_isa_summary *summary);
@@ -45,19 +46,18 @@ RAVELIN_API unsigned ravelin_isa_check(const char *path, void (*report)(void *co
  */
 RAVELIN_API size_t ravelin_disassemble(const void *code, size_t size, uint64_t address, char *text, size_t text_size);
 
-/*
- * Disassembles a file: the code sections of a RISC-V ELF file, else all of it as raw code.
- *
- *   base       the address of raw code's first byte
- *   instruction  called for each: its address, bytes (little-endian, `length` of them) and text, all borrowed. Return
- *              false to stop.
- *   label      called before the instruction at a symbol's address; may be NULL. Names come from the file: hostile.
- */
+/* Where disassembled code goes. Each function returns false to stop; everything passed is borrowed. */
 struct ravelin_disassembly {
+    /* One instruction: where it stands, its bytes (little-endian, 1 to 4 of them) and text. */
     bool (*instruction)(void *context, uint64_t address, const uint8_t *bytes, size_t length, const char *text);
+    /* A section begins, or what follows has this symbol's name; may be NULL. Names come from the file: hostile. */
+    bool (*section)(void *context, uint64_t address, const char *name);
     bool (*label)(void *context, uint64_t address, const char *name);
     void *context;
 };
+
+/* Disassembles a file: the code sections of a RISC-V ELF file (64 bit), else all of it as raw code whose first byte
+ * has the address `base`. True also when a function stopped it. */
 RAVELIN_API bool ravelin_disassemble_file(const char *path, uint64_t base, const struct ravelin_disassembly *output,
                                           struct ravelin_error *error);
 

@@ -28,10 +28,8 @@ struct ravelin_vcpu_stats {
     uint64_t exceptions[RAVELIN_CAUSE_COUNT];
     uint64_t interrupts[RAVELIN_CAUSE_COUNT];
     /* How often the vCPU left guest code for the monitor, by cause. */
-    uint64_t device_reads;
-    uint64_t device_writes;
+    uint64_t device_accesses;
     uint64_t firmware_calls; /* to the built-in SBI */
-    uint64_t waits;          /* slept in wfi */
 };
 
 struct ravelin_stats {

@@ -17,8 +17,8 @@
  * fail once it has been started), running (from ravelin_vm_start()), ended. It is started once; a machine that
  * shall run again is created again. Any number of machines live in one process, independent of each other.
  *
- * Threads: configure a machine from one thread at a time. ravelin_vm_stop(), ravelin_vm_send(), ravelin_vm_stats(),
- * ravelin_vm_wait() and ravelin_vm_done_fd() may be called by any thread while it runs. Callbacks run on threads of
+ * Threads: configure a machine from one thread at a time. ravelin_vm_stop(), ravelin_vm_stats(), ravelin_vm_wait()
+ * and ravelin_vm_done_fd() may be called by any thread while it runs. Callbacks run on threads of
  * the machine: they must be quick, must not wait for the machine, and must not call ravelin_vm_wait() or
  * ravelin_vm_destroy().
  *
@@ -43,7 +43,7 @@ extern "C" {
 
 struct ravelin_vm;
 
-/* A machine with 1 vCPU, 512 MiB of memory, every extension, no console output, no disk and no network.
+/* A machine with 1 vCPU, 512 MiB of memory, every extension, no console, no disk and no network.
  * Aborts if the host has not even memory for this small object, else never NULL. */
 RAVELIN_API struct ravelin_vm *ravelin_vm_create(void);
 
@@ -97,25 +97,31 @@ enum ravelin_network { RAVELIN_NETWORK_NONE, RAVELIN_NETWORK_USER };
 RAVELIN_API bool ravelin_vm_set_network(struct ravelin_vm *vm, enum ravelin_network network,
                                         struct ravelin_error *error);
 
-/* Lets programs of the host reach a port of the guest: connections to 127.0.0.1:host_port go to guest_port (both 1 to
- * 65535; protocol "tcp" or "udp"). Needs RAVELIN_NETWORK_USER; the port is taken when the machine starts. */
-RAVELIN_API bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *protocol, unsigned host_port,
-                                        unsigned guest_port, struct ravelin_error *error);
+/* Lets programs of the host reach a port of the guest: "tcp:HOSTPORT:GUESTPORT" (or udp) passes connections to
+ * 127.0.0.1:HOSTPORT on; ports are 1 to 65535. Needs RAVELIN_NETWORK_USER; the port is taken when the machine starts.
+ */
+RAVELIN_API bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *forward, struct ravelin_error *error);
 
 /* Whether a guest that resets starts anew (the default) or ends with RAVELIN_END_RESET. */
 RAVELIN_API bool ravelin_vm_set_reboot(struct ravelin_vm *vm, bool reboot, struct ravelin_error *error);
 
 /* ---- its console ----------------------------------------------------------------------------------------------- */
 
-/* Called with what the guest writes to its serial port: `size` (at least 1) bytes, borrowed. Guest-controlled: may
- * hold anything, escape sequences included. */
-RAVELIN_API bool ravelin_vm_set_console(struct ravelin_vm *vm,
-                                        void (*output)(void *context, const void *bytes, size_t size), void *context,
-                                        struct ravelin_error *error);
+/*
+ * Connects the guest's serial port to descriptors of the host: terminal, pipe, socket, file; both may be the same, -1
+ * is none (no input; output dropped, which is the default). They are borrowed until ravelin_vm_destroy(). They are not
+ * made non-blocking, and a terminal's raw mode is the caller's business. Bytes are never lost and never pile up: a
+ * guest that does not read leaves `in` unread, an `out` that takes nothing makes the guest wait. The guest's bytes may
+ * be anything, escape sequences included.
+ */
+RAVELIN_API bool ravelin_vm_set_console(struct ravelin_vm *vm, int in, int out, struct ravelin_error *error);
 
-/* Types into the guest's console. Takes as many bytes as there is room for and returns how many; the rest is to be
- * sent later (the guest reads slowly or not at all). 0 unless the machine runs. */
-RAVELIN_API size_t ravelin_vm_send(struct ravelin_vm *vm, const void *bytes, size_t size);
+/* Lets `edit` see input before the guest does: it may change the bytes in place and returns how many are left (at most
+ * `size`). For an escape key. With it, input is read even while the guest takes none. Runs on a thread of the machine.
+ */
+RAVELIN_API bool ravelin_vm_set_console_filter(struct ravelin_vm *vm,
+                                               size_t (*edit)(void *context, uint8_t *bytes, size_t size),
+                                               void *context, struct ravelin_error *error);
 
 /* ---- what it tells --------------------------------------------------------------------------------------------- */
 
@@ -130,8 +136,9 @@ RAVELIN_API bool ravelin_vm_set_progress(struct ravelin_vm *vm,
                                                           uint64_t total),
                                          void *context, struct ravelin_error *error);
 
-/* The device tree (DTB) that the guest is given. Before the start it is made from the configuration (files are not
- * looked at, except for the initial RAM disk's place). *size bytes, to be freed by ravelin_free(); NULL on error. */
+/* The device tree (DTB) that the guest is given, of *size bytes, to be freed by ravelin_free(). Before the start it is
+ * made from the configuration alone: no file is read, and the initial RAM disk's place is not in it yet. NULL on
+ * error. */
 RAVELIN_API void *ravelin_vm_device_tree(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error);
 
 /* Frees what a ravelin function returned. NULL is allowed. */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ravelin/vm.h: starting, stopping and waiting; ravelin/stats.h. */
+#include "api/api.h"
+#include "arch/riscv/cpu.h"
+#include "board/device_tree.h"
+#include "core/alarm.h"
+#include "core/check.h"
+
+#include <ravelin/stats.h>
+#include <ravelin/vm.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROGRESS_INTERVAL UINT64_C(200000000) /* ns between two calls */
+
+/* What contradicts itself in the configuration; the board checks files and the host. */
+static bool check_configuration(const struct virt_config *config, struct error *error)
+{
+    if (config->kernel == NULL && config->firmware == NULL && config->elf == NULL) {
+        return error_set(error, "there is nothing to boot: give a kernel, firmware or an ELF file");
+    }
+    if (config->elf != NULL && (config->kernel != NULL || config->firmware != NULL)) {
+        return error_set(error, "a bare-metal ELF file boots alone: give it or a kernel and firmware, not both");
+    }
+    if (config->elf != NULL && (config->initrd != NULL || config->command_line != NULL)) {
+        return error_set(error, "a bare-metal ELF file takes no initial RAM disk and no command line: leave them out, "
+                                "or boot it as a kernel");
+    }
+    if (config->initrd != NULL && config->kernel == NULL) {
+        return error_set(error, "an initial RAM disk is for a kernel: give the kernel too");
+    }
+    if (config->forward_count > 0 && !config->network) {
+        return error_set(error, "a port forward needs the user network: turn it on with --net user");
+    }
+    return true;
+}
+
+static void advance(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    struct ravelin_vm *vm = context;
+    uint64_t now = alarm_now();
+    if (vm->progress != NULL && now - vm->progress_time >= PROGRESS_INTERVAL) {
+        vm->progress_time = now;
+        vm->progress(vm->progress_context, what, done, total);
+    }
+}
+
+bool ravelin_vm_start(struct ravelin_vm *vm, struct ravelin_error *error)
+{
+    struct error inner;
+    if (vm->started) {
+        error_set(&inner, "the machine was started before: create another one");
+        return api_fail(error, &inner);
+    }
+    vm->progress_time = alarm_now();
+    vm->config.progress = (struct file_progress){ .advance = advance, .context = vm };
+    if (!check_configuration(&vm->config, &inner)) {
+        return api_fail(error, &inner);
+    }
+    vm->virt = virt_create(&vm->config, &inner);
+    if (vm->virt == NULL) {
+        return api_fail(error, &inner);
+    }
+    if (!virt_start(vm->virt, &inner)) {
+        virt_destroy(vm->virt);
+        vm->virt = NULL;
+        return api_fail(error, &inner);
+    }
+    vm->started = true;
+    return true;
+}
+
+void ravelin_vm_stop(struct ravelin_vm *vm)
+{
+    if (vm->virt != NULL) {
+        virt_stop(vm->virt);
+    }
+}
+
+static enum ravelin_end end_of(enum virt_end end)
+{
+    switch (end) {
+    case VIRT_END_POWER_OFF: return RAVELIN_END_POWER_OFF;
+    case VIRT_END_RESET: return RAVELIN_END_RESET;
+    case VIRT_END_STOPPED: return RAVELIN_END_STOPPED;
+    case VIRT_END_ERROR: break;
+    }
+    return RAVELIN_END_ERROR;
+}
+
+bool ravelin_vm_wait(struct ravelin_vm *vm, uint64_t nanoseconds, struct ravelin_exit *end)
+{
+    struct virt_exit inner;
+    if (vm->virt == NULL || !virt_wait(vm->virt, nanoseconds, &inner)) {
+        return false;
+    }
+    if (end != NULL) {
+        end->end = end_of(inner.end);
+        end->code = inner.code;
+        memcpy(end->text, inner.error.text, sizeof end->text);
+    }
+    return true;
+}
+
+int ravelin_vm_done_fd(const struct ravelin_vm *vm)
+{
+    return vm->virt != NULL ? virt_done_fd(vm->virt) : -1;
+}
+
+void *ravelin_vm_device_tree(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error)
+{
+    (void)error; /* making it cannot fail today; callers are ready for when it can */
+    if (vm->virt != NULL) {
+        return virt_device_tree(vm->virt, size);
+    }
+    struct device_tree_config config = {
+        .features = &vm->config.features,
+        .cpu_count = vm->config.cpu_count,
+        .memory_size = vm->config.memory_size,
+        .command_line = vm->config.command_line,
+    };
+    return device_tree_create(&config, size);
+}
+
+/* -- Statistics --------------------------------------------------------------------------------------------------- */
+
+static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cpu)
+{
+    const struct riscv_statistics *from = &cpu->statistics;
+    _Static_assert(sizeof to->exceptions == sizeof from->exceptions, "one count a cause");
+    _Static_assert(sizeof to->interrupts == sizeof from->interrupts, "one count a cause");
+    to->instructions = cpu->instructions;
+    to->tlb_misses = from->tlb_misses;
+    to->device_accesses = from->device_accesses;
+    to->firmware_calls = from->firmware_calls;
+    memcpy(to->exceptions, from->exceptions, sizeof to->exceptions);
+    memcpy(to->interrupts, from->interrupts, sizeof to->interrupts);
+}
+
+struct ravelin_stats *ravelin_vm_stats(struct ravelin_vm *vm)
+{
+    unsigned count = vm->virt != NULL ? vm->config.cpu_count : 0;
+    struct ravelin_stats *stats = check_alloc(sizeof *stats + count * sizeof stats->vcpus[0]);
+    stats->vcpu_count = count;
+    if (vm->virt != NULL) {
+        stats->seconds = (double)virt_running_time(vm->virt) / 1e9;
+        const struct riscv_machine *machine = virt_machine(vm->virt);
+        for (unsigned i = 0; i < count; i++) {
+            copy_stats(&stats->vcpus[i], machine->cpus[i]);
+        }
+    }
+    return stats;
+}
+
+/* Privileged architecture, table "Machine cause register (mcause) values after trap". */
+const char *ravelin_exception_name(unsigned cause)
+{
+    static const char *const names[] = {
+        "instruction_address_misaligned",
+        "instruction_access_fault",
+        "illegal_instruction",
+        "breakpoint",
+        "load_address_misaligned",
+        "load_access_fault",
+        "store_address_misaligned",
+        "store_access_fault",
+        "environment_call_from_u",
+        "environment_call_from_s",
+        NULL,
+        "environment_call_from_m",
+        "instruction_page_fault",
+        "load_page_fault",
+        NULL,
+        "store_page_fault",
+    };
+    return cause < sizeof names / sizeof names[0] ? names[cause] : NULL;
+}
+
+const char *ravelin_interrupt_name(unsigned cause)
+{
+    static const char *const names[] = {
+        [RISCV_INTERRUPT_SSI] = "supervisor_software", [RISCV_INTERRUPT_MSI] = "machine_software",
+        [RISCV_INTERRUPT_STI] = "supervisor_timer",    [RISCV_INTERRUPT_MTI] = "machine_timer",
+        [RISCV_INTERRUPT_SEI] = "supervisor_external", [RISCV_INTERRUPT_MEI] = "machine_external",
+        [RISCV_INTERRUPT_LCOFI] = "counter_overflow",
+    };
+    return cause < sizeof names / sizeof names[0] ? names[cause] : NULL;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ravelin/vm.h: the configuration; running is in run.c. */
+#include "api/api.h"
+#include "arch/riscv/cpu_model.h"
+#include "board/device_tree.h"
+#include "core/address.h"
+#include "core/check.h"
+
+#include <ravelin/vm.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(RAVELIN_VCPU_LIMIT == VIRT_CPU_COUNT_MAX, "the limit promised is the board's");
+_Static_assert(RAVELIN_DISK_LIMIT == VIRT_DISK_COUNT_MAX, "the limit promised is the board's");
+_Static_assert(RAVELIN_MEMORY_LOW == VIRT_MEMORY_LOW, "the limit promised is the board's");
+_Static_assert(sizeof(struct ravelin_error) == sizeof(struct error), "errors cross the border whole");
+
+#define MEMORY_INITIAL (UINT64_C(512) << 20)
+#define MODEL_INITIAL  "max"
+
+const char *ravelin_version(void)
+{
+    return RAVELIN_VERSION;
+}
+
+void ravelin_free(void *block)
+{
+    free(block);
+}
+
+bool api_fail(struct ravelin_error *error, const struct error *inner)
+{
+    memcpy(error->text, inner->text, sizeof error->text);
+    return false;
+}
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct ravelin_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+/* Whether the configuration may still be changed. */
+static bool may_change(const struct ravelin_vm *vm, struct ravelin_error *error)
+{
+    return !vm->started || fail(error, "the machine was started: configure it before ravelin_vm_start()");
+}
+
+static bool set_string(struct ravelin_vm *vm, const char **place, const char *text, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (text != NULL && text[0] == '\0') {
+        return fail(error, "a file name is empty: give the name of a file");
+    }
+    char *copy = text != NULL ? check_strdup(text) : NULL;
+    free((void *)(uintptr_t)*place);
+    *place = copy;
+    return true;
+}
+
+struct ravelin_vm *ravelin_vm_create(void)
+{
+    struct ravelin_vm *vm = check_alloc(sizeof *vm);
+    struct error error;
+    vm->config.memory_size = MEMORY_INITIAL;
+    vm->config.cpu_count = 1;
+    vm->config.console_in = -1;
+    vm->config.console_out = -1;
+    bool known = riscv_cpu_model_parse(MODEL_INITIAL, &vm->config.features, &error);
+    CHECK(known);
+    return vm;
+}
+
+void ravelin_vm_destroy(struct ravelin_vm *vm)
+{
+    if (vm == NULL) {
+        return;
+    }
+    virt_destroy(vm->virt);
+    const char *const strings[] = { vm->config.kernel, vm->config.firmware, vm->config.elf, vm->config.initrd,
+                                    vm->config.command_line };
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+        free((void *)(uintptr_t)strings[i]);
+    }
+    for (unsigned i = 0; i < vm->config.disk_count; i++) {
+        free((void *)(uintptr_t)vm->config.disks[i].path);
+    }
+    free(vm);
+}
+
+bool ravelin_vm_set_kernel(struct ravelin_vm *vm, const char *path, struct ravelin_error *error)
+{
+    return set_string(vm, &vm->config.kernel, path, error);
+}
+
+bool ravelin_vm_set_firmware(struct ravelin_vm *vm, const char *path, struct ravelin_error *error)
+{
+    return set_string(vm, &vm->config.firmware, path, error);
+}
+
+bool ravelin_vm_set_elf(struct ravelin_vm *vm, const char *path, struct ravelin_error *error)
+{
+    return set_string(vm, &vm->config.elf, path, error);
+}
+
+bool ravelin_vm_set_initrd(struct ravelin_vm *vm, const char *path, struct ravelin_error *error)
+{
+    return set_string(vm, &vm->config.initrd, path, error);
+}
+
+bool ravelin_vm_set_command_line(struct ravelin_vm *vm, const char *text, struct ravelin_error *error)
+{
+    if (text != NULL && text[0] == '\0') {
+        text = NULL;
+    }
+    if (text != NULL && strlen(text) > DEVICE_TREE_COMMAND_LINE) {
+        return fail(error, "the kernel's command line has %zu bytes: give at most %u", strlen(text),
+                    DEVICE_TREE_COMMAND_LINE);
+    }
+    return set_string(vm, &vm->config.command_line, text, error);
+}
+
+bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (size < RAVELIN_MEMORY_LOW) {
+        return fail(error, "a guest memory of %llu bytes is too small: give at least 1M, for example 512M",
+                    (unsigned long long)size);
+    }
+    if (size % PAGE_SIZE != 0) {
+        return fail(error, "a guest memory of %llu bytes is not a multiple of the page size: give a multiple of 4K",
+                    (unsigned long long)size);
+    }
+    vm->config.memory_size = size;
+    return true;
+}
+
+bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (count < 1 || count > RAVELIN_VCPU_LIMIT) {
+        return fail(error, "a guest cannot have %u vCPUs: give 1 to %u", count, RAVELIN_VCPU_LIMIT);
+    }
+    vm->config.cpu_count = count;
+    return true;
+}
+
+bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin_error *error)
+{
+    struct error inner;
+    struct riscv_features features;
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (!riscv_cpu_model_parse(model, &features, &inner)) {
+        return api_fail(error, &inner);
+    }
+    vm->config.features = features;
+    return true;
+}
+
+bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error)
+{
+    return may_change(vm, error) &&
+           (strcmp(name, "interp") == 0 || fail(error, "there is no engine of that name: give interp"));
+}
+
+bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (vm->config.disk_count == RAVELIN_DISK_LIMIT) {
+        return fail(error, "a guest cannot have more than %u disks: give fewer", RAVELIN_DISK_LIMIT);
+    }
+    if (path[0] == '\0') {
+        return fail(error, "the file name of a disk is empty: give the name of an image file");
+    }
+    vm->config.disks[vm->config.disk_count++] = (struct virt_disk){ .path = check_strdup(path), .readonly = readonly };
+    return true;
+}
+
+bool ravelin_vm_set_network(struct ravelin_vm *vm, enum ravelin_network network, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->config.network = network == RAVELIN_NETWORK_USER;
+    return true;
+}
+
+bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *forward, struct ravelin_error *error)
+{
+    struct error inner;
+    struct slirp_forward parsed;
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (vm->config.forward_count == VIRT_FORWARD_MAX) {
+        return fail(error, "a guest cannot have more than %u port forwards: give fewer", VIRT_FORWARD_MAX);
+    }
+    if (!slirp_forward_parse(forward, &parsed, &inner)) {
+        return api_fail(error, &inner);
+    }
+    vm->config.forwards[vm->config.forward_count++] = parsed;
+    return true;
+}
+
+bool ravelin_vm_set_reboot(struct ravelin_vm *vm, bool reboot, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->config.end_at_reset = !reboot;
+    return true;
+}
+
+bool ravelin_vm_set_console(struct ravelin_vm *vm, int in, int out, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->config.console_in = in;
+    vm->config.console_out = out;
+    return true;
+}
+
+bool ravelin_vm_set_console_filter(struct ravelin_vm *vm, size_t (*edit)(void *context, uint8_t *bytes, size_t size),
+                                   void *context, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->config.console_filter = (struct console_filter){ .edit = edit, .context = context };
+    return true;
+}
+
+bool ravelin_vm_set_trace(struct ravelin_vm *vm, void (*line)(void *context, const char *text), void *context,
+                          struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->config.trace = line;
+    vm->config.trace_context = context;
+    return true;
+}
+
+bool ravelin_vm_set_progress(struct ravelin_vm *vm,
+                             void (*progress)(void *context, const char *what, uint64_t done, uint64_t total),
+                             void *context, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    vm->progress = progress;
+    vm->progress_context = context;
+    return true;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "board/virt.h"
+
+#include "board/virt_parts.h"
+#include "core/check.h"
+#include "devices/aclint.h"
+#include "devices/finisher.h"
+#include "devices/plic.h"
+#include "devices/rtc.h"
+#include "devices/uart.h"
+#include "devices/virtio/blk.h"
+#include "devices/virtio/entropy.h"
+#include "devices/virtio/net.h"
+#include "engine/interp/interp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define PMP_ENTRY_COUNT 16u
+
+/* -- What devices and firmware ask of the board ----------------------------------------------------------------------
+ */
+
+static void finisher_event(void *context, enum finisher_event event, unsigned code)
+{
+    switch (event) {
+    case FINISHER_PASS: virt_request(context, VIRT_REQUEST_END, VIRT_END_POWER_OFF, 0); break;
+    case FINISHER_FAIL: /* a failure is never the status of success */
+        virt_request(context, VIRT_REQUEST_END, VIRT_END_POWER_OFF, code != 0 ? code : 1);
+        break;
+    case FINISHER_RESET: virt_request(context, VIRT_REQUEST_RESET, VIRT_END_RESET, 0); break;
+    }
+}
+
+static void sbi_reset(void *context, enum sbi_reset type, bool failed)
+{
+    if (type == SBI_RESET_SHUTDOWN) {
+        virt_request(context, VIRT_REQUEST_END, VIRT_END_POWER_OFF, failed ? 1 : 0);
+    } else {
+        virt_request(context, VIRT_REQUEST_RESET, VIRT_END_RESET, 0);
+    }
+}
+
+static size_t sbi_console_write(void *context, const uint8_t *bytes, size_t size)
+{
+    return console_write(((struct virt *)context)->console, bytes, size);
+}
+
+static size_t sbi_console_read(void *context, uint8_t *bytes, size_t size)
+{
+    return console_share_read(((struct virt *)context)->share, bytes, size);
+}
+
+static bool answer_firmware_call(struct riscv_cpu *cpu)
+{
+    struct virt *virt = cpu->machine->firmware_context;
+    sbi_call(&virt->sbi, cpu);
+    return true;
+}
+
+/* -- Interrupt wires ---------------------------------------------------------------------------------------------- */
+
+static void set_software_interrupt(void *context, unsigned hart, bool level)
+{
+    struct riscv_machine *machine = context;
+    riscv_cpu_set_line(machine->cpus[hart], RISCV_INTERRUPT_MSI, level);
+}
+
+static void set_timer_compare(void *context, unsigned hart, uint64_t ticks)
+{
+    struct riscv_machine *machine = context;
+    riscv_cpu_set_mtimecmp(machine->cpus[hart], ticks);
+}
+
+static uint64_t read_time(void *context)
+{
+    return riscv_machine_time(context);
+}
+
+/* Time cannot be set: every hart's `time` and all timers run on the host's clock. */
+static void write_time(void *context, uint64_t ticks)
+{
+    struct riscv_machine *machine = context;
+    log_guest(machine->log, "aclint: mtime cannot be set (to %#llx)", (unsigned long long)ticks);
+}
+
+/* The PLIC's outputs: context 2 * hart is M-mode, 2 * hart + 1 is S-mode. */
+static void set_external_interrupt(void *controller, unsigned context, bool level)
+{
+    struct riscv_machine *machine = controller;
+    enum riscv_interrupt number = context % 2 == 0 ? RISCV_INTERRUPT_MEI : RISCV_INTERRUPT_SEI;
+    riscv_cpu_set_line(machine->cpus[context / 2], number, level);
+}
+
+/* -- Building ----------------------------------------------------------------------------------------------------- */
+
+/* Puts a device on the board; takes it over also on failure. `slot` counts windows of the same place. */
+static bool add_device(struct virt *virt, struct device *device, enum virt_place place, unsigned slot,
+                       struct error *error)
+{
+    CHECK(device->size <= virt_map[place].size);
+    CHECK(virt->device_count < VIRT_DEVICE_MAX);
+    virt->devices[virt->device_count++] = device;
+    uint64_t base = virt_map[place].base + slot * virt_map[place].size;
+    return memory_add_device(virt->memory, gpa(base), device->size, device->ops, device->self, device->name, error);
+}
+
+static struct device *create_plic(struct virt *virt)
+{
+    struct irq_line outputs[VIRT_CPU_COUNT_MAX * 2];
+    unsigned count = virt->config.cpu_count * 2;
+    for (unsigned context = 0; context < count; context++) {
+        outputs[context] =
+            (struct irq_line){ .set = set_external_interrupt, .controller = virt->machine, .input = context };
+    }
+    return plic_create(VIRT_PLIC_SOURCE_COUNT, count, outputs, &virt->log);
+}
+
+static struct device *create_aclint(struct virt *virt)
+{
+    struct aclint_harts harts = {
+        .count = virt->config.cpu_count,
+        .context = virt->machine,
+        .set_software_interrupt = set_software_interrupt,
+        .set_timer_compare = set_timer_compare,
+        .read_time = read_time,
+        .write_time = write_time,
+    };
+    return aclint_create(&harts, &virt->log);
+}
+
+static bool create_console(struct virt *virt, struct error *error)
+{
+    const struct virt_config *config = &virt->config;
+    if (config->console_in < 0 && config->console_out < 0) {
+        virt->console = console_null_create();
+    } else {
+        const struct console_filter *filter = config->console_filter.edit != NULL ? &config->console_filter : NULL;
+        virt->console = console_fd_create(virt->loop, config->console_in, config->console_out, filter, error);
+    }
+    if (virt->console == NULL) {
+        return false;
+    }
+    virt->share = console_share_create(virt->console);
+    return true;
+}
+
+static bool add_platform_devices(struct virt *virt, struct device **plic, struct error *error)
+{
+    *plic = create_plic(virt);
+    if (!add_device(virt, *plic, VIRT_PLIC, 0, error) ||
+        !add_device(virt, create_aclint(virt), VIRT_ACLINT, 0, error) ||
+        !add_device(virt, finisher_create(finisher_event, virt, &virt->log), VIRT_FINISHER, 0, error)) {
+        return false;
+    }
+    struct irq_line rtc_irq = plic_input(*plic, virt_map[VIRT_RTC].irq);
+    struct irq_line uart_irq = plic_input(*plic, virt_map[VIRT_UART].irq);
+    return add_device(virt, rtc_create(virt->clock, rtc_irq, &virt->log), VIRT_RTC, 0, error) &&
+           add_device(virt, uart_create(uart_irq, console_share_front(virt->share), &virt->log), VIRT_UART, 0, error);
+}
+
+/* What is in virtio slot `slot`: disks first, then the network card, then entropy, then nothing. NULL: an error. */
+static struct device *create_virtio(struct virt *virt, unsigned slot, const struct virtio_wiring *wiring,
+                                    struct error *error)
+{
+    const struct virt_config *config = &virt->config;
+    if (slot < config->disk_count) {
+        struct virtio_blk_config disk = { .path = config->disks[slot].path, .readonly = config->disks[slot].readonly };
+        struct device *device = virtio_blk_create(wiring, &disk, error);
+        if (device != NULL) {
+            virt->disks[virt->disk_count++] = device;
+        }
+        return device;
+    }
+    slot -= config->disk_count;
+    if (config->network && slot == 0) {
+        virt->net = slirp_create(config->forwards, config->forward_count, error);
+        struct virtio_net_config card = { { 0 } };
+        return virt->net != NULL ? virtio_net_create(wiring, &card, virt->net) : NULL;
+    }
+    slot -= config->network ? 1 : 0;
+    return slot == 0 ? virtio_entropy_create(wiring) : virtio_empty_create(wiring);
+}
+
+static bool add_virtio_devices(struct virt *virt, struct device *plic, struct error *error)
+{
+    for (unsigned slot = 0; slot < VIRT_VIRTIO_COUNT; slot++) {
+        struct virtio_wiring wiring = {
+            .memory = virt->memory,
+            .irq = plic_input(plic, virt_map[VIRT_VIRTIO].irq + slot),
+            .log = &virt->log,
+        };
+        struct device *device = create_virtio(virt, slot, &wiring, error);
+        if (device == NULL || !add_device(virt, device, VIRT_VIRTIO, slot, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create_machine(struct virt *virt, struct error *error)
+{
+    struct riscv_machine_config config = {
+        .memory = virt->memory,
+        .clock = virt->clock,
+        .log = &virt->log,
+        .features = virt->config.features,
+        .cpu_count = virt->config.cpu_count,
+        .pmp_entry_count = PMP_ENTRY_COUNT,
+    };
+    virt->machine = riscv_machine_create(&config, error);
+    if (virt->machine == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
+        interp_create(virt->machine->cpus[i]);
+    }
+    return true;
+}
+
+static void htif_print(void *context, const uint8_t *bytes, size_t size)
+{
+    console_write(((struct virt *)context)->console, bytes, size);
+}
+
+static void htif_finish(void *context, uint32_t code)
+{
+    virt_request(context, VIRT_REQUEST_END, VIRT_END_POWER_OFF, code);
+}
+
+static void connect_firmware(struct virt *virt)
+{
+    if (virt->boot.firmware_built_in) {
+        virt->sbi = (struct sbi_platform){
+            .reset = sbi_reset,
+            .console_write = sbi_console_write,
+            .console_read = sbi_console_read,
+            .context = virt,
+        };
+        virt->machine->firmware = answer_firmware_call;
+        virt->machine->firmware_context = virt;
+    }
+    if (virt->config.elf != NULL && virt->boot.firmware.has_tohost) {
+        virt->has_htif = true;
+        virt->htif = (struct htif){
+            .memory = virt->memory,
+            .log = &virt->log,
+            .tohost = virt->boot.firmware.tohost,
+            .fromhost = virt->boot.firmware.fromhost,
+            .print = htif_print,
+            .finish = htif_finish,
+            .context = virt,
+        };
+    }
+}
+
+static bool build(struct virt *virt, struct error *error)
+{
+    virt->memory = memory_create(&virt->log);
+    if (!memory_add_ram(virt->memory, gpa(VIRT_RAM_BASE), virt->config.memory_size, "ram", error)) {
+        return false;
+    }
+    virt->clock = alarm_clock_create(error);
+    if (virt->clock == NULL) {
+        return false;
+    }
+    virt->loop = io_loop_create(error);
+    struct device *plic;
+    if (virt->loop == NULL || !create_machine(virt, error) || !create_console(virt, error) ||
+        !add_platform_devices(virt, &plic, error) || !add_virtio_devices(virt, plic, error)) {
+        return false;
+    }
+    connect_firmware(virt);
+    virt_boot_write(&virt->boot, virt->machine);
+    return true;
+}
+
+/* 1/n of a host's memory is needed for the host itself; swap does not count, a guest in swap is no use. */
+static bool check_host_memory(uint64_t size, struct error *error)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long page_size = sysconf(_SC_PAGESIZE);
+    uint64_t host = pages > 0 && page_size > 0 ? (uint64_t)pages * (uint64_t)page_size : UINT64_MAX;
+    if (size >= host) {
+        return error_set(error,
+                         "the guest's memory of %llu MiB is more than this host has (%llu MiB): give less with "
+                         "--memory",
+                         (unsigned long long)(size >> 20), (unsigned long long)(host >> 20));
+    }
+    return true;
+}
+
+struct virt *virt_create(const struct virt_config *config, struct error *error)
+{
+    if (!check_host_memory(config->memory_size, error)) {
+        return NULL;
+    }
+    struct virt *virt = check_alloc(sizeof *virt);
+    virt->config = *config;
+    virt->log = (struct log){ .sink = config->trace, .context = config->trace_context };
+    pthread_mutex_init(&virt->lock, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&virt->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    virt->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    virt->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (virt->control_fd < 0 || virt->done_fd < 0) {
+        error_set_errno(error, errno, "cannot create an event descriptor (raise the limit on open files)");
+    } else if (virt_boot_load(&virt->boot, &virt->config, error) && build(virt, error)) {
+        return virt;
+    }
+    virt_destroy(virt);
+    return NULL;
+}
+
+/* Back to front: devices use back ends, back ends the loop, harts the clock and memory. */
+static void take_apart(struct virt *virt)
+{
+    while (virt->device_count > 0) {
+        device_destroy(virt->devices[--virt->device_count]);
+    }
+    net_destroy(virt->net);
+    console_share_destroy(virt->share);
+    console_destroy(virt->console);
+    if (virt->machine != NULL) {
+        for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
+            interp_destroy(virt->machine->cpus[i]);
+        }
+        riscv_machine_destroy(virt->machine);
+    }
+    io_loop_destroy(virt->loop);
+    if (virt->clock != NULL) {
+        alarm_clock_destroy(virt->clock);
+    }
+    memory_destroy(virt->memory);
+    virt_boot_free(&virt->boot);
+}
+
+static void join_threads(struct virt *virt)
+{
+    for (unsigned i = 0; i < virt->thread_count; i++) {
+        pthread_join(virt->vcpu_threads[i], NULL);
+    }
+    if (virt->control_started) {
+        pthread_join(virt->control_thread, NULL);
+    }
+}
+
+void virt_destroy(struct virt *virt)
+{
+    if (virt == NULL) {
+        return;
+    }
+    virt_request(virt, VIRT_REQUEST_END, VIRT_END_STOPPED, 0);
+    join_threads(virt);
+    take_apart(virt);
+    if (virt->control_fd >= 0) {
+        close(virt->control_fd);
+    }
+    if (virt->done_fd >= 0) {
+        close(virt->done_fd);
+    }
+    pthread_cond_destroy(&virt->changed);
+    pthread_mutex_destroy(&virt->lock);
+    free(virt);
+}
+
+const struct riscv_machine *virt_machine(const struct virt *virt)
+{
+    return virt->machine;
+}
+
+void *virt_device_tree(const struct virt *virt, size_t *size)
+{
+    return virt_boot_tree(&virt->boot, size);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `virt` board: a whole machine. RAM, harts, devices and wires by the map of virt_map.h; what it boots; the threads
+ * that run it.
+ *
+ *     struct virt *virt = virt_create(&config, &error);      // checks everything, reads all files, builds
+ *     if (virt != NULL && virt_start(virt, &error)) {
+ *         virt_wait(virt, UINT64_MAX, &end);
+ *     }
+ *     virt_destroy(virt);
+ *
+ * Threads: one a vCPU, one that listens for virt_stop() (and to HTIF), and those of the devices; all with every signal
+ * blocked. virt_stop(), virt_wait() and virt_done_fd() are for any thread, virt_stop() also for signal handlers; the
+ * others for the owner.
+ */
+#ifndef RAVELIN_BOARD_VIRT_H
+#define RAVELIN_BOARD_VIRT_H
+
+#include "board/file.h"
+#include "board/virt_map.h"
+#include "core/error.h"
+#include "devices/console.h"
+#include "devices/slirp.h"
+#include "riscv_state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VIRT_DISK_COUNT_MAX 4u
+#define VIRT_FORWARD_MAX    16u
+#define VIRT_MEMORY_LOW     (UINT64_C(1) << 20) /* bytes */
+
+struct virt_disk {
+    const char *path;
+    bool readonly;
+};
+
+/* Everything is borrowed until virt_destroy(). Strings may be NULL where marked. */
+struct virt_config {
+    const char *kernel, *firmware, *elf; /* NULL: none; at least one; elf excludes the others */
+    const char *initrd, *command_line;   /* NULL: none */
+    uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE, at least VIRT_MEMORY_LOW */
+    unsigned cpu_count;                  /* 1 … VIRT_CPU_COUNT_MAX */
+    struct riscv_features features;
+    struct virt_disk disks[VIRT_DISK_COUNT_MAX];
+    unsigned disk_count;
+    bool network;
+    struct slirp_forward forwards[VIRT_FORWARD_MAX];
+    unsigned forward_count;
+    bool end_at_reset;
+    int console_in, console_out;                    /* descriptors, -1: none */
+    struct console_filter console_filter;           /* edit NULL: none */
+    void (*trace)(void *context, const char *line); /* NULL: none; any thread */
+    void *trace_context;
+    struct file_progress progress; /* advance NULL: none */
+};
+
+enum virt_end { VIRT_END_POWER_OFF, VIRT_END_RESET, VIRT_END_STOPPED, VIRT_END_ERROR };
+
+struct virt_exit {
+    enum virt_end end;
+    uint32_t code;      /* POWER_OFF: the guest's own, 0 for success */
+    struct error error; /* ERROR: what; else empty */
+};
+
+struct virt;
+
+struct virt *virt_create(const struct virt_config *config, struct error *error);
+void virt_destroy(struct virt *virt); /* stops it if it runs; NULL is allowed */
+
+/* Starts the threads; once. On failure it can only be destroyed. */
+bool virt_start(struct virt *virt, struct error *error);
+
+/* Asks for the end with VIRT_END_STOPPED; returns at once. */
+void virt_stop(struct virt *virt);
+
+/* Waits for the end at most `nanoseconds` (UINT64_MAX: without limit); false: it still runs. Disks and console are
+ * flushed then. */
+bool virt_wait(struct virt *virt, uint64_t nanoseconds, struct virt_exit *end);
+
+int virt_done_fd(const struct virt *virt); /* readable once virt_wait() would return true */
+
+uint64_t virt_running_time(const struct virt *virt); /* ns it ran so far, or in all */
+
+struct riscv_machine;
+const struct riscv_machine *virt_machine(const struct virt *virt);
+
+/* The device tree the guest is given; freed by free(). */
+void *virt_device_tree(const struct virt *virt, size_t *size);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ravelin: the command line over libravelin. */
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/report.h"
+
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COMMAND_MAX 32u
+
+/* The command that the first words name; *words says how many. */
+static const struct cli_command *find_command(char *const *arguments, unsigned count, unsigned *words)
+{
+    char two[64];
+    if (count >= 2) {
+        snprintf(two, sizeof two, "%s %s", arguments[0], arguments[1]);
+        *words = 2;
+        const struct cli_command *command = cli_command_find(two);
+        if (command != NULL) {
+            return command;
+        }
+    }
+    *words = 1;
+    return cli_command_find(arguments[0]);
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[COMMAND_MAX + 1];
+    unsigned count = 0;
+    for (const struct cli_command *command = cli_commands; command->name != NULL && count < COMMAND_MAX; command++) {
+        size_t length = strlen(name);
+        if (strncmp(command->name, name, length) == 0 && command->name[length] == ' ') {
+            cli_report("%s needs a second word: give ravelin %s", name, command->name);
+            return CLI_USAGE;
+        }
+        names[count++] = command->name;
+    }
+    names[count] = NULL;
+    const char *nearest = cli_nearest(name, names);
+    if (nearest != NULL) {
+        cli_report("unknown command %s: did you mean %s?", name, nearest);
+    } else {
+        cli_report("unknown command %s: see ravelin help", name);
+    }
+    return CLI_USAGE;
+}
+
+static int run_command(const struct cli_command *command, char **arguments, unsigned count)
+{
+    static alignas(max_align_t) char values[CLI_VALUES_SIZE];
+    struct cli_parsed parsed;
+    if (!cli_parse(command, arguments, count, values, &parsed)) {
+        return CLI_USAGE;
+    }
+    int status = CLI_SUCCESS;
+    if (parsed.help) {
+        cli_print_help(command);
+    } else {
+        status = command->run(values, parsed.operands, parsed.operand_count);
+    }
+    return cli_flush_output() || status != CLI_SUCCESS ? status : CLI_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        cli_report("no command: give one, for example ravelin run --kernel IMAGE; see ravelin help");
+        return CLI_USAGE;
+    }
+    char **arguments = argv + 1;
+    unsigned count = (unsigned)argc - 1;
+    if (strcmp(arguments[0], "--version") == 0 || strcmp(arguments[0], "-V") == 0) {
+        return run_command(cli_command_find("version"), arguments + 1, count - 1);
+    }
+    if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0) {
+        return run_command(cli_command_find("help"), arguments + 1, count - 1);
+    }
+    unsigned words;
+    const struct cli_command *command = find_command(arguments, count, &words);
+    if (command == NULL && arguments[0][0] == '-') {
+        cli_report("unknown option %s: give a command first, for example ravelin run; see ravelin help", arguments[0]);
+        return CLI_USAGE;
+    }
+    return command != NULL ? run_command(command, arguments + words, count - words) : unknown_command(arguments[0]);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/output_file.h"
+
+#include "cli/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The user's default permissions, which mkostemp() does not give. */
+static mode_t default_mode(void)
+{
+    mode_t mask = umask(0);
+    umask(mask);
+    return (mode_t)(0666 & ~mask);
+}
+
+static int open_temporary(struct output_file *file)
+{
+    if (asprintf(&file->temporary, "%s.XXXXXX", file->path) < 0) {
+        file->temporary = NULL;
+        errno = ENOMEM;
+        return -1;
+    }
+    int fd = mkostemp(file->temporary, O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, default_mode()) != 0) {
+        int saved = errno;
+        if (fd >= 0) {
+            unlink(file->temporary);
+            close(fd);
+        }
+        free(file->temporary);
+        file->temporary = NULL;
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+bool output_file_open(struct output_file *file, const char *option, const char *path)
+{
+    struct stat status;
+    *file = (struct output_file){ .path = path };
+    int fd = -1;
+    bool exists = stat(path, &status) == 0;
+    if (exists && S_ISDIR(status.st_mode)) {
+        errno = EISDIR;
+    } else if (exists && !S_ISREG(status.st_mode)) {
+        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    } else if (!exists || access(path, W_OK) == 0) {
+        fd = open_temporary(file);
+    }
+    file->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (file->stream == NULL) {
+        cli_report("%s %s cannot be written (%s): give another file name", option, path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool output_file_commit(struct output_file *file)
+{
+    if (fflush(file->stream) != 0 || ferror(file->stream) != 0) {
+        cli_report("cannot write %s (%s): free space or give another file name", file->path, strerror(errno));
+        return false;
+    }
+    if (file->temporary != NULL) {
+        if (rename(file->temporary, file->path) != 0) {
+            cli_report("cannot write %s (%s): give another file name", file->path, strerror(errno));
+            return false;
+        }
+        free(file->temporary);
+        file->temporary = NULL;
+    }
+    return true;
+}
+
+bool output_file_close(struct output_file *file)
+{
+    if (file->stream == NULL) {
+        return true;
+    }
+    bool committed = file->temporary == NULL;
+    if (!committed) {
+        unlink(file->temporary);
+        free(file->temporary);
+        file->temporary = NULL;
+    }
+    bool had_failed = ferror(file->stream) != 0;
+    bool written = fclose(file->stream) == 0 && !had_failed;
+    file->stream = NULL;
+    if (committed && !written) {
+        cli_report("cannot write %s (%s): free space or give another file name", file->path, strerror(errno));
+    }
+    return !committed || written;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `ravelin run`: from options to a machine, and from its end to an exit status. */
+#include "cli/commands.h"
+#include "cli/console.h"
+#include "cli/output_file.h"
+#include "cli/report.h"
+#include "cli/run_stats.h"
+#include "cli/terminal.h"
+
+#include <ravelin/stats.h>
+#include <ravelin/vm.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND UINT64_C(1000000000)
+
+/* A machine that was asked to end and does not within this time is left behind. */
+#define STOP_TIME (10 * SECOND)
+
+struct run {
+    const struct cli_run_values *values;
+    struct ravelin_vm *vm;
+    struct console console;
+    bool console_is_open;
+    struct output_file stats, trace, tree;
+    uint64_t begin;      /* now() when loading began */
+    bool progress_shown; /* a line of progress is on the terminal */
+};
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
+}
+
+static int usage(const struct ravelin_error *error)
+{
+    cli_report("%s", error->text);
+    return CLI_USAGE;
+}
+
+static int failure(const struct ravelin_error *error)
+{
+    cli_report("%s", error->text);
+    return CLI_FAILURE;
+}
+
+/* -- Options ------------------------------------------------------------------------------------------------------ */
+
+static bool has_something_to_boot(const struct cli_run_values *values)
+{
+    return values->kernel != NULL || values->firmware != NULL || values->elf != NULL;
+}
+
+/* Options that exclude or need each other. The first pair that is wrong is reported. */
+static bool check_combination(const struct cli_run_values *values)
+{
+    const char *fault = NULL;
+    if (!has_something_to_boot(values) && values->dump_dtb == NULL) {
+        fault = "there is nothing to boot: give --kernel IMAGE, --firmware FILE or --elf FILE";
+    } else if (values->elf != NULL && (values->kernel != NULL || values->firmware != NULL)) {
+        fault = "--elf boots a bare-metal program alone: leave out --kernel and --firmware, or --elf";
+    } else if (values->elf != NULL && (values->initrd != NULL || values->append != NULL)) {
+        fault = "--initrd and --append are for a kernel: give --kernel instead of --elf, or leave them out";
+    } else if (values->initrd != NULL && values->kernel == NULL) {
+        fault = "--initrd is for a kernel: give --kernel IMAGE too";
+    } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
+        fault = "--forward needs a network: give --net user too";
+    }
+    if (fault != NULL) {
+        cli_report("%s", fault);
+    }
+    return fault == NULL;
+}
+
+static bool add_disk(struct ravelin_vm *vm, const char *argument, struct ravelin_error *error)
+{
+    static const char suffix[] = ",readonly";
+    size_t length = strlen(argument);
+    size_t suffix_length = sizeof suffix - 1;
+    bool readonly = length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0;
+    char *path = strndup(argument, readonly ? length - suffix_length : length);
+    bool added = path != NULL && ravelin_vm_add_disk(vm, path, readonly, error);
+    free(path);
+    return added;
+}
+
+static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *values, struct ravelin_error *error)
+{
+    bool network = strcmp(values->net, "user") == 0;
+    bool set = ravelin_vm_set_memory(vm, values->memory, error) &&
+               ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
+               ravelin_vm_set_engine(vm, values->engine, error) &&
+               ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
+               ravelin_vm_set_reboot(vm, !values->no_reboot, error);
+    for (unsigned i = 0; set && i < values->disks.count; i++) {
+        set = add_disk(vm, values->disks.items[i], error);
+    }
+    for (unsigned i = 0; set && i < values->forwards.count; i++) {
+        set = ravelin_vm_add_forward(vm, values->forwards.items[i], error);
+    }
+    return set;
+}
+
+static bool set_boot(struct ravelin_vm *vm, const struct cli_run_values *values, struct ravelin_error *error)
+{
+    return ravelin_vm_set_kernel(vm, values->kernel, error) && ravelin_vm_set_initrd(vm, values->initrd, error) &&
+           ravelin_vm_set_firmware(vm, values->firmware, error) && ravelin_vm_set_elf(vm, values->elf, error) &&
+           ravelin_vm_set_command_line(vm, values->append, error);
+}
+
+/* -- Outputs ------------------------------------------------------------------------------------------------------ */
+
+static void trace_line(void *context, const char *text)
+{
+    fprintf(((struct run *)context)->trace.stream, "%s\n", text);
+}
+
+/* Loading that takes longer than a second says so: live on a terminal, once elsewhere. */
+static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
+{
+    struct run *run = context;
+    if (now() - run->begin < SECOND) {
+        return;
+    }
+    bool live = isatty(STDERR_FILENO) != 0;
+    if (live && total > 0) {
+        fprintf(stderr, "\rravelin: loading %s: %llu %% ", what, (unsigned long long)(done * 100 / total));
+    } else if (live) {
+        fprintf(stderr, "\rravelin: loading %s: %llu MiB ", what, (unsigned long long)(done >> 20));
+    } else if (!run->progress_shown) {
+        fprintf(stderr, "ravelin: loading %s\n", what);
+    }
+    run->progress_shown = true;
+}
+
+/* Opens every output before the machine exists, so that a run never ends with its result lost. */
+static bool open_outputs(struct run *run)
+{
+    const struct cli_run_values *values = run->values;
+    return (values->stats == NULL || output_file_open(&run->stats, "--stats", values->stats)) &&
+           (values->trace == NULL || output_file_open(&run->trace, "--trace", values->trace)) &&
+           (values->dump_dtb == NULL || output_file_open(&run->tree, "--dump-dtb", values->dump_dtb));
+}
+
+static bool write_tree(struct run *run)
+{
+    struct ravelin_error error;
+    size_t size;
+    if (run->tree.stream == NULL) {
+        return true;
+    }
+    void *tree = ravelin_vm_device_tree(run->vm, &size, &error);
+    if (tree == NULL) {
+        cli_report("%s", error.text);
+        return false;
+    }
+    bool written = fwrite(tree, 1, size, run->tree.stream) == size;
+    ravelin_free(tree);
+    if (!written) {
+        cli_report("cannot write %s (%s): free space or give another file name", run->tree.path, strerror(errno));
+        return false;
+    }
+    return output_file_commit(&run->tree) && output_file_close(&run->tree);
+}
+
+static const char *end_name(enum ravelin_end end, bool timed_out)
+{
+    switch (end) {
+    case RAVELIN_END_POWER_OFF: return "power-off";
+    case RAVELIN_END_RESET: return "reset";
+    case RAVELIN_END_STOPPED: return timed_out ? "timeout" : "stopped";
+    case RAVELIN_END_ERROR: break;
+    }
+    return "error";
+}
+
+static bool write_stats(struct run *run, const char *end, int status)
+{
+    if (run->stats.stream == NULL) {
+        return true;
+    }
+    struct ravelin_stats *stats = ravelin_vm_stats(run->vm);
+    bool written = run_stats_write(run->stats.stream, stats, end, status, run->values->engine);
+    ravelin_free(stats);
+    if (!written) {
+        cli_report("cannot write %s (%s): free space or give another file name", run->stats.path, strerror(errno));
+        return false;
+    }
+    return output_file_commit(&run->stats) && output_file_close(&run->stats);
+}
+
+/* -- Running ------------------------------------------------------------------------------------------------------ */
+
+/* Waits until the machine has ended, a signal came (its number in *signal), or the time was over (returns true). */
+static bool wait_or_time_out(struct run *run, int *signal)
+{
+    uint64_t timeout = run->values->timeout;
+    uint64_t deadline = timeout != 0 ? now() + timeout : UINT64_MAX;
+    struct pollfd events[2] = {
+        { .fd = ravelin_vm_done_fd(run->vm), .events = POLLIN },
+        { .fd = terminal_signal_fd(), .events = POLLIN },
+    };
+    for (;;) {
+        uint64_t time = now();
+        if (time >= deadline) {
+            return true;
+        }
+        struct timespec left = { .tv_sec = (time_t)((deadline - time) / SECOND),
+                                 .tv_nsec = (long)((deadline - time) % SECOND) };
+        ppoll(events, 2, timeout != 0 ? &left : NULL, NULL);
+        if (terminal_signal() != 0 || (events[0].revents & POLLIN) != 0) {
+            *signal = terminal_signal();
+            return false;
+        }
+        events[0].revents = 0;
+    }
+}
+
+/* The guest's code as an exit status: what does not fit must not look like success. */
+static int status_of_code(uint32_t code)
+{
+    return code > 255 ? 255 : (int)code;
+}
+
+/* Runs the started machine to its end and gives the exit status. */
+static int run_to_end(struct run *run)
+{
+    int signal = 0;
+    bool timed_out = wait_or_time_out(run, &signal);
+    struct ravelin_exit end;
+    ravelin_vm_stop(run->vm);
+    if (!ravelin_vm_wait(run->vm, STOP_TIME, &end)) {
+        terminal_end();
+        cli_report("the machine does not stop: it is left behind");
+        _exit(timed_out ? CLI_TIMEOUT : CLI_FAILURE);
+    }
+    terminal_end();
+    int status = CLI_SUCCESS;
+    if (end.end == RAVELIN_END_POWER_OFF) {
+        status = status_of_code(end.code);
+    } else if (end.end == RAVELIN_END_ERROR) {
+        cli_report("%s", end.text);
+        status = CLI_FAILURE;
+    } else if (end.end == RAVELIN_END_STOPPED && timed_out) {
+        cli_report("the guest still ran after %g s: ended it (give a longer --timeout to let it go on)",
+                   (double)run->values->timeout / 1e9);
+        status = CLI_TIMEOUT;
+    } else if (end.end == RAVELIN_END_STOPPED && signal != 0) {
+        status = 128 + signal;
+    }
+    bool told = end.end != RAVELIN_END_STOPPED || timed_out || signal != 0 || !atomic_load(&run->console.quit);
+    if (!told) {
+        fprintf(stderr, "\nravelin: ended by Ctrl-A x\n");
+    }
+    if (!write_stats(run, end_name(end.end, timed_out), status) && status == CLI_SUCCESS) {
+        status = CLI_FAILURE;
+    }
+    return status;
+}
+
+static int start_and_run(struct run *run)
+{
+    struct ravelin_error error;
+    run->begin = now();
+    if (!terminal_begin(run->console.kind == CONSOLE_STDIO)) {
+        return CLI_FAILURE;
+    }
+    bool started = ravelin_vm_start(run->vm, &error);
+    if (run->progress_shown && isatty(STDERR_FILENO)) {
+        fprintf(stderr, "\r\033[K");
+    }
+    if (!started) {
+        terminal_end();
+        return failure(&error);
+    }
+    /* From here on the logs are there for others to follow. */
+    if ((run->trace.stream != NULL && !output_file_commit(&run->trace)) ||
+        (run->console.file.stream != NULL && !output_file_commit(&run->console.file)) || !write_tree(run)) {
+        terminal_end();
+        return CLI_FAILURE;
+    }
+    return run_to_end(run);
+}
+
+/* Builds what `values` ask for; everything opened is in `run`, for the caller to close. */
+static int run_machine(struct run *run)
+{
+    struct ravelin_error error;
+    if (!set_machine(run->vm, run->values, &error) || !set_boot(run->vm, run->values, &error)) {
+        return usage(&error);
+    }
+    if (!open_outputs(run)) {
+        return CLI_FAILURE;
+    }
+    if (!has_something_to_boot(run->values)) {
+        return write_tree(run) ? CLI_SUCCESS : CLI_FAILURE;
+    }
+    int status = console_open(&run->console, run->values->console);
+    if (status != CLI_SUCCESS) {
+        return status;
+    }
+    run->console_is_open = true;
+    if (!console_connect(&run->console, run->vm, &error) ||
+        !ravelin_vm_set_progress(run->vm, show_progress, run, &error) ||
+        (run->trace.stream != NULL && !ravelin_vm_set_trace(run->vm, trace_line, run, &error))) {
+        return failure(&error);
+    }
+    return start_and_run(run);
+}
+
+int cli_run(const void *values, char *const *operands, unsigned operand_count)
+{
+    (void)operands, (void)operand_count;
+    struct run run = { .values = values };
+    if (!check_combination(values)) {
+        return CLI_USAGE;
+    }
+    run.vm = ravelin_vm_create();
+    int status = run_machine(&run);
+    ravelin_vm_destroy(run.vm); /* before what its threads write to */
+    bool closed = !run.console_is_open || console_close(&run.console);
+    closed = output_file_close(&run.trace) && closed;
+    closed = output_file_close(&run.stats) && closed;
+    closed = output_file_close(&run.tree) && closed;
+    return closed || status != CLI_SUCCESS ? status : CLI_FAILURE;
+}
