@@ -10,7 +10,8 @@
  *   VCPU_FLUSH         whoever changed rights/dirty   drops its translation caches
  *   VCPU_FENCE         a remote fence (SBI)           drops its translation caches and checks its code
  *   VCPU_STOP          vm stop, reset, power off      leaves the engine's run function
- *   VCPU_PAUSE         snapshot, debugger, ...        stands still in vcpu_park() until let go
+ *   VCPU_PAUSE         snapshot, debugger, ...        stands still until let go
+ *   VCPU_HALT          firmware start or stop         looks whether it is started or stopped now
  */
 #ifndef RAVELIN_CORE_VCPU_H
 #define RAVELIN_CORE_VCPU_H
@@ -26,6 +27,7 @@ enum vcpu_attention {
     VCPU_FENCE = 1u << 2,
     VCPU_STOP = 1u << 3,
     VCPU_PAUSE = 1u << 4,
+    VCPU_HALT = 1u << 5,
 };
 
 struct vcpu {

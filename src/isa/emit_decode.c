@@ -18,7 +18,7 @@ static const char *field_text(struct emit *emit, const struct isa_format *format
     for (const struct isa_piece *piece = format->pieces; piece != NULL; piece = piece->next) {
         if (piece->field == field) {
             const char *part = piece_text(emit, piece);
-            text = text == NULL ? part : emit_text(emit, "%s | (%s)", text, part);
+            text = text == NULL ? part : emit_text(emit, "(%s) | (%s)", text, part);
         }
     }
     return text == NULL ? "0" : text;

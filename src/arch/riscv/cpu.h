@@ -56,6 +56,7 @@ enum riscv_context {
 struct riscv_trap {
     uint64_t cause; /* enum riscv_exception */
     uint64_t tval;
+    bool tval_is_encoding; /* tval is still to be set to the instruction's bits, by the engine, which knows them */
 };
 
 /* LR's promise: SC succeeds if this host memory still holds this value. docs/decisions/lr-sc.md */
@@ -208,6 +209,9 @@ uint64_t riscv_machine_time(const struct riscv_machine *machine);
 
 /* Records an exception; the instruction has done nothing and is to be abandoned. */
 void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval);
+
+/* The same with the instruction's own bits as tval, for code that does not know them. */
+void riscv_raise_encoding(struct riscv_cpu *cpu, enum riscv_exception cause);
 
 /* Delivers the recorded exception: state.pc is the instruction that caused it, and is the handler (or, after a call
  * to the built-in SBI, the next instruction) afterwards. */

@@ -15,8 +15,12 @@
 
 void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval)
 {
-    cpu->trap.cause = cause;
-    cpu->trap.tval = tval;
+    cpu->trap = (struct riscv_trap){ .cause = cause, .tval = tval };
+}
+
+void riscv_raise_encoding(struct riscv_cpu *cpu, enum riscv_exception cause)
+{
+    cpu->trap = (struct riscv_trap){ .cause = cause, .tval_is_encoding = true };
 }
 
 /* ---- Delivery --------------------------------------------------------------------------------------------------- */

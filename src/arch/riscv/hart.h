@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Harts as firmware sees them: started or stopped, and reachable by fences from other harts.
+ *
+ * A stopped hart's vCPU thread sleeps in hart_wait_started(). Starting goes through START_PENDING so that of two
+ * racing starters one is refused (SBI v2.0, chapter 9 "Hart State Management").
+ *
+ * A remote fence is complete when hart_fence() returns: every target has dropped its translations (and checked its
+ * code) or was not running guest code. While it waits, the asking vCPU serves fences asked of itself, so two harts
+ * that fence each other both get on.
+ */
+#ifndef RAVELIN_ARCH_RISCV_HART_H
+#define RAVELIN_ARCH_RISCV_HART_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct riscv_cpu;
+struct riscv_machine;
+
+/* Values are those of SBI HSM (SBI v2.0, table "HSM Hart States"). */
+enum hart_status {
+    HART_STARTED = 0,
+    HART_STOPPED = 1,
+    HART_START_PENDING = 2,
+    HART_SUSPENDED = 4,
+};
+
+struct hart {
+    _Atomic uint32_t status; /* enum hart_status */
+    uint64_t start_address;  /* written while START_PENDING by the starter only */
+    uint64_t start_argument;
+    _Atomic bool start_ready;      /* the two above are written: the hart may start */
+    _Atomic uint32_t fences_asked; /* a ticket each; by any thread */
+    _Atomic uint32_t fences_done;  /* by the hart's own thread */
+};
+
+/* Asks a stopped hart to start in S-mode at `address` with a0 = its number and a1 = `argument`.
+ * false: it is not stopped. Any thread. */
+bool hart_start(struct riscv_cpu *cpu, uint64_t address, uint64_t argument);
+
+/* The hart's own thread: stops itself; its engine leaves at the next block boundary. */
+void hart_stop(struct riscv_cpu *cpu);
+
+/* The vCPU's own thread: sleeps until the hart is started; false: VCPU_STOP was asked meanwhile. */
+bool hart_wait_started(struct riscv_cpu *cpu);
+
+/* On cpu's own thread: drops translations on every hart whose bit is set in mask (bit 0: hart `base`), and waits. With
+ * instructions, their code is checked against memory as by FENCE.I. */
+void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base);
+
+/* The hart's own thread: does what hart_fence() of others asked for. */
+void hart_serve_fence(struct riscv_cpu *cpu);
+
+#endif

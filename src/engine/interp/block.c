@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/interp/block.h"
+
+#include "core/check.h"
+#include "riscv_decode.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Instructions whose handlers look at the vCPU's pc and retired count: they stand first in a block, where both are
+ * what the last block left. */
+#define EFFECTS_THAT_NEED_EXACT_STATE \
+    (RISCV_EFFECT_CHANGES_MODE | RISCV_EFFECT_CHANGES_TRANSLATION | RISCV_EFFECT_STOPS | RISCV_EFFECT_READS_TIME)
+
+static size_t block_memory(unsigned count, unsigned size)
+{
+    size_t bytes = sizeof(struct interp_block) + (count + 1) * sizeof(struct interp_op) + size;
+    return (bytes + 15) & ~(size_t)15;
+}
+
+void block_cache_init(struct block_cache *cache, const void *const *labels)
+{
+    *cache = (struct block_cache){ .labels = labels, .limit = BLOCK_COUNT_MAX };
+    cache->pool =
+        mmap(NULL, BLOCK_POOL_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(cache->pool != MAP_FAILED);
+    cache->scratch = check_alloc(block_memory(1, 4));
+}
+
+void block_cache_fini(struct block_cache *cache)
+{
+    munmap(cache->pool, BLOCK_POOL_SIZE);
+    free(cache->scratch);
+}
+
+void block_cache_flush(struct block_cache *cache)
+{
+    memset(cache->buckets, 0, sizeof cache->buckets);
+    cache->pool_used = 0;
+    cache->flush_count++;
+}
+
+/* Guest code may be written by another vCPU while it is read: parcels are read whole, each once. */
+static uint16_t parcel(const uint8_t *host)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
+}
+
+static bool bytes_unchanged(const struct interp_block *block)
+{
+    for (unsigned i = 0; i < block->size; i += 2) {
+        uint16_t then;
+        memcpy(&then, block->bytes + i, sizeof then);
+        if (parcel(block->host + i) != then) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint32_t block_encoding(const struct interp_block *block, const struct interp_op *op)
+{
+    uint32_t bits = 0;
+    memcpy(&bits, block->bytes + op->offset, op->length);
+    return bits;
+}
+
+/* -- Decoding ----------------------------------------------------------------------------------------------------- */
+
+static bool is_compressed(uint16_t first)
+{
+    return (first & 3) != 3;
+}
+
+static void close_block(const struct block_cache *cache, struct interp_op *op, unsigned offset)
+{
+    *op = (struct interp_op){ .handler = cache->labels[LABEL_END], .offset = (uint16_t)offset };
+}
+
+/* Fills op from the instruction's bits; true if the block ends with it. */
+static bool fill_op(const struct block_cache *cache, const struct riscv_cpu *cpu, uint32_t bits, unsigned offset,
+                    struct interp_op *op, uint32_t *effects)
+{
+    struct riscv_decoded decoded;
+    op->offset = (uint16_t)offset;
+    op->length = is_compressed((uint16_t)bits) ? 2 : 4;
+    if (!riscv_decode(bits, &cpu->features, &decoded)) {
+        op->handler = cache->labels[LABEL_ILLEGAL];
+        *effects = 0;
+        return true;
+    }
+    op->handler = cache->labels[decoded.meaning];
+    op->imm = decoded.imm;
+    memcpy(op->r, decoded.r, sizeof op->r);
+    *effects = riscv_insn_info[decoded.meaning].effects;
+    return riscv_insn_info[decoded.meaning].ends_block;
+}
+
+/* Decodes from `host` (page_left bytes up to the end of its page) into block, whose memory takes the longest block.
+ * Leaves count 0 if the first instruction does not lie in this page whole. */
+static void fill_block(const struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
+                       unsigned page_left, struct interp_block *block, uint8_t *bytes)
+{
+    unsigned offset = 0, count = 0;
+    bool ended = false;
+    while (!ended && count < cache->limit && offset < page_left) {
+        uint32_t bits = parcel(host + offset);
+        unsigned length = is_compressed((uint16_t)bits) ? 2 : 4;
+        if (offset + length > page_left) {
+            break;
+        }
+        if (length == 4) {
+            bits |= (uint32_t)parcel(host + offset + 2) << 16;
+        }
+        uint32_t effects;
+        ended = fill_op(cache, cpu, bits, offset, &block->ops[count], &effects);
+        if (count > 0 && (effects & EFFECTS_THAT_NEED_EXACT_STATE) != 0) {
+            break;
+        }
+        memcpy(bytes + offset, &bits, length);
+        offset += length;
+        count++;
+    }
+    block->count = (uint16_t)count;
+    block->size = (uint16_t)offset;
+    close_block(cache, &block->ops[count], offset);
+}
+
+/* -- Finding ------------------------------------------------------------------------------------------------------ */
+
+static struct interp_block *lookup(const struct block_cache *cache, const uint8_t *host)
+{
+    struct interp_block *block = cache->buckets[block_bucket(host)];
+    while (block != NULL && block->host != host) {
+        block = block->bucket;
+    }
+    return block;
+}
+
+static void remove_block(struct block_cache *cache, struct interp_block *dead)
+{
+    struct interp_block **link = &cache->buckets[block_bucket(dead->host)];
+    while (*link != dead) {
+        link = &(*link)->bucket;
+    }
+    *link = dead->bucket;
+    dead->host = NULL;
+    dead->epoch = 0; /* code epochs start at 1: no chain leads here any more */
+}
+
+static struct interp_block *build(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
+                                  unsigned page_left)
+{
+    if (cache->pool_used + block_memory(BLOCK_COUNT_MAX, 4 * BLOCK_COUNT_MAX) > BLOCK_POOL_SIZE) {
+        block_cache_flush(cache);
+    }
+    uint8_t bytes[4 * BLOCK_COUNT_MAX];
+    struct interp_block *block = (void *)(cache->pool + cache->pool_used);
+    fill_block(cache, cpu, host, page_left, block, bytes);
+    if (block->count == 0) {
+        return NULL;
+    }
+    uint8_t *copy = (uint8_t *)&block->ops[block->count + 1];
+    memcpy(copy, bytes, block->size);
+    block->bytes = copy;
+    block->host = host;
+    block->epoch = cpu->code_epoch;
+    block->taken = block->fall = NULL;
+    block->bucket = cache->buckets[block_bucket(host)];
+    cache->buckets[block_bucket(host)] = block;
+    cache->pool_used += block_memory(block->count, block->size);
+    return block;
+}
+
+/* One instruction fetched parcel by parcel through all checks; not cached. */
+static struct interp_block *build_scratch(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc)
+{
+    uint16_t low, high = 0;
+    if (!riscv_fetch16(cpu, pc, &low)) {
+        return NULL;
+    }
+    if (!is_compressed(low) && !riscv_fetch16(cpu, pc + 2, &high)) {
+        return NULL;
+    }
+    struct interp_block *block = cache->scratch;
+    uint32_t bits = low | (uint32_t)high << 16, effects;
+    uint8_t *copy = (uint8_t *)&block->ops[2];
+    memcpy(copy, &bits, sizeof bits);
+    fill_op(cache, cpu, bits, 0, &block->ops[0], &effects);
+    *block = (struct interp_block){ .bytes = copy, .count = 1, .size = block->ops[0].length };
+    close_block(cache, &block->ops[1], block->size);
+    return block;
+}
+
+struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc)
+{
+    const uint8_t *page;
+    if (!riscv_fetch_page(cpu, pc, &page)) {
+        return NULL;
+    }
+    if (page == NULL) {
+        return build_scratch(cache, cpu, pc);
+    }
+    const uint8_t *host = page + (pc & PAGE_MASK);
+    struct interp_block *block = lookup(cache, host);
+    if (block != NULL && block->epoch != cpu->code_epoch) {
+        if (bytes_unchanged(block)) {
+            block->epoch = cpu->code_epoch;
+        } else {
+            remove_block(cache, block);
+            block = NULL;
+        }
+    }
+    if (block == NULL) {
+        block = build(cache, cpu, host, (unsigned)(PAGE_SIZE - (pc & PAGE_MASK)));
+    }
+    return block != NULL ? block : build_scratch(cache, cpu, pc);
+}
