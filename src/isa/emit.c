@@ -2,6 +2,7 @@
 #include "isa/emit.h"
 
 #include "core/check.h"
+#include "isa/evaluate.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -164,6 +165,28 @@ const char *emit_constant(struct emit *emit, isa_bits value)
         return emit_text(emit, "0x%" PRIx64 "u", low);
     }
     return emit_text(emit, low < 256 ? "%" PRIu64 : "0x%" PRIx64, low);
+}
+
+static bool reads_operand(const struct isa_expr *expr)
+{
+    if (expr == NULL) {
+        return false;
+    }
+    for (const struct isa_expr *arg = expr->args; arg != NULL; arg = arg->next) {
+        if (reads_operand(arg)) {
+            return true;
+        }
+    }
+    return expr->kind == ISA_EXPR_OPERAND || reads_operand(expr->a) || reads_operand(expr->b) || reads_operand(expr->c);
+}
+
+bool emit_fold(const struct isa_expr *expr, isa_bits *value)
+{
+    if (!isa_is_fixed(expr) || reads_operand(expr)) {
+        return false;
+    }
+    *value = isa_evaluate(expr, NULL, 0);
+    return true;
 }
 
 uint64_t emit_field_mask(const struct isa_csr_field *field)

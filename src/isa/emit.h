@@ -64,6 +64,9 @@ isa_bits emit_ones(unsigned width);
 /* A constant as C, an int, unsigned or uint64_t literal or an expression of them in brackets. */
 const char *emit_constant(struct emit *emit, isa_bits value);
 
+/* If `expr` consists of constants and operators only: true and its value, zero-extended. Otherwise false. */
+bool emit_fold(const struct isa_expr *expr, isa_bits *value);
+
 /* The bits of a csr that its storage holds (fields that are neither computed nor constant). */
 uint64_t emit_stored_mask(const struct isa_csr *csr);
 uint64_t emit_field_mask(const struct isa_csr_field *field);

@@ -2,7 +2,7 @@
 #include "isa/emit_expr.h"
 
 #include "core/check.h"
-#include "isa/emit_fold.h"
+#include "isa/evaluate.h"
 
 #include <string.h>
 
@@ -556,7 +556,7 @@ static bool has_effects(const struct isa_expr *expr)
 
 static bool is_fixed_value(const struct isa_expr *expr)
 {
-    return emit_known_at_decode(expr) || (expr->kind == ISA_EXPR_LOCAL && !expr->local->mutable);
+    return isa_is_fixed(expr) || (expr->kind == ISA_EXPR_LOCAL && !expr->local->mutable);
 }
 
 /* The arguments, with a comma before each; those whose place in the order matters become locals first. */
@@ -668,7 +668,7 @@ static struct piece render(struct emit_body *body, const struct isa_expr *expr)
     case ISA_EXPR_CSR_READ: return render_call(body, expr);
     case ISA_EXPR_HAS: return render_has(body, expr);
     }
-    CHECK(!"every kind of expression is rendered");
+    CHECK(false); /* every kind is rendered above */
     return literal(body, 0);
 }
 

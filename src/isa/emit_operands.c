@@ -2,6 +2,7 @@
 #include "isa/emit_operands.h"
 
 #include "core/check.h"
+#include "isa/evaluate.h"
 
 #define EXPRESSION_COUNT 64 /* more distinct ones in a body than anyone writes; the rest then counts as several */
 
@@ -24,44 +25,6 @@ bool emit_is_operand(const struct isa_instruction *instruction, const struct isa
         }
     }
     return true;
-}
-
-static bool all_known(const struct isa_expr *expr)
-{
-    for (; expr != NULL; expr = expr->next) {
-        if (!emit_known_at_decode(expr)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool emit_known_at_decode(const struct isa_expr *expr)
-{
-    switch (expr->kind) {
-    case ISA_EXPR_CONST:
-    case ISA_EXPR_OPERAND: return true;
-    case ISA_EXPR_UNARY:
-    case ISA_EXPR_SLICE:
-    case ISA_EXPR_SEXT:
-    case ISA_EXPR_ZEXT: return emit_known_at_decode(expr->a);
-    case ISA_EXPR_BINARY:
-    case ISA_EXPR_BIT: return emit_known_at_decode(expr->a) && emit_known_at_decode(expr->b);
-    case ISA_EXPR_IF:
-        return emit_known_at_decode(expr->a) && emit_known_at_decode(expr->b) && emit_known_at_decode(expr->c);
-    case ISA_EXPR_CAT: return all_known(expr->args);
-    case ISA_EXPR_LOCAL:
-    case ISA_EXPR_REGISTER:
-    case ISA_EXPR_CSR:
-    case ISA_EXPR_CSR_FIELD:
-    case ISA_EXPR_PC:
-    case ISA_EXPR_NEXT_PC:
-    case ISA_EXPR_ENCODING:
-    case ISA_EXPR_CALL:
-    case ISA_EXPR_CSR_READ:
-    case ISA_EXPR_HAS: return false;
-    }
-    return false;
 }
 
 static bool same_or_none(const struct isa_expr *a, const struct isa_expr *b)
@@ -129,7 +92,7 @@ static void use_expr(struct usage *usage, const struct isa_expr *expr)
     if (expr == NULL) {
         return;
     }
-    if (emit_known_at_decode(expr)) {
+    if (isa_is_fixed(expr)) {
         note_known(usage, expr);
         emit_mark_operands(expr, usage->as_value);
         return;

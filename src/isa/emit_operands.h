@@ -45,9 +45,6 @@ struct emit_operands emit_operands_plan(const struct isa_instruction *instructio
 /* Is the field an operand, that is not given a value? */
 bool emit_is_operand(const struct isa_instruction *instruction, const struct isa_field *field);
 
-/* Does the expression depend on operands and constants alone, so that its value is known when it is decoded? */
-bool emit_known_at_decode(const struct isa_expr *expr);
-
 /* Sets used[field->number] for every operand that stands in the expression (NULL: none). */
 void emit_mark_operands(const struct isa_expr *expr, bool *used);
 

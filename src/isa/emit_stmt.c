@@ -2,7 +2,6 @@
 #include "isa/emit_stmt.h"
 
 #include "core/check.h"
-#include "isa/emit_fold.h"
 
 #include <inttypes.h>
 

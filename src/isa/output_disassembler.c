@@ -5,7 +5,6 @@
  */
 #include "isa/emit_decode.h"
 #include "isa/emit_expr.h"
-#include "isa/emit_fold.h"
 #include "isa/output.h"
 
 #include <string.h>
@@ -257,19 +256,20 @@ static void write_case(struct emit *emit, const struct isa_instruction *insn)
     emit_line(emit, 1, "}");
 }
 
-/* How many bytes unknown bits are: 2 if no 32-bit instruction can start like this. */
+/* How all 32-bit instructions start, in bits that every instruction fixes: unknown bits are as long as they look. */
 static uint32_t long_mask(const struct isa_machine *machine, uint32_t *match)
 {
     uint32_t mask = 0xffff;
     const struct isa_instruction *first = NULL;
     for (const struct isa_instruction *insn = machine->instructions; insn != NULL; insn = insn->next) {
+        mask &= insn->mask;
         if (insn->format->size == 32) {
             first = first == NULL ? insn : first;
-            mask &= insn->mask & ~(insn->match ^ first->match);
+            mask &= ~(insn->match ^ first->match);
         }
     }
     *match = first == NULL ? 0 : first->match & mask;
-    return first == NULL ? 0 : mask;
+    return mask;
 }
 
 static bool has_short_instructions(const struct isa_machine *machine)

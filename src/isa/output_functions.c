@@ -3,7 +3,6 @@
  * Described functions, computed fields and whole control registers as static inline C. Everything is declared before
  * anything is defined: functions read control registers, and computed fields call functions.
  */
-#include "isa/emit_fold.h"
 #include "isa/emit_stmt.h"
 #include "isa/output.h"
 
@@ -84,10 +83,6 @@ static void write_computed(struct emit *emit, const struct isa_csr *csr, const s
     };
     emit_line(emit, 0, "%s", computed_prototype(emit, csr, field));
     emit_line(emit, 0, "{");
-    emit_line(emit, 1, "(void)cpu;");
-    if (csr->count != 0) {
-        emit_line(emit, 1, "(void)index;");
-    }
     emit_line(emit, 1, "return %s;", emit_expr(&body, field->is));
     emit_line(emit, 0, "}");
     emit_blank(emit);
@@ -118,10 +113,6 @@ static void write_value(struct emit *emit, const struct isa_csr *csr)
                              csr->count == 0 ? "" : ", (uint16_t)index", field->low);
         }
     }
-    emit_line(emit, 1, "(void)cpu;");
-    if (csr->count != 0) {
-        emit_line(emit, 1, "(void)index;");
-    }
     emit_line(emit, 1, "return %s;", text);
     emit_line(emit, 0, "}");
     emit_blank(emit);
@@ -135,14 +126,12 @@ static void write_set(struct emit *emit, const struct isa_csr *csr)
     const uint64_t mask = emit_stored_mask(base) & (is_view ? view_mask(csr) : UINT64_MAX);
     emit_line(emit, 0, "%s", set_prototype(emit, csr));
     emit_line(emit, 0, "{");
-    if (mask == 0) {
-        emit_line(emit, 1, "(void)cpu, (void)value%s;", csr->count == 0 ? "" : ", (void)index");
-    } else {
+    if (mask != 0) {
         const char *storage =
             emit_text(emit, "cpu->state.csr.%s%s", emit_identifier(emit, base->name), csr->count == 0 ? "" : "[index]");
-        const char *bits = mask == UINT64_MAX ? "value" : emit_text(emit, "(value & UINT64_C(0x%" PRIx64 "))", mask);
+        const char *bits = mask == UINT64_MAX ? "value" : emit_text(emit, "value & UINT64_C(0x%" PRIx64 ")", mask);
         if (is_view) {
-            bits = emit_text(emit, "(%s & ~UINT64_C(0x%" PRIx64 ")) | %s", storage, mask, bits);
+            bits = emit_text(emit, "(%s & ~UINT64_C(0x%" PRIx64 ")) | (%s)", storage, mask, bits);
         }
         emit_line(emit, 1, "%s = %s;", storage, bits);
     }
@@ -164,12 +153,6 @@ static void write_function(struct emit *emit, const struct isa_function *functio
     emit_line(emit, 0, "/* %s: %s */", function->name, emit_place(emit, &function->place));
     emit_line(emit, 0, "%s", emit_prototype(emit, function));
     emit_line(emit, 0, "{");
-    if (emit_needs_cpu(function)) {
-        emit_line(emit, 1, "(void)cpu;");
-    }
-    for (const struct isa_local *local = function->parameters; local != NULL; local = local->next) {
-        emit_line(emit, 1, "(void)%s;", emit_local_name(emit, local));
-    }
     emit_function_body(&body, function->body);
     emit_line(emit, 0, "}");
     emit_blank(emit);
@@ -184,6 +167,10 @@ void output_functions(struct emit *emit)
     emit_blank(emit);
     emit_line(emit, 0, "#include \"arch/%s/primitives.h\"", emit->prefix);
     emit_line(emit, 0, "#include \"%s_state.h\"", emit->prefix);
+    emit_blank(emit);
+    emit_line(emit, 0, "/* Accessors of one kind have the same parameters, whether a register needs them or not. */");
+    emit_line(emit, 0, "#pragma GCC diagnostic push");
+    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"");
     emit_blank(emit);
     write_declarations(emit);
     for (const struct isa_csr *csr = machine->csrs; csr != NULL; csr = csr->next) {
@@ -202,5 +189,7 @@ void output_functions(struct emit *emit)
             write_function(emit, function);
         }
     }
+    emit_line(emit, 0, "#pragma GCC diagnostic pop");
+    emit_blank(emit);
     emit_line(emit, 0, "#endif");
 }
