@@ -32,6 +32,8 @@ struct fw_dynamic_info {
 #define FW_DYNAMIC_VERSION  2u
 #define FW_DYNAMIC_S_MODE   1u
 
+#define CSR_MEDELEG         0x302u
+#define CSR_MIDELEG         0x303u
 #define CSR_MCOUNTEREN      0x306u
 #define CSR_MENVCFG         0x30au
 #define CSR_MSTATEEN0       0x30cu
@@ -248,6 +250,8 @@ static void start_in_s_mode(const struct virt_boot *boot, struct riscv_cpu *cpu)
         uint32_t csr;
         uint64_t value;
     } permissions[] = {
+        { CSR_MEDELEG, UINT64_MAX },
+        { CSR_MIDELEG, UINT64_MAX },
         { CSR_MCOUNTEREN, UINT64_MAX },
         { CSR_MENVCFG, MENVCFG_PERMISSIONS | (hardware_updates ? MENVCFG_ADUE : 0) },
         { CSR_MSTATEEN0, UINT64_MAX },
