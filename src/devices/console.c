@@ -455,16 +455,18 @@ static int open_raw_slave(const char *name)
 
 struct console_backend *console_pty_create(struct io_loop *loop, char name[CONSOLE_PTY_NAME_SIZE], struct error *error)
 {
+    char path[CONSOLE_PTY_NAME_SIZE];
     int slave = -1;
     int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 || ptsname_r(fd, name, CONSOLE_PTY_NAME_SIZE) != 0 ||
-        (slave = open_raw_slave(name)) < 0) {
+    if (fd < 0 || grantpt(fd) != 0 || unlockpt(fd) != 0 || ptsname_r(fd, path, sizeof path) != 0 ||
+        (slave = open_raw_slave(path)) < 0) {
         error_set_errno(error, errno, "cannot make a pseudo-terminal; check that /dev/pts is mounted");
         if (fd >= 0) {
             close(fd);
         }
         return NULL;
     }
+    memcpy(name, path, sizeof path);
     struct console_fd *console = create(loop, fd, fd, NULL);
     console->output.way = OUTPUT_WRITE; /* O_NONBLOCK is set */
     console->output.owned = true;

@@ -71,16 +71,23 @@ static uint8_t *device_area(const struct virtqueue *queue, uint64_t offset, uint
     return memory_pointer(queue->memory, gpa(queue->state->device + offset), size, MEMORY_WRITE);
 }
 
-static uint16_t load16(const uint8_t *place, int order)
+/* The device writes an index and then looks at what the driver wrote; the driver does the same the other way round.
+ * At least one must see the other's (sections 2.7.7.2, 2.7.13.4.1), so both accesses are sequentially consistent. */
+static uint16_t load16(const uint8_t *place)
 {
     const uint16_t *word = (const void *)place;
-    return le16toh(order == __ATOMIC_ACQUIRE ? __atomic_load_n(word, __ATOMIC_ACQUIRE)
-                                             : __atomic_load_n(word, __ATOMIC_RELAXED));
+    return le16toh(__atomic_load_n(word, __ATOMIC_SEQ_CST));
+}
+
+static void store16(uint8_t *place, uint16_t value)
+{
+    uint16_t *word = (void *)place;
+    __atomic_store_n(word, htole16(value), __ATOMIC_SEQ_CST);
 }
 
 static uint16_t available_count(const struct virtqueue *queue)
 {
-    uint16_t index = load16(driver_area(queue) + RING_INDEX, __ATOMIC_ACQUIRE);
+    uint16_t index = load16(driver_area(queue) + RING_INDEX);
     return (uint16_t)(index - queue->state->available_next);
 }
 
@@ -90,9 +97,7 @@ static uint16_t wait_for_more(const struct virtqueue *queue)
 {
     if (queue->event_index) {
         uint64_t offset = RING_ENTRIES + (uint64_t)queue->state->size * USED_ENTRY_SIZE;
-        uint16_t *event = (void *)device_area(queue, offset, EVENT_SIZE);
-        __atomic_store_n(event, htole16(queue->state->available_next), __ATOMIC_RELAXED);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        store16(device_area(queue, offset, EVENT_SIZE), queue->state->available_next);
         return available_count(queue);
     }
     return 0;
@@ -216,7 +221,7 @@ enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_ch
         return VIRTQUEUE_BROKEN;
     }
     uint64_t entry = RING_ENTRIES + (uint64_t)(state->available_next & (state->size - 1)) * AVAILABLE_ENTRY_SIZE;
-    chain->head = load16(driver_area(queue) + entry, __ATOMIC_RELAXED);
+    chain->head = load16(driver_area(queue) + entry);
     chain->readable_count = 0;
     chain->writable_count = 0;
     chain->readable_size = 0;
@@ -242,19 +247,17 @@ void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
     __atomic_store_n(&entry[0], htole32(head), __ATOMIC_RELAXED);
     __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
     state->used_next++;
-    uint16_t *index = (void *)device_area(queue, RING_INDEX, sizeof *index);
-    __atomic_store_n(index, htole16(state->used_next), __ATOMIC_RELEASE);
+    store16(device_area(queue, RING_INDEX, sizeof state->used_next), state->used_next);
 }
 
 bool virtqueue_must_signal(struct virtqueue *queue)
 {
     struct virtqueue_state *state = queue->state;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the used index before the driver's wish (section 2.7.7.2) */
     if (!queue->event_index) {
-        return (load16(driver_area(queue) + RING_FLAGS, __ATOMIC_RELAXED) & AVAILABLE_NO_INTERRUPT) == 0;
+        return (load16(driver_area(queue) + RING_FLAGS) & AVAILABLE_NO_INTERRUPT) == 0;
     }
     uint64_t offset = RING_ENTRIES + (uint64_t)state->size * AVAILABLE_ENTRY_SIZE;
-    uint16_t event = load16(driver_area(queue) + offset, __ATOMIC_RELAXED);
+    uint16_t event = load16(driver_area(queue) + offset);
     uint16_t before = state->used_signalled;
     bool valid = state->used_signalled_valid != 0;
     state->used_signalled = state->used_next;
