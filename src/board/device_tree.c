@@ -5,7 +5,7 @@
 #include "board/virt_map.h"
 #include "core/check.h"
 #include "devices/uart.h"
-#include "riscv_disasm.h"
+#include "riscv_decode.h"
 
 #include <libfdt.h>
 #include <stdio.h>
@@ -62,7 +62,7 @@ static void put_u64(struct tree *tree, const char *name, uint64_t value)
 
 static void put_text(struct tree *tree, const char *name, const char *text)
 {
-    CHECK(fdt_property_string(tree->blob, name, text) == 0);
+    put_bytes(tree, name, text, strlen(text) + 1);
 }
 
 /* A list of strings: as one literal with \0 between (and, by C, after) them. */

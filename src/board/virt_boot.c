@@ -252,6 +252,8 @@ static void start_in_s_mode(const struct virt_boot *boot, struct riscv_cpu *cpu)
     } permissions[] = {
         { CSR_MEDELEG, UINT64_MAX },
         { CSR_MIDELEG, UINT64_MAX },
+        { CSR_MEDELEG, ~(UINT64_C(1) << RISCV_EXCEPTION_ENVIRONMENT_CALL_FROM_S) },
+        { CSR_MIDELEG, UINT64_MAX }, /* sie and sip show what is delegated */
         { CSR_MCOUNTEREN, UINT64_MAX },
         { CSR_MENVCFG, MENVCFG_PERMISSIONS | (hardware_updates ? MENVCFG_ADUE : 0) },
         { CSR_MSTATEEN0, UINT64_MAX },
