@@ -117,6 +117,24 @@ void emit_banner(struct emit *emit, const char *what)
     emit_blank(emit);
 }
 
+void emit_quiet_begin(struct emit *emit)
+{
+    emit_line(
+        emit, 0,
+        "/* A description may compare what widths decide already, and functions of one kind have the same parameters,");
+    emit_line(emit, 0, " * whether one of them needs them or not. */");
+    emit_line(emit, 0, "#pragma GCC diagnostic push");
+    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wtype-limits\"");
+    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wtautological-compare\"");
+    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"");
+    emit_blank(emit);
+}
+
+void emit_quiet_end(struct emit *emit)
+{
+    emit_line(emit, 0, "#pragma GCC diagnostic pop");
+}
+
 unsigned emit_type_bits(unsigned width)
 {
     CHECK(width <= 128);

@@ -52,6 +52,11 @@ const char *emit_file_name(struct emit *emit, const char *path);
 /* The first lines of a generated C file: licence, what it is, from what. `what` is one sentence. */
 void emit_banner(struct emit *emit, const char *what);
 
+/* Before and after code whose expressions come from a description: no warnings about what widths decide already, which
+ * a description may well compare, nor about parameters of a family of functions that one of them does not need. */
+void emit_quiet_begin(struct emit *emit);
+void emit_quiet_end(struct emit *emit);
+
 /* The C type of a value: bool for ISA_BOOL, uint8_t … uint64_t, isa_uint128; void for ISA_VOID. */
 const char *emit_type(unsigned width);
 

@@ -22,6 +22,7 @@ struct piece {
     unsigned bits;         /* of its C type: 1 (bool), 8 … 128; 0: a literal, which takes the type of its company */
     enum level level;
     char chain;
+    bool from_signed; /* a sign extension: gcc warns (-Wsign-conversion) unless a cast widens it further */
     isa_bits largest; /* no value is larger; for a literal, its value */
 };
 
@@ -87,6 +88,12 @@ static struct piece cut(struct emit_body *body, struct piece piece, unsigned wid
     piece.chain = '&';
     piece.largest = ones;
     return piece;
+}
+
+/* The piece as an operand of C's own conversion to a type of so many bits. */
+static struct piece widen_signed(struct emit_body *body, struct piece piece, unsigned bits)
+{
+    return piece.from_signed ? widen(body, piece, bits) : piece;
 }
 
 static bool emitted_bool(const struct isa_expr *expr)
@@ -174,6 +181,8 @@ static struct piece render_arithmetic(struct emit_body *body, const struct isa_e
         a = widen(body, a, a.bits == 1 ? bits : a.bits);
         b = widen(body, b, b.bits == 1 ? bits : b.bits);
     }
+    a = widen_signed(body, a, b.bits);
+    b = widen_signed(body, b, a.bits);
     struct piece sum = binary(body, a, op, b);
     sum.largest = largest_result(expr->op, a.largest, b.largest, sum.bits);
     return cut(body, sum, expr->width);
@@ -226,6 +235,7 @@ static struct piece render_shift(struct emit_body *body, const struct isa_expr *
         if (amount.largest < bits) {
             /* int8_t and int16_t promote to int: their shift is that of 32 bits. */
             result.text = emit_text(emit, "(%s)(%s >> %s)", type_of_bits(bits), value, bracketed(body, &amount));
+            result.from_signed = true;
         } else {
             result.text = emit_text(emit, "isa_shrs%u(%s, %s)", bits, value, guarded_amount(body, amount));
         }
@@ -363,6 +373,11 @@ static struct piece render_unary(struct emit_body *body, const struct isa_expr *
     case ISA_OP_NEG:
     case ISA_OP_INVERT:
         a = widen(body, render(body, expr->a), work_bits(expr->width));
+        if (expr->op == ISA_OP_INVERT && expr->width == 1) {
+            a = binary(body, a, "^", literal(body, 1)); /* gcc warns of ~ where the value comes from a comparison */
+            a.largest = 1;
+            return a;
+        }
         a.text = emit_text(body->emit, expr->op == ISA_OP_NEG ? "0 - %s" : "~%s", bracketed(body, &a));
         a.as_signed = NULL;
         a.level = expr->op == ISA_OP_NEG ? LEVEL_OTHER : LEVEL_UNARY;
@@ -377,6 +392,9 @@ static struct piece shift_down(struct emit_body *body, struct piece a, unsigned 
 {
     if (low == 0) {
         return a;
+    }
+    if (a.largest >> low == 0) {
+        return literal(body, 0); /* an extended value's upper part; the C type may be narrower than `low` */
     }
     a = widen(body, a, 32);
     struct piece result = binary(body, a, ">>", literal(body, low));
@@ -431,6 +449,7 @@ static struct piece render_cat(struct emit_body *body, const struct isa_expr *ex
         } else if (bit.bits == 1) {
             bit = widen(body, bit, bits);
         }
+        bit = widen_signed(body, bit, bits);
         if (sum.text == NULL) {
             sum = bit;
         } else {
@@ -463,6 +482,7 @@ static struct piece render_sext(struct emit_body *body, const struct isa_expr *e
                           bits - from, bits - from);
     }
     result.text = emit_text(body->emit, "(%s)%s", type_of_bits(bits), value);
+    result.from_signed = true;
     return cut(body, result, expr->width);
 }
 
@@ -679,7 +699,7 @@ const char *emit_expr(struct emit_body *body, const struct isa_expr *expr)
         return piece.text;
     }
     const unsigned bits = emit_type_bits(expr->width);
-    return piece.bits > bits ? cast(body, piece, bits).text : piece.text;
+    return piece.bits > bits ? cast(body, piece, bits).text : widen_signed(body, piece, bits).text;
 }
 
 const char *emit_index(struct emit_body *body, const struct isa_expr *expr, unsigned count)

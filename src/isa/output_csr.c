@@ -277,9 +277,7 @@ void output_csr(struct emit *emit)
     emit_banner(emit, emit_text(emit, "%s: control registers by number.", emit->machine->title));
     emit_line(emit, 0, "#include \"%s_functions.h\"", emit->prefix);
     emit_blank(emit);
-    emit_line(emit, 0, "/* Functions of one kind have the same parameters, whether a register needs them or not. */");
-    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"");
-    emit_blank(emit);
+    emit_quiet_begin(emit);
     for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
         if (csr->view == NULL) {
             write_functions(emit, csr);
@@ -294,4 +292,5 @@ void output_csr(struct emit *emit)
         write_by_number(emit, false);
         write_by_number(emit, true);
     }
+    emit_quiet_end(emit);
 }

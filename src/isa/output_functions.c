@@ -168,10 +168,7 @@ void output_functions(struct emit *emit)
     emit_line(emit, 0, "#include \"arch/%s/primitives.h\"", emit->prefix);
     emit_line(emit, 0, "#include \"%s_state.h\"", emit->prefix);
     emit_blank(emit);
-    emit_line(emit, 0, "/* Accessors of one kind have the same parameters, whether a register needs them or not. */");
-    emit_line(emit, 0, "#pragma GCC diagnostic push");
-    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"");
-    emit_blank(emit);
+    emit_quiet_begin(emit);
     write_declarations(emit);
     for (const struct isa_csr *csr = machine->csrs; csr != NULL; csr = csr->next) {
         emit_line(emit, 0, "/* %s: %s */", csr->name, emit_place(emit, &csr->place));
@@ -189,7 +186,7 @@ void output_functions(struct emit *emit)
             write_function(emit, function);
         }
     }
-    emit_line(emit, 0, "#pragma GCC diagnostic pop");
+    emit_quiet_end(emit);
     emit_blank(emit);
     emit_line(emit, 0, "#endif");
 }

@@ -52,9 +52,11 @@ void output_interpreter(struct emit *emit)
               " * ENCODING, SYNC(), and the ways to leave a handler: NEXT(), FALL_THROUGH(), JUMP_DIRECT(target),");
     emit_line(emit, 0, " * JUMP_INDIRECT(target), END_BLOCK(), TRAPPED(). */");
     emit_blank(emit);
+    emit_quiet_begin(emit);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
         if (insn->same_as == NULL) {
             write_handler(emit, insn);
         }
     }
+    emit_quiet_end(emit);
 }
