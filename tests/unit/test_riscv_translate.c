@@ -64,7 +64,7 @@ static void a_second_access_to_a_page_needs_no_walk(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W | A | D);
     fixture_ram(fixture, DATA)[1] = 0x1122334455667788;
     assert_true(riscv_load64(cpu, VA + 8, &value));
@@ -84,7 +84,7 @@ static void every_size_of_access_works(void **state)
     struct riscv_cpu *cpu = fixture->cpu;
     uint8_t byte;
     uint16_t half;
-    uint32_t word;
+    uint32_t word = 0;
     uint64_t both;
     map(fixture, 0, DATA, R | W | A | D);
     assert_true(riscv_store64(cpu, VA, 0x8877665544332211));
@@ -131,7 +131,7 @@ static void a_fence_of_one_address_drops_all_of_its_large_page(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     fixture_ram(fixture, MIDDLE)[(VA + MEGAPAGE) >> 21 & 511] = entry_to(DATA, R | W | A | D);
     assert_true(riscv_load64(cpu, VA + MEGAPAGE, &value));
     assert_true(riscv_load64(cpu, VA + MEGAPAGE + 5 * PAGE_SIZE, &value));
@@ -145,7 +145,7 @@ static void a_fence_of_another_address_space_changes_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | A);
     assert_true(riscv_load64(cpu, VA, &value));
     uint64_t misses = cpu->statistics.tlb_misses;
@@ -164,7 +164,7 @@ static void a_mode_switch_changes_rights_without_a_flush(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | A);
     map(fixture, 1, DATA, R | A | U);
     assert_true(riscv_load64(cpu, VA, &value));
@@ -188,7 +188,7 @@ static void mprv_gives_m_the_eyes_of_mpp_for_data_only(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     const uint8_t *page;
     map(fixture, 0, DATA, R | A | U);
     fixture_set_mode(cpu, RISCV_MODE_M);
@@ -209,7 +209,7 @@ static void mxr_takes_effect_at_once_and_leaves_at_once(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, X | A);
     assert_false(riscv_load64(cpu, VA, &value));
     riscv_set_mstatus_MXR(&cpu->state, 1);
@@ -234,7 +234,7 @@ static void a_page_with_two_rules_is_checked_each_time(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W | X | A | D);
     protect(cpu, DATA + 0x100, 0, 0x10); /* NA4 without rights, everything else open */
     assert_true(riscv_load64(cpu, VA + 0xf8, &value));
@@ -257,7 +257,7 @@ static void tables_are_read_with_the_rights_of_s(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W);
     protect(cpu, LAST, 0xff, 0x18 | 1); /* 2 KiB, R only: no accessed bit can be set */
     assert_false(riscv_load64(cpu, VA, &value));
@@ -277,7 +277,7 @@ static void attributes_bind_data_fetches_and_tables(void **state)
     struct riscv_cpu *cpu = fixture->cpu;
     struct memory_slot *slot = (struct memory_slot *)(uintptr_t)memory_find(fixture->memory, gpa(DATA));
     const uint8_t *page;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W | X | A | D);
     attributes_store(slot, gpa(DATA), attributes_with(0, 1, ATTRIBUTE_WRITE | ATTRIBUTE_KERNEL));
     assert_true(riscv_load64(cpu, VA, &value));
@@ -299,7 +299,7 @@ static void misaligned_accesses_are_carried_out(void **state)
     map(fixture, 0, DATA, R | W | A | D);
     map(fixture, 1, DATA + 8 * PAGE_SIZE, R | W | A | D); /* not adjacent in physical memory */
     for (uint64_t address = VA + PAGE_SIZE - 9; address < VA + PAGE_SIZE + 2; address++) {
-        uint64_t value;
+        uint64_t value = 0;
         uint16_t half;
         uint8_t byte;
         riscv_flush(cpu);
@@ -314,7 +314,7 @@ static void a_store_across_pages_stores_all_or_nothing(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W | A | D);
     map(fixture, 1, DATA + PAGE_SIZE, R | A | D);
     assert_false(riscv_store64(cpu, VA + PAGE_SIZE - 4, UINT64_MAX));
@@ -331,7 +331,7 @@ static void the_last_bytes_of_the_address_space_wrap(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     assert_false(riscv_load64(cpu, UINT64_MAX - 3, &value));
     assert_false(riscv_store64(cpu, UINT64_MAX, 1));
     assert_false(riscv_load64(cpu, UINT64_C(0x4000000000) - 4, &value)); /* into the hole of Sv39 */
@@ -343,8 +343,8 @@ static void device_memory_takes_aligned_loads_and_stores(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
-    uint32_t word;
+    uint64_t value = 0;
+    uint32_t word = 0;
     map(fixture, 0, DEVICE_BASE, R | W | X | A | D);
     fixture->device_value = 0x1234;
     assert_true(riscv_load32(cpu, VA + 4, &word) && word == 0x1234);
@@ -360,8 +360,8 @@ static void device_memory_takes_no_atomics_fetches_or_crossings(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
-    uint32_t word;
+    uint64_t value = 0;
+    uint32_t word = 0;
     uint16_t bits;
     const uint8_t *page;
     map(fixture, 0, DATA, R | W | A | D);
@@ -385,7 +385,7 @@ static void holes_are_access_faults(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, HOLE, R | W | X | A | D);
     assert_false(riscv_load64(cpu, VA, &value));
     expect_trap(cpu, RISCV_EXCEPTION_LOAD_ACCESS_FAULT, VA);
@@ -402,8 +402,8 @@ static void amos_return_the_old_value(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t old, now;
-    uint32_t word;
+    uint64_t old = 0, now = 0;
+    uint32_t word = 0;
     map(fixture, 0, DATA, R | W | A | D);
 #define CHECK_AMO(operation, before, operand, after)                        \
     do {                                                                    \
@@ -435,7 +435,7 @@ static void compare_and_swap_stores_only_on_a_match(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t old;
+    uint64_t old = 0;
     map(fixture, 0, DATA, R | W | A | D);
     assert_true(riscv_amo_cas64(cpu, VA, 1, 2, &old) && old == 0);
     assert_true(riscv_load64(cpu, VA, &old) && old == 0);
@@ -452,8 +452,8 @@ static void sc_succeeds_once_and_only_where_lr_was(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value, failed;
-    uint32_t word;
+    uint64_t value = 0, failed = 0;
+    uint32_t word = 0;
     map(fixture, 0, DATA, R | W | A | D);
     assert_true(riscv_sc64(cpu, VA, 1, &failed) && failed == 1);
     assert_true(riscv_lr64(cpu, VA, &value));
@@ -470,7 +470,7 @@ static void sc_fails_when_the_value_has_changed_or_a_trap_came_between(void **st
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value, failed;
+    uint64_t value = 0, failed = 0;
     map(fixture, 0, DATA, R | W | A | D);
     assert_true(riscv_lr64(cpu, VA, &value));
     *fixture_ram(fixture, DATA) = 5; /* another hart */
@@ -490,7 +490,7 @@ static void cbo_zero_clears_the_block_around_the_address(void **state)
 {
     struct fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->cpu;
-    uint64_t value;
+    uint64_t value = 0;
     map(fixture, 0, DATA, R | W | A | D);
     memset(fixture_ram(fixture, DATA), 0xff, PAGE_SIZE);
     assert_true(riscv_cbo_zero(cpu, VA + 64 + 13));
