@@ -11,12 +11,6 @@
 
 #include <string.h>
 
-#if defined(__x86_64__)
-#define HOST_CAS128 __attribute__((target("cx16")))
-#else
-#define HOST_CAS128
-#endif
-
 #define CACHE_BLOCK_SIZE UINT64_C(64)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest memory is used in place and is little-endian");
@@ -247,10 +241,19 @@ bool riscv_sc64(struct riscv_cpu *cpu, uint64_t address, uint64_t data, uint64_t
     return true;
 }
 
-/* riscv_machine_create() has made sure that the host has this. */
-HOST_CAS128 static riscv_bits128 host_cas128(riscv_bits128 *host, riscv_bits128 expected, riscv_bits128 desired)
+/* What memory held. riscv_machine_create() has made sure that the host can do this. */
+static riscv_bits128 host_cas128(riscv_bits128 *host, riscv_bits128 expected, riscv_bits128 desired)
 {
+#if defined(__x86_64__) /* compilers call a library for it unless the whole program requires such a host */
+    uint64_t low = (uint64_t)expected, high = (uint64_t)(expected >> 64);
+    __asm__ volatile("lock cmpxchg16b %0"
+                     : "+m"(*host), "+a"(low), "+d"(high)
+                     : "b"((uint64_t)desired), "c"((uint64_t)(desired >> 64))
+                     : "cc", "memory");
+    return (riscv_bits128)high << 64 | low;
+#else
     return __sync_val_compare_and_swap(host, expected, desired);
+#endif
 }
 
 bool riscv_amo_cas128(struct riscv_cpu *cpu, uint64_t address, riscv_bits128 expected, riscv_bits128 desired,
