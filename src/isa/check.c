@@ -88,6 +88,7 @@ static void check_function(struct isa_reader *reader, struct isa_symbol *symbol)
     }
     function->body = isa_check_statements(&scope, symbol->decl->body.first);
     symbol->node->body = &function->body;
+    symbol->node->returns_value = function->result != ISA_VOID;
     symbol->node->local_count = local_count;
 }
 

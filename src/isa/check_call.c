@@ -78,7 +78,7 @@ bool isa_count_arguments(struct isa_scope *scope, const struct isa_syntax_expr *
     return false;
 }
 
-/* ---- Natural widths ---------------------------------------------------------------------------------------------- */
+/* ---- Natural widths ------------------------------------------------------------------------------------------- */
 
 static unsigned constant_width(struct isa_scope *scope, struct isa_syntax_expr *expr)
 {
@@ -139,8 +139,7 @@ unsigned isa_natural_call(struct isa_scope *scope, struct isa_syntax_expr *call)
     return builtin == CSR_WRITE ? ISA_VOID : isa_natural(scope, call->args);
 }
 
-/* ---- Builtins ------------------------------------------------------------------------------------------------------
- */
+/* ---- Builtins ------------------------------------------------------------------------------------------------- */
 
 static bool explicit_width(struct isa_scope *scope, struct isa_syntax_expr *expr, unsigned *width)
 {
@@ -339,8 +338,7 @@ static struct isa_expr *check_builtin(struct isa_scope *scope, struct isa_syntax
     return NULL;
 }
 
-/* ---- Functions and primitives --------------------------------------------------------------------------------------
- */
+/* ---- Functions and primitives --------------------------------------------------------------------------------- */
 
 static void suggest_function(struct isa_scope *scope, const struct isa_syntax_expr *call)
 {

@@ -56,6 +56,7 @@ static struct isa_node *check_block(struct isa_scope *scope, struct isa_symbol *
     scope->node = isa_new_node(reader, block->place, isa_text(reader, "`%s` of `%s`", name, symbol->name));
     scope->node->body = body;
     scope->node->local_count = scope->local_count;
+    scope->node->returns_value = scope->may_return;
     if (symbol->as.csr->count != 0) {
         add_implicit(scope, &symbol->as.csr->index, symbol->decl->place, "index", 12);
     }

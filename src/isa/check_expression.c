@@ -67,7 +67,7 @@ static bool is_logic(enum isa_op op)
     return op == ISA_OP_LOGIC_AND || op == ISA_OP_LOGIC_OR || op == ISA_OP_NOT;
 }
 
-bool isa_folds(struct isa_scope *scope, struct isa_syntax_expr *expr)
+static bool folds(struct isa_scope *scope, struct isa_syntax_expr *expr)
 {
     if (expr->kind == ISA_SYNTAX_NUMBER) {
         return true;
@@ -81,6 +81,14 @@ bool isa_folds(struct isa_scope *scope, struct isa_syntax_expr *expr)
     }
     return expr->kind == ISA_SYNTAX_BINARY && is_arithmetic(expr->op) && isa_folds(scope, expr->a) &&
            isa_folds(scope, expr->b);
+}
+
+bool isa_folds(struct isa_scope *scope, struct isa_syntax_expr *expr)
+{
+    if (expr->folds == 0) {
+        expr->folds = folds(scope, expr) ? 2 : 1;
+    }
+    return expr->folds == 2;
 }
 
 /* Of two parts that must agree: the one that knows its width. */
@@ -137,7 +145,7 @@ unsigned isa_natural(struct isa_scope *scope, struct isa_syntax_expr *expr)
     return expr->natural - 1;
 }
 
-/* ---- Checking -------------------------------------------------------------------------------------------------- */
+/* ---- Checking ------------------------------------------------------------------------------------------------- */
 
 static struct isa_expr *constant_of(struct isa_scope *scope, struct isa_place place, unsigned width, isa_bits value)
 {

@@ -24,8 +24,7 @@ static bool is_operand(const struct isa_instruction *instruction, const struct i
     return fixed == NULL;
 }
 
-/* ---- is
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- is ------------------------------------------------------------------------------------------------------- */
 
 static struct isa_syntax_setting *find_setting(struct isa_syntax_setting *settings, const char *name)
 {
@@ -97,8 +96,7 @@ static void check_is(struct isa_reader *reader, struct isa_instruction *instruct
     }
 }
 
-/* ---- Clauses
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Clauses -------------------------------------------------------------------------------------------------- */
 
 static void check_overrides(struct isa_reader *reader, struct isa_instruction *instruction,
                             const struct isa_syntax_decl *decl)
@@ -159,7 +157,6 @@ void isa_check_instruction(struct isa_reader *reader, struct isa_symbol *symbol)
     struct isa_instruction *instruction = symbol->as.instruction;
     const struct isa_syntax_decl *decl = symbol->decl;
     symbol->node = isa_new_node(reader, decl->place, isa_text(reader, "`%s`", decl->name));
-    symbol->node->is_instruction = true;
     if (instruction->format == NULL) {
         return; /* reported; every operand would be unknown */
     }

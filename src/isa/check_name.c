@@ -220,8 +220,9 @@ void isa_report_unknown(struct isa_scope *scope, struct isa_syntax_expr *expr)
     }
     if (isa_find(reader, ISA_SPACE_VALUE, expr->name) != NULL || strcmp(expr->name, "encoding") == 0 ||
         strcmp(expr->name, "next_pc") == 0) {
-        isa_report(reader->diagnostics, expr->place, "`%s` cannot be read in %s; write operands and constants only",
-                   expr->name, scope->what);
+        isa_report(
+            reader->diagnostics, expr->place, "`%s` cannot be read in %s; write %s only", expr->name, scope->what,
+            scope->view == ISA_VIEW_PLACE ? "constants, `pc`, `next_pc` and `encoding`" : "operands and constants");
         return;
     }
     struct isa_suggestion suggestion;

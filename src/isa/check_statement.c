@@ -12,7 +12,9 @@ static struct isa_stmt *new_stmt(struct isa_scope *scope, enum isa_stmt_kind kin
     return stmt;
 }
 
-/* ---- Locals ------------------------------------------------------------------------------------------------------ */
+#define LOCAL_LIMIT 1000u
+
+/* ---- Locals --------------------------------------------------------------------------------------------------- */
 
 static bool name_is_free(struct isa_scope *scope, struct isa_place place, const char *name)
 {
@@ -53,6 +55,9 @@ static struct isa_check_local *add(struct isa_scope *scope, struct isa_place pla
     local->local->name = name;
     local->local->width = width;
     local->local->number = (*scope->local_count)++;
+    if (local->local->number == LOCAL_LIMIT) {
+        isa_report(scope->reader->diagnostics, place, "more than %u locals; move some work to a function", LOCAL_LIMIT);
+    }
     local->next = scope->locals;
     scope->locals = local;
     return local;
@@ -109,8 +114,7 @@ static struct isa_stmt *check_let(struct isa_scope *scope, struct isa_syntax_stm
     return stmt->value == NULL ? NULL : stmt;
 }
 
-/* ---- Assignments
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Assignments ---------------------------------------------------------------------------------------------- */
 
 static struct isa_stmt *assign_local(struct isa_scope *scope, struct isa_syntax_stmt *syntax,
                                      const struct isa_target *target)
@@ -201,12 +205,13 @@ static struct isa_stmt *check_assign(struct isa_scope *scope, struct isa_syntax_
     if (problem != NULL) {
         isa_report(scope->reader->diagnostics, syntax->place, "%s", problem);
     }
-    isa_check(scope, syntax->value, target.width <= 128 ? target.width : ISA_ANY);
+    if (target.width <= 128) {
+        isa_check(scope, syntax->value, target.width);
+    }
     return NULL;
 }
 
-/* ---- Traps
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Traps ---------------------------------------------------------------------------------------------------- */
 
 static struct isa_stmt *make_trap(struct isa_scope *scope, struct isa_syntax_stmt *syntax)
 {
@@ -245,8 +250,7 @@ static struct isa_stmt *check_require(struct isa_scope *scope, struct isa_syntax
     return stmt;
 }
 
-/* ---- Control
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- Control -------------------------------------------------------------------------------------------------- */
 
 static struct isa_stmt *check_branch(struct isa_scope *scope, struct isa_syntax_stmt *syntax)
 {
@@ -370,7 +374,7 @@ struct isa_stmt *isa_check_statements(struct isa_scope *scope, struct isa_syntax
 {
     struct isa_check_local *outer = scope->locals;
     struct isa_stmt *first = NULL, **end = &first;
-    for (; stmts != NULL; stmts = stmts->next) {
+    for (; stmts != NULL && *scope->local_count <= LOCAL_LIMIT; stmts = stmts->next) {
         *end = check_one(scope, stmts);
         if (*end != NULL) {
             end = &(*end)->next;

@@ -4,6 +4,8 @@
 #include "isa/evaluate.h"
 #include "isa/reader.h"
 
+#define CONSTANT_DEPTH_LIMIT 50u
+
 /* Gives a declared constant its value. The state guards against constants that need themselves. */
 bool isa_constant_value(struct isa_reader *reader, struct isa_symbol *symbol)
 {
@@ -17,7 +19,14 @@ bool isa_constant_value(struct isa_reader *reader, struct isa_symbol *symbol)
     if (constant->state != ISA_CONSTANT_UNKNOWN) {
         return constant->state == ISA_CONSTANT_KNOWN;
     }
+    if (reader->constant_depth == CONSTANT_DEPTH_LIMIT) {
+        isa_report(reader->diagnostics, decl->place, "constants need each other more than %u deep; write the number",
+                   CONSTANT_DEPTH_LIMIT);
+        constant->state = ISA_CONSTANT_BAD;
+        return false;
+    }
     constant->state = ISA_CONSTANT_OPEN;
+    reader->constant_depth++;
     bool good;
     if (decl->type.given) {
         constant->typed = isa_check_constant(reader, &decl->type, decl->value);
@@ -25,15 +34,30 @@ bool isa_constant_value(struct isa_reader *reader, struct isa_symbol *symbol)
     } else {
         good = isa_constant(reader, decl->value, &constant->number);
     }
+    reader->constant_depth--;
     bool was_open = constant->state == ISA_CONSTANT_OPEN;
     constant->state = good && was_open ? ISA_CONSTANT_KNOWN : ISA_CONSTANT_BAD;
     return good && was_open;
 }
 
+static void suggest_constants(struct isa_reader *reader, struct isa_suggestion *suggestion)
+{
+    for (const struct isa_symbol *symbol = reader->symbols; symbol != NULL; symbol = symbol->next) {
+        if (symbol->decl->kind == ISA_SYNTAX_CONSTANT || symbol->decl->kind == ISA_SYNTAX_MODE) {
+            isa_suggest(suggestion, symbol->name);
+        }
+    }
+}
+
 static bool named(struct isa_reader *reader, struct isa_syntax_expr *expr, struct isa_number *number)
 {
-    struct isa_symbol *symbol = isa_expect(reader, ISA_SPACE_VALUE, expr->name, expr->place);
+    struct isa_symbol *symbol = isa_find(reader, ISA_SPACE_VALUE, expr->name);
     if (symbol == NULL) {
+        struct isa_suggestion suggestion;
+        isa_suggest_start(&suggestion, expr->name);
+        suggest_constants(reader, &suggestion);
+        isa_report(reader->diagnostics, expr->place, "`%s` is no constant; %s", expr->name,
+                   isa_suggest_text(reader, &suggestion, "write a number or a declared constant"));
         return false;
     }
     if (symbol->decl->kind == ISA_SYNTAX_MODE) {

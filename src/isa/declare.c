@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* ---- Names
- * ----------------------------------------------------------------------------------------------------------- */
+#define DECLARATION_LIMIT 16384u
+
+/* ---- Names ---------------------------------------------------------------------------------------------------- */
 
 static const enum isa_space spaces[] = {
     [ISA_SYNTAX_MACHINE] = 0, /* has no name to refer to */
@@ -69,8 +70,16 @@ static bool check_name(struct isa_reader *reader, const struct isa_syntax_decl *
 
 static void declare_names(struct isa_reader *reader)
 {
+    unsigned count[ISA_SYNTAX_CSR + 1] = { 0 };
     for (struct isa_syntax_decl *decl = reader->declarations; decl != NULL; decl = decl->next) {
         if (decl->kind == ISA_SYNTAX_MACHINE || !check_name(reader, decl)) {
+            continue;
+        }
+        if (count[decl->kind]++ == DECLARATION_LIMIT) {
+            isa_report(reader->diagnostics, decl->place, "more than %u declarations of this kind; remove some",
+                       DECLARATION_LIMIT);
+        }
+        if (count[decl->kind] > DECLARATION_LIMIT) {
             continue;
         }
         struct isa_symbol *symbol = isa_declare(reader, spaces[decl->kind], decl);
@@ -80,8 +89,7 @@ static void declare_names(struct isa_reader *reader)
     }
 }
 
-/* ---- The machine
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- The machine ---------------------------------------------------------------------------------------------- */
 
 static void declare_machine(struct isa_reader *reader)
 {
@@ -113,8 +121,7 @@ static void declare_machine(struct isa_reader *reader)
     reader->machine->csr_missing = symbol == NULL ? NULL : symbol->as.exception;
 }
 
-/* ---- Extensions
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- Extensions ----------------------------------------------------------------------------------------------- */
 
 static void declare_extensions(struct isa_reader *reader)
 {
@@ -137,8 +144,7 @@ static void declare_extensions(struct isa_reader *reader)
     }
 }
 
-/* ---- Modes, exceptions
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Modes, exceptions ---------------------------------------------------------------------------------------- */
 
 static void declare_modes(struct isa_reader *reader)
 {
@@ -193,8 +199,7 @@ static void declare_exceptions(struct isa_reader *reader)
     }
 }
 
-/* ---- Registers
- * --------------------------------------------------------------------------------------------------------- */
+/* ---- Registers ------------------------------------------------------------------------------------------------ */
 
 static void register_role(struct isa_reader *reader, struct isa_register *reg, const struct isa_syntax_word *role)
 {
@@ -296,8 +301,7 @@ static void declare_registers(struct isa_reader *reader)
                "the machine has no program counter; declare one: `register pc : bits(64) is program_counter`");
 }
 
-/* ---- Tables of names
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Tables of names ------------------------------------------------------------------------------------------ */
 
 static void declare_names_tables(struct isa_reader *reader)
 {
@@ -318,7 +322,7 @@ static void declare_names_tables(struct isa_reader *reader)
             }
         }
         if (count > (size_t)1 << width) {
-            isa_report(reader->diagnostics, names->place, "%u bits have %u values, but there are %u names; remove some",
+            isa_report(reader->diagnostics, names->place, "bits(%u) has %u values, but there are %u names; remove some",
                        names->width, 1u << names->width, (unsigned)count);
         }
         *end = names;
@@ -326,8 +330,7 @@ static void declare_names_tables(struct isa_reader *reader)
     }
 }
 
-/* ---- Functions
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- Functions ------------------------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name;

@@ -14,7 +14,10 @@ static void check_field_place(struct isa_reader *reader, const struct isa_csr *c
         } else if (other->low <= field->high && field->low <= other->high) {
             isa_report(reader->diagnostics, field->place, "`%s` overlaps the field `%s`, bits %u:%u; move one of them",
                        field->name, other->name, other->high, other->low);
+        } else {
+            continue;
         }
+        return;
     }
 }
 
@@ -62,15 +65,15 @@ static void declare_fields(struct isa_reader *reader, struct isa_symbol *symbol)
         field->name = syntax->name;
         field->csr = csr;
         field->rule = syntax->rule;
-        if (!field_bits(reader, csr, field, syntax)) {
-            field->high = field->low = 0;
-        }
+        const bool placed = field_bits(reader, csr, field, syntax);
         if (field->rule == ISA_RULE_LEGAL) {
             declare_legal(reader, field, syntax->values);
         }
         csr->has_storage = csr->has_storage || field->rule != ISA_RULE_IS;
         *end = field;
-        check_field_place(reader, csr, field);
+        if (placed) {
+            check_field_place(reader, csr, field);
+        }
         end = &field->next;
         count++;
     }
@@ -134,8 +137,7 @@ static void declare_csr(struct isa_reader *reader, struct isa_symbol *symbol)
     declare_fields(reader, symbol);
 }
 
-/* ---- Views
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- Views ---------------------------------------------------------------------------------------------------- */
 
 static const struct isa_csr_field *base_field(struct isa_reader *reader, const struct isa_csr *base,
                                               const struct isa_syntax_word *word)
@@ -207,8 +209,7 @@ static void declare_view(struct isa_reader *reader, struct isa_symbol *symbol)
     }
 }
 
-/* ---- Numbers
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Numbers -------------------------------------------------------------------------------------------------- */
 
 static unsigned size_of(const struct isa_csr *csr)
 {

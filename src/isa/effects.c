@@ -17,23 +17,23 @@ static void follow(struct visit *visit_, struct isa_node *node, const struct isa
 {
     struct isa_reader *reader = visit_->reader;
     if (edge->node->state == ISA_NODE_OPEN) {
+        const char *advice = node->function == NULL ? "give one of them a value of its own" : "write a `for` loop";
         if (edge->node == node) {
-            isa_report(reader->diagnostics, edge->place, "%s uses itself; there is no recursion, write a `for` loop",
-                       node->name);
+            isa_report(reader->diagnostics, edge->place, "%s uses itself; there is no recursion, %s", node->name,
+                       advice);
         } else {
-            isa_report(reader->diagnostics, edge->place,
-                       "%s uses itself by way of %s; there is no recursion, write a `for` loop", edge->node->name,
-                       node->name);
+            isa_report(reader->diagnostics, edge->place, "%s uses itself by way of %s; there is no recursion, %s",
+                       edge->node->name, node->name, advice);
         }
         return;
     }
     if (visit_->depth < CALL_DEPTH_LIMIT) {
         visit(visit_, edge->node);
     } else if (!visit_->too_deep) {
+        visit_->too_deep = true;
         isa_report(reader->diagnostics, edge->place, "calls nest more than %u deep here; join some functions",
                    CALL_DEPTH_LIMIT);
     }
-    visit_->too_deep = visit_->depth >= CALL_DEPTH_LIMIT;
     node->effects |= edge->node->effects;
 }
 

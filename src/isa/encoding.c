@@ -4,23 +4,50 @@
  *
  * An instruction takes the patterns p with (p & mask) == match for which `where` holds. Most pairs differ in a bit that
  * both fix, which one comparison tells. For the others the bits that the two `where` depend on are enumerated; all
- * other bits do not matter. More than 2^20 patterns are not tried.
+ * other bits do not matter. More than 2^20 patterns are not tried for one question, and a budget bounds all of them
+ * together, since the description may be hostile.
  */
 #include "isa/evaluate.h"
 #include "isa/reader.h"
 
-#define PATTERN_LIMIT ((uint32_t)1 << 20)
+#define PATTERN_LIMIT  ((uint32_t)1 << 20)
+#define BUDGET         ((uint64_t)1 << 28) /* expression nodes evaluated */
+#define OVERRIDE_DEPTH 100u
 
 enum answer { NO, YES, TOO_WIDE };
 
-struct patterns { /* walks all values of the bits in `open`, from 0 up */
-    uint32_t base, open, now;
-    uint32_t left;
+struct encodings {
+    struct isa_reader *reader;
+    uint64_t budget;
+    uint32_t *seen; /* by instruction number: the last search that came by */
+    uint32_t search;
 };
 
-static struct patterns patterns_start(uint32_t base, uint32_t open)
+/* Walks all values of the bits in `open`, from 0 up. */
+struct patterns {
+    struct encodings *encodings;
+    uint32_t base, open, now;
+    uint32_t left;
+    uint32_t cost; /* of trying one */
+};
+
+static uint32_t size_of(const struct isa_expr *expr)
 {
-    return (struct patterns){ .base = base & ~open, .open = open, .left = PATTERN_LIMIT };
+    if (expr == NULL) {
+        return 0;
+    }
+    uint32_t size = 1 + size_of(expr->a) + size_of(expr->b) + size_of(expr->c);
+    for (const struct isa_expr *arg = expr->args; arg != NULL; arg = arg->next) {
+        size += size_of(arg);
+    }
+    return size;
+}
+
+static struct patterns patterns_start(struct encodings *encodings, uint32_t base, uint32_t open, uint32_t cost)
+{
+    return (struct patterns){
+        .encodings = encodings, .base = base & ~open, .open = open, .left = PATTERN_LIMIT, .cost = cost + 1
+    };
 }
 
 static uint32_t pattern(const struct patterns *patterns)
@@ -28,11 +55,16 @@ static uint32_t pattern(const struct patterns *patterns)
     return patterns->base | patterns->now;
 }
 
-/* False: there is none after this one, or the limit is reached (left is 0 then). */
+/* False: there is none after this one, or a limit is reached (left is 0 then). */
 static bool next_pattern(struct patterns *patterns)
 {
     patterns->now = (patterns->now - patterns->open) & patterns->open;
     patterns->left--;
+    if (patterns->encodings->budget < patterns->cost) {
+        patterns->left = 0;
+    } else {
+        patterns->encodings->budget -= patterns->cost;
+    }
     return patterns->now != 0 && patterns->left > 0;
 }
 
@@ -56,8 +88,7 @@ static uint32_t where_bits(const struct isa_instruction *instruction)
     return instruction->where == NULL ? 0 : isa_operand_bits(instruction->where, instruction->format);
 }
 
-/* ---- Pairs
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Pairs ---------------------------------------------------------------------------------------------------- */
 
 static bool same_fixed_bits(const struct isa_instruction *a, const struct isa_instruction *b)
 {
@@ -65,10 +96,12 @@ static bool same_fixed_bits(const struct isa_instruction *a, const struct isa_in
 }
 
 /* Whether some pattern belongs to both; *found is it. */
-static enum answer share_pattern(const struct isa_instruction *a, const struct isa_instruction *b, uint32_t *found)
+static enum answer share_pattern(struct encodings *encodings, const struct isa_instruction *a,
+                                 const struct isa_instruction *b, uint32_t *found)
 {
     uint32_t fixed = a->mask | b->mask;
-    struct patterns patterns = patterns_start(a->match | b->match, (where_bits(a) | where_bits(b)) & ~fixed);
+    struct patterns patterns = patterns_start(encodings, a->match | b->match, (where_bits(a) | where_bits(b)) & ~fixed,
+                                              size_of(a->where) + size_of(b->where));
     do {
         *found = pattern(&patterns);
         if (where_holds(a, *found) && where_holds(b, *found)) {
@@ -79,9 +112,11 @@ static enum answer share_pattern(const struct isa_instruction *a, const struct i
 }
 
 /* Whether `a` takes a pattern that `b` does not; *found is it. */
-static enum answer goes_beyond(const struct isa_instruction *a, const struct isa_instruction *b, uint32_t *found)
+static enum answer goes_beyond(struct encodings *encodings, const struct isa_instruction *a,
+                               const struct isa_instruction *b, uint32_t *found)
 {
-    struct patterns patterns = patterns_start(a->match, (where_bits(a) | where_bits(b) | b->mask) & ~a->mask);
+    struct patterns patterns = patterns_start(encodings, a->match, (where_bits(a) | where_bits(b) | b->mask) & ~a->mask,
+                                              size_of(a->where) + size_of(b->where));
     do {
         *found = pattern(&patterns);
         if (where_holds(a, *found) && !takes(b, *found)) {
@@ -91,56 +126,68 @@ static enum answer goes_beyond(const struct isa_instruction *a, const struct isa
     return none_found(&patterns);
 }
 
-static bool overrides(const struct isa_instruction *a, const struct isa_instruction *b, unsigned depth)
+static bool reaches(struct encodings *encodings, const struct isa_instruction *a, const struct isa_instruction *b,
+                    unsigned depth)
 {
+    if (depth == OVERRIDE_DEPTH || encodings->seen[a->number] == encodings->search) {
+        return false;
+    }
+    encodings->seen[a->number] = encodings->search;
     for (unsigned i = 0; i < a->override_count; i++) {
-        if (a->overrides[i] == b || (depth < 8 && overrides(a->overrides[i], b, depth + 1))) {
+        if (a->overrides[i] == b || reaches(encodings, a->overrides[i], b, depth + 1)) {
             return true;
         }
     }
     return false;
 }
 
-static const char *pattern_text(struct isa_reader *reader, const struct isa_instruction *instruction, uint32_t bits)
+/* Directly, or by way of others it overrides. */
+static bool overrides(struct encodings *encodings, const struct isa_instruction *a, const struct isa_instruction *b)
 {
-    return isa_text(reader, instruction->format->size == 16 ? "0x%04x" : "0x%08x", bits);
+    encodings->search++;
+    return reaches(encodings, a, b, 0);
+}
+
+static const char *pattern_text(struct isa_reader *reader, unsigned size, uint32_t bits)
+{
+    return size == 16 ? isa_text(reader, "0x%04x", bits) : isa_text(reader, "0x%08x", bits);
 }
 
 static void too_wide(struct isa_reader *reader, const struct isa_instruction *a, const struct isa_instruction *b)
 {
     isa_report(reader->diagnostics, a->place,
-               "whether `%s` and `%s` overlap depends on more than 20 bits of their `where`; restrict smaller fields",
+               "whether `%s` and `%s` overlap depends on too many bits of their `where` to try all; restrict smaller "
+               "fields, 20 bits together",
                a->name, b->name);
 }
 
-static void check_pair(struct isa_reader *reader, const struct isa_instruction *a, const struct isa_instruction *b)
+static void check_pair(struct encodings *encodings, const struct isa_instruction *a, const struct isa_instruction *b)
 {
+    struct isa_reader *reader = encodings->reader;
     uint32_t found;
-    if (overrides(a, b, 0) || overrides(b, a, 0)) {
+    if (overrides(encodings, a, b) || overrides(encodings, b, a)) {
         return;
     }
-    enum answer answer = share_pattern(a, b, &found);
+    enum answer answer = share_pattern(encodings, a, b, &found);
     if (answer == TOO_WIDE) {
         too_wide(reader, b, a);
     }
     if (answer == YES) {
+        unsigned size = a->format->size > b->format->size ? a->format->size : b->format->size;
         isa_report(
             reader->diagnostics, b->place,
             "`%s` and `%s` (%s:%u) both take the encoding %s; separate them, or let the special one say `overrides`",
-            b->name, a->name, a->place.file, a->place.line,
-            pattern_text(reader, a->format->size > b->format->size ? a : b, found));
+            b->name, a->name, a->place.file, a->place.line, pattern_text(reader, size, found));
     }
 }
 
-/* ---- Overrides
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Overrides ------------------------------------------------------------------------------------------------ */
 
-static void check_override(struct isa_reader *reader, const struct isa_instruction *a, const struct isa_instruction *b)
+static void check_override(struct encodings *encodings, const struct isa_instruction *a,
+                           const struct isa_instruction *b)
 {
+    struct isa_reader *reader = encodings->reader;
     uint32_t found;
-    if (b->format == NULL || b->in == NULL) {
-        return;
-    }
     if (a->format->size != b->format->size) {
         isa_report(reader->diagnostics, a->place,
                    "`%s` has %u bits and `%s` %u, so they cannot overlap; remove `overrides`", a->name, a->format->size,
@@ -152,27 +199,28 @@ static void check_override(struct isa_reader *reader, const struct isa_instructi
                    b->name);
         return;
     }
-    if (overrides(b, a, 0)) {
+    if (overrides(encodings, b, a)) {
         isa_report(reader->diagnostics, a->place, "`%s` and `%s` override each other; remove one", a->name, b->name);
         return;
     }
-    enum answer outside = goes_beyond(a, b, &found);
+    enum answer outside = goes_beyond(encodings, a, b, &found);
     if (outside == TOO_WIDE) {
         too_wide(reader, a, b);
     }
     if (outside == YES) {
         isa_report(reader->diagnostics, a->place,
                    "`%s` overrides `%s` but also takes %s, which `%s` does not; restrict it to a subset", a->name,
-                   b->name, pattern_text(reader, a, found), b->name);
+                   b->name, pattern_text(reader, a->format->size, found), b->name);
     }
 }
 
-/* ---- Reachability
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- Reachability --------------------------------------------------------------------------------------------- */
 
-static void check_where(struct isa_reader *reader, const struct isa_instruction *instruction)
+static void check_where(struct encodings *encodings, const struct isa_instruction *instruction)
 {
-    struct patterns patterns = patterns_start(instruction->match, where_bits(instruction) & ~instruction->mask);
+    struct isa_reader *reader = encodings->reader;
+    struct patterns patterns = patterns_start(
+        encodings, instruction->match, where_bits(instruction) & ~instruction->mask, size_of(instruction->where));
     do {
         if (where_holds(instruction, pattern(&patterns))) {
             return;
@@ -180,56 +228,61 @@ static void check_where(struct isa_reader *reader, const struct isa_instruction 
     } while (next_pattern(&patterns));
     if (none_found(&patterns) == TOO_WIDE) {
         isa_report(reader->diagnostics, instruction->place,
-                   "`where` depends on more than 20 bits and holds for none that were tried; restrict smaller fields");
+                   "the `where` of `%s` depends on too many bits to try all, and holds for none tried; restrict "
+                   "smaller fields, 20 bits together",
+                   instruction->name);
     } else {
         isa_report(reader->diagnostics, instruction->place,
                    "`%s` is unreachable: its `where` is never true; correct it", instruction->name);
     }
 }
 
-static bool directly_overrides(const struct isa_instruction *a, const struct isa_instruction *b)
+/* The instructions that override each one, by its number: the other way round than the tree has it. */
+struct overrider {
+    struct overrider *next;
+    const struct isa_instruction *instruction;
+};
+
+static struct overrider **find_overriders(struct isa_reader *reader)
 {
-    for (unsigned i = 0; i < a->override_count; i++) {
-        if (a->overrides[i] == b) {
-            return true;
+    struct overrider **lists = ISA_NEW_ARRAY(reader->arena, struct overrider *, reader->machine->instruction_count);
+    for (const struct isa_instruction *a = reader->machine->instructions; a != NULL; a = a->next) {
+        for (unsigned i = 0; i < a->override_count; i++) {
+            struct overrider **list = &lists[a->overrides[i]->number];
+            struct overrider *overrider = ISA_NEW(reader->arena, struct overrider);
+            overrider->instruction = a;
+            overrider->next = *list;
+            *list = overrider;
         }
     }
-    return false;
+    return lists;
 }
 
-static bool taken_by_other(const struct isa_reader *reader, const struct isa_instruction *instruction, uint32_t bits)
+static bool taken(const struct overrider *overrider, uint32_t bits)
 {
-    for (const struct isa_instruction *a = reader->machine->instructions; a != NULL; a = a->next) {
-        if (directly_overrides(a, instruction) && takes(a, bits)) {
-            return true;
-        }
+    while (overrider != NULL && !takes(overrider->instruction, bits)) {
+        overrider = overrider->next;
     }
-    return false;
+    return overrider != NULL;
 }
 
 /* Whether some pattern is left to an instruction that others override. */
-static void check_left(struct isa_reader *reader, const struct isa_instruction *instruction)
+static void check_left(struct encodings *encodings, const struct isa_instruction *instruction,
+                       const struct overrider *overriders)
 {
-    uint32_t open = where_bits(instruction);
-    bool any = false;
-    for (const struct isa_instruction *a = reader->machine->instructions; a != NULL; a = a->next) {
-        if (!directly_overrides(a, instruction)) {
-            continue;
-        }
-        open |= where_bits(a) | a->mask;
-        any = true;
+    uint32_t open = where_bits(instruction), cost = size_of(instruction->where);
+    for (const struct overrider *overrider = overriders; overrider != NULL; overrider = overrider->next) {
+        open |= where_bits(overrider->instruction) | overrider->instruction->mask;
+        cost += 1 + size_of(overrider->instruction->where);
     }
-    if (!any) {
-        return;
-    }
-    struct patterns patterns = patterns_start(instruction->match, open & ~instruction->mask);
+    struct patterns patterns = patterns_start(encodings, instruction->match, open & ~instruction->mask, cost);
     do {
-        if (where_holds(instruction, pattern(&patterns)) && !taken_by_other(reader, instruction, pattern(&patterns))) {
+        if (where_holds(instruction, pattern(&patterns)) && !taken(overriders, pattern(&patterns))) {
             return;
         }
     } while (next_pattern(&patterns));
     if (none_found(&patterns) == NO) {
-        isa_report(reader->diagnostics, instruction->place,
+        isa_report(encodings->reader->diagnostics, instruction->place,
                    "`%s` is unreachable: others override every encoding it has; remove it or one of them",
                    instruction->name);
     }
@@ -237,23 +290,29 @@ static void check_left(struct isa_reader *reader, const struct isa_instruction *
 
 void isa_check_encodings(struct isa_reader *reader)
 {
-    for (const struct isa_instruction *a = reader->machine->instructions; a != NULL; a = a->next) {
+    const struct isa_machine *machine = reader->machine;
+    struct encodings encodings = { .reader = reader,
+                                   .budget = BUDGET,
+                                   .seen = ISA_NEW_ARRAY(reader->arena, uint32_t, machine->instruction_count) };
+    struct overrider **overriders = find_overriders(reader);
+    for (const struct isa_instruction *a = machine->instructions; a != NULL; a = a->next) {
         if (a->where != NULL) {
-            check_where(reader, a);
+            check_where(&encodings, a);
         }
     }
-    if (reader->diagnostics->total != 0) {
-        return;
-    }
-    for (const struct isa_instruction *a = reader->machine->instructions; a != NULL; a = a->next) {
+    /* A full list of errors is enough: what follows looks at all pairs. */
+    for (const struct isa_instruction *a = machine->instructions;
+         a != NULL && reader->diagnostics->count < ISA_DIAGNOSTIC_LIMIT; a = a->next) {
         for (unsigned i = 0; i < a->override_count; i++) {
-            check_override(reader, a, a->overrides[i]);
+            check_override(&encodings, a, a->overrides[i]);
         }
         for (const struct isa_instruction *b = a->next; b != NULL; b = b->next) {
             if (same_fixed_bits(a, b)) {
-                check_pair(reader, a, b);
+                check_pair(&encodings, a, b);
             }
         }
-        check_left(reader, a);
+        if (overriders[a->number] != NULL && reader->diagnostics->total == 0) {
+            check_left(&encodings, a, overriders[a->number]);
+        }
     }
 }

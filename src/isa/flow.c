@@ -30,8 +30,7 @@ static const char *name_of_call(const struct isa_expr *expr)
     return expr->kind == ISA_EXPR_CALL ? expr->function->name : "csr_read";
 }
 
-/* ---- Order
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Order ---------------------------------------------------------------------------------------------------- */
 
 static void check_trap(struct path *path, struct isa_place place)
 {
@@ -90,8 +89,7 @@ static void walk_expr(struct path *path, const struct isa_expr *expr, bool allow
     note(path, effects, expr->place);
 }
 
-/* ---- Loops
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Loops ---------------------------------------------------------------------------------------------------- */
 
 static unsigned effects_in(const struct isa_reader *reader, const struct isa_expr *expr)
 {
@@ -134,8 +132,7 @@ static unsigned effects_of_list(const struct isa_reader *reader, const struct is
     return effects;
 }
 
-/* ---- Paths
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Paths ---------------------------------------------------------------------------------------------------- */
 
 static void walk_list(struct path *path, const struct isa_stmt *stmt);
 
@@ -233,19 +230,6 @@ static void walk_list(struct path *path, const struct isa_stmt *stmt)
     }
 }
 
-static bool returns_value(const struct isa_reader *reader, const struct isa_node *node)
-{
-    if (node->function != NULL) {
-        return node->function->result != ISA_VOID;
-    }
-    for (const struct isa_csr *csr = reader->machine->csrs; csr != NULL; csr = csr->next) {
-        if (node->body == &csr->read) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void isa_check_flow(struct isa_reader *reader)
 {
     for (struct isa_node *node = reader->nodes; node != NULL; node = node->next) {
@@ -254,7 +238,7 @@ void isa_check_flow(struct isa_reader *reader)
         }
         struct path path = { .reader = reader };
         walk_list(&path, *node->body);
-        if (!path.ended && !node->is_instruction && returns_value(reader, node)) {
+        if (!path.ended && node->returns_value) {
             isa_report(reader->diagnostics, node->place, "%s does not return on every path; end with `return …`",
                        node->name);
         }

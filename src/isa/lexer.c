@@ -353,7 +353,7 @@ static struct isa_token symbol(struct isa_lexer *lexer)
 /* A line at the left margin cannot continue a bracket: better to say so there than at the end of the file. */
 static bool bracket_left_open(struct isa_lexer *lexer)
 {
-    if (lexer->brackets == 0 || lexer->fragment || !lexer->line_begins) {
+    if (lexer->brackets == 0 || lexer->fragment || (!lexer->line_begins && lexer->at != lexer->end)) {
         return false;
     }
     lexer->line_begins = false;
@@ -377,9 +377,14 @@ struct isa_token isa_lexer_next(struct isa_lexer *lexer)
     if (!skip_space(lexer)) {
         return make(lexer, ISA_TOKEN_ERROR);
     }
-    if (bracket_left_open(lexer)) {
+    if (lexer->unclosed) {
+        lexer->unclosed = false;
         lexer->line_has_tokens = false;
         return make(lexer, ISA_TOKEN_NEWLINE);
+    }
+    if (bracket_left_open(lexer)) {
+        lexer->unclosed = true;
+        return make(lexer, ISA_TOKEN_ERROR);
     }
     int c = peek(lexer, 0);
     if (c < 0 && lexer->fragment) {

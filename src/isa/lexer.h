@@ -57,6 +57,7 @@ struct isa_lexer {
     unsigned brackets;        /* open ones */
     struct isa_place bracket; /* the last one opened while none was */
     bool fragment;
+    bool unclosed; /* a bracket was left open: the line ends after the ERROR that said so */
     bool line_begins;
     bool line_has_tokens;
 };

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files and their declarations: section 3 of docs/reference/isa-language.md. */
 #include "isa/parser.h"
+#include "isa/reader.h"
 
 #include <string.h>
+
+#define ERROR_LIMIT 1000u /* a text with more is none */
 
 static const char *parse_title(struct isa_parser *parser)
 {
@@ -242,10 +245,20 @@ static const struct declaration_rule {
 
 static const struct declaration_rule *find_rule(struct isa_parser *parser)
 {
+    struct isa_suggestion suggestion;
+    const bool is_word = parser->token.kind == ISA_TOKEN_NAME;
+    isa_suggest_start(&suggestion, is_word ? parser->token.text : "");
+    isa_suggest(&suggestion, "include");
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        isa_suggest(&suggestion, rules[i].keyword);
         if (isa_parser_accept_word(parser, rules[i].keyword)) {
             return &rules[i];
         }
+    }
+    if (suggestion.best != NULL) {
+        isa_report(parser->diagnostics, parser->token.place, "`%s` begins no declaration; did you mean `%s`?",
+                   parser->token.text, suggestion.best);
+        return NULL;
     }
     isa_parser_unexpected(parser, "a declaration: `include`, `machine`, `extension`, `mode`, `constant`, `exception`, "
                                   "`register`, `names`, `format`, `instruction`, `function`, `primitive` or `csr`");
@@ -290,7 +303,7 @@ static bool parse_include(struct isa_parser *parser)
 void isa_parse_file(struct isa_parser *parser)
 {
     isa_parser_advance(parser);
-    while (parser->token.kind != ISA_TOKEN_END) {
+    while (parser->token.kind != ISA_TOKEN_END && parser->diagnostics->total < ERROR_LIMIT) {
         bool good = true;
         if (parser->token.kind == ISA_TOKEN_INDENT) {
             isa_report(parser->diagnostics, parser->token.place,

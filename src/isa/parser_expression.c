@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SETTING_LIMIT 64u /* a format has at most 32 pieces */
+
 static struct isa_syntax_expr *new_expr(struct isa_parser *parser, enum isa_syntax_expr_kind kind,
                                         struct isa_place place)
 {
@@ -316,7 +318,12 @@ bool isa_parse_settings(struct isa_parser *parser, struct isa_syntax_setting **s
     if (!isa_parser_expect(parser, ISA_TOKEN_LEFT_PAREN, "`(`")) {
         return false;
     }
-    while (parser->token.kind != ISA_TOKEN_RIGHT_PAREN) {
+    for (unsigned count = 0; parser->token.kind != ISA_TOKEN_RIGHT_PAREN; count++) {
+        if (count == SETTING_LIMIT) {
+            isa_report(parser->diagnostics, parser->token.place, "an instruction has at most %u fields; remove some",
+                       SETTING_LIMIT);
+            return false;
+        }
         struct isa_syntax_setting *setting = ISA_NEW(parser->arena, struct isa_syntax_setting);
         setting->name = isa_parser_name(parser, "`field = value`", &setting->place);
         if (setting->name == NULL || !isa_parser_expect(parser, ISA_TOKEN_ASSIGN, "`=` and the field's value")) {

@@ -119,7 +119,7 @@ struct isa_machine *isa_read_text(const char *name, const char *text, size_t siz
     struct isa_reader *reader = start(diagnostics);
     if (size > ISA_SOURCE_LIMIT) {
         isa_report(diagnostics, (struct isa_place){ .file = name },
-                   "this is more than 8 MiB; a description is smaller");
+                   "this is more than 4 MiB; a description is smaller");
         return finish(reader);
     }
     char *copy = isa_arena_text(reader->arena, text, size);

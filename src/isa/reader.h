@@ -30,6 +30,7 @@ enum isa_space {
     ISA_SPACE_FORMAT,
     ISA_SPACE_INSTRUCTION,
     ISA_SPACE_NAMES,
+    ISA_SPACE_C_NAME, /* of instructions: dots are underscores */
 };
 
 struct isa_constant {
@@ -81,7 +82,7 @@ struct isa_node {
     struct isa_function *function; /* or NULL */
     struct isa_stmt **body;        /* statements to check in later phases, or NULL */
     unsigned *local_count;         /* the numbers of locals taken so far in what the body belongs to */
-    bool is_instruction;
+    bool returns_value;
 };
 
 /* The nodes of one control register. */
@@ -105,6 +106,7 @@ struct isa_reader {
     struct isa_symbol *symbols, **symbols_end;
     struct isa_machine *machine;
     struct isa_node *nodes, **nodes_end;
+    unsigned constant_depth; /* constants being found one from the other */
     struct isa_node *csr_read, *csr_write; /* software access to any numbered register */
 };
 

@@ -87,7 +87,7 @@ static struct isa_source *load(struct isa_sources *sources, const char *path, in
         return source;
     }
     if (sources->count >= ISA_SOURCE_FILE_LIMIT || (uint64_t)status.st_size > ISA_SOURCE_LIMIT - sources->size) {
-        *problem = say(sources->arena, "makes the description too large; at most 256 files of 8 MiB together", 0);
+        *problem = say(sources->arena, "makes the description too large; at most 256 files of 4 MiB together", 0);
         return NULL;
     }
     char *text = isa_arena_take(sources->arena, (size_t)status.st_size + 1);

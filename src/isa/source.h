@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ISA_SOURCE_LIMIT      ((size_t)8 * 1024 * 1024) /* bytes of all files together */
+#define ISA_SOURCE_LIMIT      ((size_t)4 * 1024 * 1024) /* bytes of all files together */
 #define ISA_SOURCE_FILE_LIMIT 256u
 
 struct isa_source {

@@ -14,6 +14,7 @@ static const char *const space_names[] = {
     [ISA_SPACE_FORMAT] = "format",
     [ISA_SPACE_INSTRUCTION] = "instruction",
     [ISA_SPACE_NAMES] = "table of names or style",
+    [ISA_SPACE_C_NAME] = "instruction",
 };
 
 static struct isa_symbol **bucket(struct isa_reader *reader, enum isa_space space, const char *name)
@@ -119,12 +120,15 @@ void isa_suggest(struct isa_suggestion *suggestion, const char *candidate)
 {
     size_t length = strlen(suggestion->name), other = strlen(candidate);
     size_t difference = length > other ? length - other : other - length;
-    if (difference >= suggestion->distance ||
+    if (difference > suggestion->distance ||
         (length == 1 && other == 1 && lower(*candidate) != lower(*suggestion->name))) {
         return;
     }
     unsigned found = distance(suggestion->name, candidate);
-    if (found < suggestion->distance && found < length) {
+    /* Of two as near, the longer: forgetting a letter is likelier than adding one. */
+    bool nearer = found < suggestion->distance ||
+                  (suggestion->best != NULL && found == suggestion->distance && other > strlen(suggestion->best));
+    if (nearer && found < length) {
         suggestion->distance = found;
         suggestion->best = candidate;
     }
@@ -132,6 +136,9 @@ void isa_suggest(struct isa_suggestion *suggestion, const char *candidate)
 
 void isa_suggest_space(struct isa_reader *reader, struct isa_suggestion *suggestion, enum isa_space space)
 {
+    if (reader->diagnostics->count == ISA_DIAGNOSTIC_LIMIT) {
+        return; /* nobody will read it */
+    }
     for (const struct isa_symbol *symbol = reader->symbols; symbol != NULL; symbol = symbol->next) {
         if (symbol->space == space) {
             isa_suggest(suggestion, symbol->name);

@@ -35,6 +35,7 @@ struct isa_syntax_expr {
     isa_bits value;
     unsigned bits;    /* a literal in base 2 or 16: the bits its digits stand for; else 0 */
     unsigned depth;   /* 1 + the deepest part's */
+    unsigned folds;   /* cache of the checker: 0 unknown, 1 no, 2 yes */
     unsigned natural; /* cache of the checker, see check_expression.c */
     struct isa_syntax_expr *a, *b, *c, *args;
 };
