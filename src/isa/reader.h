@@ -106,7 +106,7 @@ struct isa_reader {
     struct isa_symbol *symbols, **symbols_end;
     struct isa_machine *machine;
     struct isa_node *nodes, **nodes_end;
-    unsigned constant_depth; /* constants being found one from the other */
+    unsigned constant_depth;               /* constants being found one from the other */
     struct isa_node *csr_read, *csr_write; /* software access to any numbered register */
 };
 
