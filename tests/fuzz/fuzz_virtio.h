@@ -20,9 +20,28 @@
 #define FUZZ_RAM_BASE UINT64_C(0x80000000)
 #define FUZZ_RAM_SIZE UINT64_C(0x10000)
 
+/* A guest that changes buffers a device works on is a data race by design, which ThreadSanitizer would report. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FUZZ_SETTLE true
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define FUZZ_SETTLE true
+#endif
+#ifndef FUZZ_SETTLE
+#define FUZZ_SETTLE false
+#endif
+
 struct fuzz_input {
     const uint8_t *bytes;
     size_t left;
+};
+
+struct fuzz_descriptor {
+    uint64_t address;
+    uint32_t size;
+    uint16_t flags;
+    uint16_t next;
 };
 
 struct fuzz_machine {
@@ -31,6 +50,7 @@ struct fuzz_machine {
     uint8_t *ram;
     struct device *device;
     unsigned queue_count;
+    void (*settle)(struct device *device); /* waits until the device's own threads are done; NULL: it has none */
     uint16_t available[VIRTIO_QUEUE_MAX];
     uint32_t size[VIRTIO_QUEUE_MAX];
 };
@@ -72,25 +92,40 @@ static inline uint64_t fuzz_area(unsigned queue)
     return queue * UINT64_C(0x4000);
 }
 
+/* Setting up goes wrong, rarely, in one of these ways. */
+enum fuzz_mistake {
+    FUZZ_LEGACY = 1,
+    FUZZ_UNKNOWN_FEATURE,
+    FUZZ_ODD_SIZE,
+    FUZZ_UNALIGNED,
+    FUZZ_OUTSIDE,
+    FUZZ_EARLY,
+};
+
 static inline void fuzz_start(struct fuzz_machine *machine, struct fuzz_input *input)
 {
     fuzz_put(machine, 0x070, 4, 0);
     fuzz_put(machine, 0x070, 4, 3);
     uint32_t low = (uint32_t)fuzz_get(machine, 0x010, 4);
     uint64_t drop = fuzz_take(input, 1); /* features not wanted: mostly none */
+    uint64_t mistake = fuzz_take(input, 1);
+    if (mistake == FUZZ_EARLY) {
+        fuzz_put(machine, 0x070, 4, 15);
+    }
     fuzz_put(machine, 0x024, 4, 0);
     fuzz_put(machine, 0x020, 4, low & ~(uint32_t)(drop << 28 | drop << 9));
     fuzz_put(machine, 0x024, 4, 1);
-    fuzz_put(machine, 0x020, 4, 1);
+    fuzz_put(machine, 0x020, 4, mistake == FUZZ_LEGACY ? 0 : mistake == FUZZ_UNKNOWN_FEATURE ? 3 : 1);
     fuzz_put(machine, 0x070, 4, 11);
     for (unsigned queue = 0; queue < machine->queue_count; queue++) {
         uint32_t size = UINT32_C(1) << (fuzz_take(input, 1) % 9);
+        uint64_t shift = mistake == FUZZ_UNALIGNED ? 1 : mistake == FUZZ_OUTSIDE ? FUZZ_RAM_SIZE - 0x2010 : 0;
         memset(machine->ram + fuzz_area(queue) + 0x1000, 0, 0x2000);
         fuzz_put(machine, 0x030, 4, queue);
-        fuzz_put(machine, 0x038, 4, size);
+        fuzz_put(machine, 0x038, 4, mistake == FUZZ_ODD_SIZE ? size + 2 : size);
         fuzz_put(machine, 0x080, 4, FUZZ_RAM_BASE + fuzz_area(queue));
         fuzz_put(machine, 0x090, 4, FUZZ_RAM_BASE + fuzz_area(queue) + 0x1000);
-        fuzz_put(machine, 0x0a0, 4, FUZZ_RAM_BASE + fuzz_area(queue) + 0x2000);
+        fuzz_put(machine, 0x0a0, 4, FUZZ_RAM_BASE + fuzz_area(queue) + 0x2000 + shift);
         fuzz_put(machine, 0x044, 4, 1);
         machine->available[queue] = 0;
         machine->size[queue] = size;
@@ -126,10 +161,8 @@ static inline void fuzz_write_descriptor(struct fuzz_machine *machine, struct fu
         flags |= 4;
     }
     uint16_t next = (uint16_t)fuzz_take(input, 1);
-    memcpy(machine->ram + place, &address, 8);
-    memcpy(machine->ram + place + 8, &size, 4);
-    memcpy(machine->ram + place + 12, &flags, 2);
-    memcpy(machine->ram + place + 14, &next, 2);
+    const struct fuzz_descriptor descriptor = { address, size, flags, next };
+    memcpy(machine->ram + place, &descriptor, sizeof descriptor);
 }
 
 static inline void fuzz_store16(struct fuzz_machine *machine, uint64_t offset, uint16_t value)
@@ -137,14 +170,19 @@ static inline void fuzz_store16(struct fuzz_machine *machine, uint64_t offset, u
     __atomic_store_n((uint16_t *)(void *)(machine->ram + offset), value, __ATOMIC_RELEASE);
 }
 
-static inline void fuzz_offer(struct fuzz_machine *machine, struct fuzz_input *input)
+static inline void fuzz_offer_head(struct fuzz_machine *machine, unsigned queue, uint16_t head)
 {
-    unsigned queue = (unsigned)fuzz_take(input, 1) % (machine->queue_count != 0 ? machine->queue_count : 1);
     uint64_t ring = fuzz_area(queue) + 0x1000;
     uint32_t mask = machine->size[queue] - 1;
-    fuzz_store16(machine, ring + 4 + 2 * (uint64_t)(machine->available[queue] & mask), (uint16_t)fuzz_take(input, 1));
+    fuzz_store16(machine, ring + 4 + 2 * (uint64_t)(machine->available[queue] & mask), head);
     fuzz_store16(machine, ring + 2, ++machine->available[queue]);
     fuzz_put(machine, 0x050, 4, queue);
+}
+
+static inline void fuzz_offer(struct fuzz_machine *machine, struct fuzz_input *input)
+{
+    unsigned queue = (unsigned)fuzz_take(input, 1) % machine->queue_count;
+    fuzz_offer_head(machine, queue, (uint16_t)fuzz_take(input, 1));
 }
 
 static inline unsigned fuzz_access_size(struct fuzz_input *input)
@@ -174,6 +212,9 @@ static inline void fuzz_run(struct fuzz_machine *machine, const uint8_t *data, s
     }
     fuzz_start(machine, &input);
     while (input.left > 0) {
+        if (FUZZ_SETTLE && machine->settle != NULL) {
+            machine->settle(machine->device);
+        }
         switch (fuzz_take(&input, 1) % 16) {
         case 0:
         case 1: fuzz_write_ram(machine, &input); break;
@@ -197,6 +238,9 @@ static inline void fuzz_run(struct fuzz_machine *machine, const uint8_t *data, s
         }
     }
     machine->device->reset(machine->device->self);
+    if (machine->settle != NULL) {
+        machine->settle(machine->device);
+    }
     CHECK(fuzz_get(machine, 0x070, 4) == 0);
     memset(machine->ram, 0, FUZZ_RAM_SIZE);
 }
