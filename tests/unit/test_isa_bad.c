@@ -27,7 +27,7 @@ struct expectation {
 
 static void read_expectation(const char *name, struct expectation *expectation)
 {
-    char line[2000];
+    char line[600];
     FILE *file = fopen(name, "r");
     assert_non_null(file);
     memset(expectation, 0, sizeof *expectation);
