@@ -119,14 +119,18 @@ void emit_banner(struct emit *emit, const char *what)
 
 void emit_quiet_begin(struct emit *emit)
 {
+    static const char *const warnings[] = { "type-limits", "tautological-compare", "overflow", "sign-conversion",
+                                            "unused-parameter" };
+    emit_line(emit, 0,
+              "/* A description may compare or compute what widths and constants decide already. Conversions are all "
+              "meant: gcc");
     emit_line(
         emit, 0,
-        "/* A description may compare what widths decide already, and functions of one kind have the same parameters,");
-    emit_line(emit, 0, " * whether one of them needs them or not. */");
+        " * warns of unsigned ones, too, behind a sign extension. Functions of one kind have the same parameters. */");
     emit_line(emit, 0, "#pragma GCC diagnostic push");
-    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wtype-limits\"");
-    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wtautological-compare\"");
-    emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-Wunused-parameter\"");
+    for (size_t i = 0; i < sizeof warnings / sizeof warnings[0]; i++) {
+        emit_line(emit, 0, "#pragma GCC diagnostic ignored \"-W%s\"", warnings[i]);
+    }
     emit_blank(emit);
 }
 

@@ -52,8 +52,8 @@ const char *emit_file_name(struct emit *emit, const char *path);
 /* The first lines of a generated C file: licence, what it is, from what. `what` is one sentence. */
 void emit_banner(struct emit *emit, const char *what);
 
-/* Before and after code whose expressions come from a description: no warnings about what widths decide already, which
- * a description may well compare, nor about parameters of a family of functions that one of them does not need. */
+/* Before and after code whose expressions come from a description: without the warnings that a correct description may
+ * cause. */
 void emit_quiet_begin(struct emit *emit);
 void emit_quiet_end(struct emit *emit);
 

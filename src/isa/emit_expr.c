@@ -22,7 +22,6 @@ struct piece {
     unsigned bits;         /* of its C type: 1 (bool), 8 … 128; 0: a literal, which takes the type of its company */
     enum level level;
     char chain;
-    bool from_signed; /* a sign extension: gcc warns (-Wsign-conversion) unless a cast widens it further */
     isa_bits largest; /* no value is larger; for a literal, its value */
 };
 
@@ -88,12 +87,6 @@ static struct piece cut(struct emit_body *body, struct piece piece, unsigned wid
     piece.chain = '&';
     piece.largest = ones;
     return piece;
-}
-
-/* The piece as an operand of C's own conversion to a type of so many bits. */
-static struct piece widen_signed(struct emit_body *body, struct piece piece, unsigned bits)
-{
-    return piece.from_signed ? widen(body, piece, bits) : piece;
 }
 
 static bool emitted_bool(const struct isa_expr *expr)
@@ -181,8 +174,6 @@ static struct piece render_arithmetic(struct emit_body *body, const struct isa_e
         a = widen(body, a, a.bits == 1 ? bits : a.bits);
         b = widen(body, b, b.bits == 1 ? bits : b.bits);
     }
-    a = widen_signed(body, a, b.bits);
-    b = widen_signed(body, b, a.bits);
     struct piece sum = binary(body, a, op, b);
     sum.largest = largest_result(expr->op, a.largest, b.largest, sum.bits);
     return cut(body, sum, expr->width);
@@ -235,7 +226,6 @@ static struct piece render_shift(struct emit_body *body, const struct isa_expr *
         if (amount.largest < bits) {
             /* int8_t and int16_t promote to int: their shift is that of 32 bits. */
             result.text = emit_text(emit, "(%s)(%s >> %s)", type_of_bits(bits), value, bracketed(body, &amount));
-            result.from_signed = true;
         } else {
             result.text = emit_text(emit, "isa_shrs%u(%s, %s)", bits, value, guarded_amount(body, amount));
         }
@@ -366,9 +356,10 @@ static struct piece render_unary(struct emit_body *body, const struct isa_expr *
     switch ((int)expr->op) { /* the unary ones */
     case ISA_OP_NOT:
         a = render(body, expr->a);
-        return (struct piece){
-            .text = emit_text(body->emit, "!%s", bracketed(body, &a)), .bits = 1, .level = LEVEL_UNARY, .largest = 1
-        };
+        return (struct piece){ .text = emit_text(body->emit, "!%s", bracketed(body, &a)),
+                               .bits = 1,
+                               .level = LEVEL_COMPARISON,
+                               .largest = 1 };
     case ISA_OP_BIT: return render(body, expr->a);
     case ISA_OP_NEG:
     case ISA_OP_INVERT:
@@ -449,7 +440,6 @@ static struct piece render_cat(struct emit_body *body, const struct isa_expr *ex
         } else if (bit.bits == 1) {
             bit = widen(body, bit, bits);
         }
-        bit = widen_signed(body, bit, bits);
         if (sum.text == NULL) {
             sum = bit;
         } else {
@@ -482,7 +472,6 @@ static struct piece render_sext(struct emit_body *body, const struct isa_expr *e
                           bits - from, bits - from);
     }
     result.text = emit_text(body->emit, "(%s)%s", type_of_bits(bits), value);
-    result.from_signed = true;
     return cut(body, result, expr->width);
 }
 
@@ -699,7 +688,7 @@ const char *emit_expr(struct emit_body *body, const struct isa_expr *expr)
         return piece.text;
     }
     const unsigned bits = emit_type_bits(expr->width);
-    return piece.bits > bits ? cast(body, piece, bits).text : widen_signed(body, piece, bits).text;
+    return piece.bits > bits ? cast(body, piece, bits).text : piece.text;
 }
 
 const char *emit_index(struct emit_body *body, const struct isa_expr *expr, unsigned count)

@@ -463,9 +463,12 @@ void output_decoder(struct emit *emit)
     emit_banner(emit, emit_text(emit, "%s: the decoder.", emit->machine->title));
     emit_line(emit, 0, "#include \"%s_decode.h\"", emit->prefix);
     emit_blank(emit);
+    emit_quiet_begin(emit);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
         write_take(emit, insn);
     }
     write_decode(emit);
     write_info(emit);
+    emit_blank(emit);
+    emit_quiet_end(emit);
 }

@@ -353,5 +353,8 @@ void output_disassembler(struct emit *emit)
     write_extension_strings(emit, "name");
     write_extension_strings(emit, "title");
     write_needs(emit);
+    emit_quiet_begin(emit);
     write_disassemble(emit);
+    emit_blank(emit);
+    emit_quiet_end(emit);
 }
