@@ -2,10 +2,10 @@
 #include "devices/io_loop.h"
 
 #include "core/check.h"
+#include "devices/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -85,17 +85,12 @@ static void *serve(void *argument)
     return NULL;
 }
 
-static int start_thread(struct io_loop *loop)
+static void close_uv(struct io_loop *loop)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_mutex_lock(&loop->lock);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&loop->thread, NULL, serve, loop);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_mutex_unlock(&loop->lock);
-    return failure;
+    CHECK(uv_loop_close(&loop->uv) == 0);
+    pthread_cond_destroy(&loop->done);
+    pthread_mutex_destroy(&loop->lock);
+    free(loop);
 }
 
 struct io_loop *io_loop_create(struct error *error)
@@ -112,21 +107,22 @@ struct io_loop *io_loop_create(struct error *error)
     pthread_cond_init(&loop->done, NULL);
     loop->wake.data = loop;
     failure = uv_async_init(&loop->uv, &loop->wake, run_tasks);
-    if (failure == 0) {
-        failure = -start_thread(loop);
-        if (failure == 0) {
-            return loop;
-        }
+    if (failure != 0) {
+        error_set(error, "cannot start the I/O loop: %s; raise the limit on open files (ulimit -n)",
+                  uv_strerror(failure));
+        close_uv(loop);
+        return NULL;
+    }
+    pthread_mutex_lock(&loop->lock); /* serve() waits for it, until loop->thread is stored */
+    bool started = thread_start(&loop->thread, serve, loop, "I/O", error);
+    pthread_mutex_unlock(&loop->lock);
+    if (!started) {
         uv_close((uv_handle_t *)&loop->wake, NULL);
         uv_run(&loop->uv, UV_RUN_DEFAULT);
+        close_uv(loop);
+        return NULL;
     }
-    error_set(error, "cannot start the I/O thread: %s; raise the limits on processes and open files (ulimit -u, -n)",
-              uv_strerror(failure));
-    CHECK(uv_loop_close(&loop->uv) == 0);
-    pthread_cond_destroy(&loop->done);
-    pthread_mutex_destroy(&loop->lock);
-    free(loop);
-    return NULL;
+    return loop;
 }
 
 void io_loop_destroy(struct io_loop *loop)
@@ -141,10 +137,7 @@ void io_loop_destroy(struct io_loop *loop)
     uv_async_send(&loop->wake);
     pthread_mutex_unlock(&loop->lock);
     pthread_join(loop->thread, NULL);
-    CHECK(uv_loop_close(&loop->uv) == 0);
-    pthread_cond_destroy(&loop->done);
-    pthread_mutex_destroy(&loop->lock);
-    free(loop);
+    close_uv(loop);
 }
 
 void io_task_init(struct io_task *task, struct io_loop *loop, void (*run)(void *context), void *context)

@@ -3,12 +3,12 @@
 
 #include "core/alarm.h"
 #include "core/check.h"
+#include "devices/thread.h"
 
 #include <errno.h>
 #include <libslirp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -354,18 +354,6 @@ static bool add_forwards(struct slirp *slirp, const struct slirp_forward *forwar
     return true;
 }
 
-static bool start_thread(struct slirp *slirp, struct error *error)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failure = pthread_create(&slirp->thread, NULL, serve, slirp);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure == 0 ||
-           error_set_errno(error, failure, "cannot start the network thread; raise the limit on processes (ulimit -u)");
-}
-
 struct net_backend *slirp_create(const struct slirp_forward *forwards, size_t forward_count, struct error *error)
 {
     struct slirp *slirp = check_alloc(sizeof *slirp);
@@ -386,7 +374,8 @@ struct net_backend *slirp_create(const struct slirp_forward *forwards, size_t fo
         release(slirp);
         return NULL;
     }
-    if (!add_forwards(slirp, forwards, forward_count, error) || !start_thread(slirp, error)) {
+    if (!add_forwards(slirp, forwards, forward_count, error) ||
+        !thread_start(&slirp->thread, serve, slirp, "network", error)) {
         release(slirp);
         return NULL;
     }

@@ -32,7 +32,7 @@ static void put_request(struct fuzz_machine *machine, struct fuzz_input *input, 
     memcpy(machine->ram + header + 8, &sector, 8);
     for (unsigned i = 0; i < 3; i++) { /* ranges to clear, if that is what it is */
         uint64_t range[2] = { fuzz_take(input, small ? 1 : 8), fuzz_take(input, 1) | (form & 0x20) << 27 };
-        memcpy(machine->ram + data + 16 * i, range, 16);
+        memcpy(machine->ram + data + i * sizeof range, range, sizeof range);
     }
     uint16_t readable = NEXT_FLAG | (uint16_t)(type == 0 || type == 8 ? WRITE_FLAG : 0);
     const struct fuzz_descriptor chain[3] = {

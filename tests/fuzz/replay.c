@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A main program for fuzz targets where libFuzzer is not at hand (gcc), and for the test suite: gives the target
- *   1. every file named as an argument,
+ *   1. every file named as an argument, or inside a folder so named,
  *   2. seeded pseudo-random inputs, half of them changed copies of those files, for RAVELIN_FUZZ_SECONDS (default 5).
  *
  * The seed is RAVELIN_SEED or the time, and printed. Input number n depends on seed and n alone: when one fails, the
  * program says how to run just that one (RAVELIN_FUZZ_INPUT). An input that takes longer than 30 seconds has failed.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -30,6 +31,11 @@ __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void)
 struct sample {
     uint8_t *bytes;
     size_t size;
+};
+
+struct samples {
+    struct sample *each;
+    size_t count;
 };
 
 /* What runs now, for the message when it fails. A signal handler has no other way to know. */
@@ -123,11 +129,11 @@ static void run(const uint8_t *bytes, size_t size)
     free(exact);
 }
 
-static void run_number(uint64_t seed, uint64_t number, const struct sample *samples, size_t sample_count)
+static void run_number(uint64_t seed, uint64_t number, const struct samples *samples)
 {
     uint64_t state = seed ^ number * UINT64_C(0x2545f4914f6cdd1d);
-    const struct sample *sample =
-        sample_count != 0 && random_below(&state, 2) == 0 ? &samples[random_below(&state, sample_count)] : NULL;
+    bool changed = samples->count != 0 && random_below(&state, 2) == 0;
+    const struct sample *sample = changed ? &samples->each[random_below(&state, samples->count)] : NULL;
     uint8_t *bytes = malloc((sample != NULL ? sample->size : 0) + INPUT_SIZE_MAX);
     if (bytes == NULL) {
         abort();
@@ -141,7 +147,7 @@ static void run_number(uint64_t seed, uint64_t number, const struct sample *samp
     free(bytes);
 }
 
-static bool read_sample(const char *path, struct sample *sample)
+static bool read_file(const char *path, struct sample *sample)
 {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
@@ -150,18 +156,51 @@ static bool read_sample(const char *path, struct sample *sample)
     }
     sample->size = 0;
     sample->bytes = NULL;
-    size_t got = 0;
+    size_t got;
     do {
-        uint8_t *more = realloc(sample->bytes, sample->size + 65536);
-        if (more == NULL) {
+        sample->bytes = realloc(sample->bytes, sample->size + 65536);
+        if (sample->bytes == NULL) {
             abort();
         }
-        sample->bytes = more;
         got = fread(sample->bytes + sample->size, 1, 65536, file);
         sample->size += got;
     } while (got != 0);
     fclose(file);
     return true;
+}
+
+/* Reads a file, runs it, and keeps it for changed copies. */
+static bool take_file(struct samples *samples, const char *path)
+{
+    struct sample sample;
+    if (!read_file(path, &sample)) {
+        return false;
+    }
+    samples->each = realloc(samples->each, (samples->count + 1) * sizeof sample);
+    if (samples->each == NULL) {
+        abort();
+    }
+    samples->each[samples->count++] = sample;
+    snprintf(current, sizeof current, "\nfailed: %.100s\n", path);
+    run(sample.bytes, sample.size);
+    return true;
+}
+
+static bool take_argument(struct samples *samples, const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return take_file(samples, path);
+    }
+    bool good = true;
+    const struct dirent *entry;
+    while (good && (entry = readdir(folder)) != NULL) {
+        char file[4096];
+        snprintf(file, sizeof file, "%s/%s", path, entry->d_name);
+        good = entry->d_name[0] == '.' || take_file(samples, file);
+    }
+    closedir(folder);
+    return good;
 }
 
 static uint64_t number_from(const char *name, uint64_t otherwise)
@@ -191,46 +230,39 @@ static void prepare_for_failure(void)
     }
 }
 
-static void free_samples(struct sample *samples, size_t count)
+static uint64_t run_numbers(const struct samples *samples)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(samples[i].bytes);
-    }
-    free(samples);
-}
-
-int main(int argc, char **argv)
-{
-    prepare_for_failure();
-    size_t sample_count = 0;
-    struct sample *samples = calloc((size_t)argc, sizeof *samples);
-    if (samples == NULL) {
-        abort();
-    }
-    for (int i = 1; i < argc; i++) {
-        if (!read_sample(argv[i], &samples[sample_count])) {
-            free_samples(samples, sample_count);
-            return 1;
-        }
-        snprintf(current, sizeof current, "\nfailed: %.100s\n", argv[i]);
-        run(samples[sample_count].bytes, samples[sample_count].size);
-        sample_count++;
-    }
     uint64_t seed = number_from("RAVELIN_SEED", (uint64_t)time(NULL));
     uint64_t only = number_from("RAVELIN_FUZZ_INPUT", UINT64_MAX);
     double end = seconds_now() + (double)number_from("RAVELIN_FUZZ_SECONDS", 5);
     printf("seed %" PRIu64 "\n", seed);
     fflush(stdout);
-    uint64_t count = 0;
     if (only != UINT64_MAX) {
-        run_number(seed, only, samples, sample_count);
-        count = 1;
-    } else {
-        while (seconds_now() < end) {
-            run_number(seed, count++, samples, sample_count);
-        }
+        run_number(seed, only, samples);
+        return 1;
     }
-    printf("%zu files and %" PRIu64 " inputs: no finding\n", sample_count, count);
-    free_samples(samples, sample_count);
-    return 0;
+    uint64_t count = 0;
+    while (seconds_now() < end) {
+        run_number(seed, count++, samples);
+    }
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    prepare_for_failure();
+    struct samples samples = { 0 };
+    bool good = true;
+    for (int i = 1; good && i < argc; i++) {
+        good = take_argument(&samples, argv[i]);
+    }
+    if (good) {
+        uint64_t count = run_numbers(&samples);
+        printf("%zu files and %" PRIu64 " inputs: no finding\n", samples.count, count);
+    }
+    for (size_t i = 0; i < samples.count; i++) {
+        free(samples.each[i].bytes);
+    }
+    free(samples.each);
+    return good ? 0 : 1;
 }

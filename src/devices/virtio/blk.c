@@ -3,11 +3,11 @@
 #include "devices/virtio/blk.h"
 
 #include "core/check.h"
+#include "devices/thread.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -404,18 +404,6 @@ static void write_config(struct virtio_blk *blk)
     blk->virtio.config_size = 60;
 }
 
-static bool start_worker(struct virtio_blk *blk, struct error *error)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* SIGXFSZ, too: a file size limit is an error like others */
-    int failure = pthread_create(&blk->worker, NULL, serve, blk);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure == 0 ||
-           error_set_errno(error, failure, "cannot start a disk thread; raise the limit on processes (ulimit -u)");
-}
-
 struct device *virtio_blk_create(const struct virtio_wiring *wiring, const struct virtio_blk_config *config,
                                  struct error *error)
 {
@@ -430,7 +418,7 @@ struct device *virtio_blk_create(const struct virtio_wiring *wiring, const struc
     write_config(blk);
     pthread_cond_init(&blk->work, NULL);
     pthread_cond_init(&blk->drained, NULL);
-    if (!start_worker(blk, error)) {
+    if (!thread_start(&blk->worker, serve, blk, "disk", error)) {
         close(blk->fd);
         pthread_cond_destroy(&blk->work);
         pthread_cond_destroy(&blk->drained);
