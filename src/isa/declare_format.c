@@ -172,7 +172,7 @@ static void compute_mask(struct isa_reader *reader, struct isa_instruction *inst
     for (const struct isa_fixed *fixed = instruction->fixed; fixed != NULL; fixed = fixed->next) {
         uint64_t held = 0;
         for (const struct isa_piece *piece = instruction->format->pieces; piece != NULL; piece = piece->next) {
-            if (piece->field != fixed->field) {
+            if (piece->field == NULL || piece->field != fixed->field) {
                 continue;
             }
             add_bits(instruction, piece, fixed->value >> piece->low);

@@ -44,7 +44,7 @@ bool isa_is_fixed(const struct isa_expr *expr)
 uint64_t isa_operand_value(const struct isa_format *format, const struct isa_field *field, uint32_t encoding)
 {
     uint64_t value = 0;
-    for (const struct isa_piece *piece = format->pieces; piece != NULL; piece = piece->next) {
+    for (const struct isa_piece *piece = format == NULL ? NULL : format->pieces; piece != NULL; piece = piece->next) {
         if (piece->field == field) {
             value |= ((uint64_t)(encoding >> piece->at) & (uint64_t)isa_bits_mask(piece->length)) << piece->low;
         }
@@ -90,7 +90,7 @@ uint32_t isa_operand_bits(const struct isa_expr *expr, const struct isa_format *
 
 static signed_bits as_signed(isa_bits a, unsigned width)
 {
-    unsigned spare = 128 - width;
+    unsigned spare = (128 - width) & 127; /* width is 1..128 */
     return (signed_bits)(a << spare) >> spare;
 }
 

@@ -125,6 +125,6 @@ const char *isa_source_beside(struct isa_arena *arena, const char *from, const c
     size_t length = strlen(name);
     char *path = isa_arena_take(arena, folder + length + 1);
     memcpy(path, from, folder);
-    memcpy(path + folder, name, length);
+    memcpy(path + folder, name, length + 1);
     return path;
 }
