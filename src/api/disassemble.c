@@ -4,7 +4,7 @@
 #include "board/elf_file.h"
 #include "board/file.h"
 #include "core/check.h"
-#include "riscv_disasm.h"
+#include "riscv_decode.h"
 
 #include <ravelin/isa.h>
 
