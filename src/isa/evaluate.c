@@ -166,7 +166,7 @@ static isa_bits shift(enum isa_op op, unsigned width, isa_bits a, isa_bits b)
     if (op == ISA_OP_SHRU) {
         return out ? 0 : a >> (unsigned)b;
     }
-    return (isa_bits)(as_signed(a, width) >> (out ? width - 1 : (unsigned)b));
+    return (isa_bits)(as_signed(a, width) >> ((out ? width - 1 : (unsigned)b) & 127));
 }
 
 /* Total: section 5 of the language page says what division by zero and the overflow give. */
