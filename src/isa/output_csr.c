@@ -109,6 +109,17 @@ static void write_legal_field(struct emit *emit, const struct isa_csr_field *fie
     emit_line(emit, 1, "}");
 }
 
+/* Does any field take what software writes by default? */
+static bool takes_writes(const struct isa_csr *csr)
+{
+    for (const struct isa_csr_field *field = csr->fields; field != NULL; field = field->next) {
+        if (field->rule == ISA_RULE_PLAIN || field->rule == ISA_RULE_LEGAL) {
+            return true;
+        }
+    }
+    return csr->write != NULL;
+}
+
 /* store_NAME(cpu, value, mask): what software wrote goes into the fields that `mask` covers, by their rules. */
 static void write_store(struct emit *emit, const struct isa_csr *csr)
 {
@@ -119,11 +130,6 @@ static void write_store(struct emit *emit, const struct isa_csr *csr)
         any_legal = any_legal || field->rule == ISA_RULE_LEGAL;
     }
     open_function(emit, csr, "store", ", uint64_t value, uint64_t mask");
-    if (plain == 0 && !any_legal) {
-        emit_line(emit, 1, "return true;");
-        close_function(emit);
-        return;
-    }
     const char *storage = emit_text(emit, "cpu->state.csr.%s%s", name_of(emit, csr), csr->count == 0 ? "" : "[index]");
     emit_line(emit, 1, "const uint64_t plain = mask & UINT64_C(0x%" PRIx64 ");", plain);
     emit_line(emit, 1, "%suint64_t stored = (%s & ~plain) | (value & plain);", any_legal ? "" : "const ", storage);
@@ -166,6 +172,8 @@ static void write_write(struct emit *emit, const struct isa_csr *csr)
     open_function(emit, csr, "write", emit_text(emit, ", uint64_t %s", name));
     if (csr->write != NULL) {
         write_block_function(emit, csr->write, ISA_VOID);
+    } else if (!takes_writes(csr->view != NULL ? csr->view : csr)) {
+        emit_line(emit, 1, "return true; /* no field takes a write */");
     } else if (csr->view != NULL) {
         emit_line(emit, 1, "return %s;", view_write(emit, csr));
     } else {
@@ -193,7 +201,7 @@ static void write_functions(struct emit *emit, const struct isa_csr *csr)
     emit_line(emit, 0, "/* %s: %s */", csr->name, emit_place(emit, &csr->place));
     emit_blank(emit);
     write_read(emit, csr);
-    if (csr->view == NULL && csr->write == NULL) {
+    if (csr->view == NULL && csr->write == NULL && takes_writes(csr)) {
         write_store(emit, csr);
     }
     write_write(emit, csr);

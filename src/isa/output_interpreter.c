@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "isa/emit_notation.h"
 #include "isa/emit_stmt.h"
 #include "isa/output.h"
 
@@ -16,8 +17,7 @@ static const char *homes_comment(struct emit *emit, const struct emit_operands *
         }
     }
     if (plan->imm != NULL) {
-        struct emit_body body = { .emit = emit, .where = EMIT_IN_DECODER, .operand_prefix = "" };
-        text = emit_text(emit, "%s; imm = %s", text, emit_expr(&body, plan->imm));
+        text = emit_text(emit, "%s; imm = %s", text, emit_notation(emit, plan->imm));
     }
     return text;
 }

@@ -3,11 +3,9 @@
  * The reference page, in Markdown: what the machine has, and each extension's instructions with encoding, assembly and
  * meaning. Meanings are quoted from the description itself: it is the text that everything else was made from.
  */
-#include "isa/emit_expr.h"
-#include "isa/emit_operands.h"
+#include "isa/emit_notation.h"
 #include "isa/output.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,11 +57,15 @@ static void write_source(struct emit *emit, const struct isa_place *place)
     free(text);
 }
 
+static const char *condition_text(struct emit *emit, const struct isa_condition *condition, bool nested);
+
+static const char *presence(struct emit *emit, const struct isa_condition *condition)
+{
+    return condition == NULL ? "always there" : emit_text(emit, "in %s", condition_text(emit, condition, false));
+}
+
 static const char *condition_text(struct emit *emit, const struct isa_condition *condition, bool nested)
 {
-    if (condition == NULL) {
-        return "always";
-    }
     if (condition->kind == ISA_CONDITION_HAS) {
         return condition->extension->name;
     }
@@ -148,15 +150,16 @@ static const char *template_expr(struct emit *emit, const struct isa_expr *expr)
         }
         return text;
     }
-    struct emit_body body = { .emit = emit, .where = EMIT_IN_DECODER, .operand_prefix = "" };
-    return emit_expr(&body, expr);
+    return emit_notation(emit, expr);
 }
 
 static const char *template_text(struct emit *emit, const struct isa_asm_part *parts)
 {
     const char *text = "";
     for (const struct isa_asm_part *part = parts; part != NULL; part = part->next) {
-        text = emit_text(emit, "%s%s", text, part->text != NULL ? part->text : template_expr(emit, part->expr));
+        const char *value = part->text != NULL ? part->text : template_expr(emit, part->expr);
+        const bool is_name = part->text == NULL && part->style == ISA_ASM_NAMES;
+        text = emit_text(emit, is_name ? "%s{%s}" : "%s%s", text, value);
     }
     return text;
 }
@@ -193,8 +196,8 @@ static void write_instruction(struct emit *emit, const struct isa_instruction *i
     const char *mnemonic = insn->mnemonic_parts == NULL ? insn->mnemonic : template_text(emit, insn->mnemonic_parts);
     emit_line(emit, 0, "### %s", insn->name);
     emit_blank(emit);
-    emit_line(emit, 0, "`%s %s` · in %s · [%s]", mnemonic, template_text(emit, insn->assembly),
-              condition_text(emit, insn->in, false), emit_place(emit, &insn->place));
+    emit_line(emit, 0, "`%s %s` · %s · [%s]", mnemonic, template_text(emit, insn->assembly), presence(emit, insn->in),
+              emit_place(emit, &insn->place));
     emit_blank(emit);
     if (insn->doc != NULL) {
         emit_line(emit, 0, "%s", insn->doc);
@@ -273,10 +276,13 @@ static void write_registers(struct emit *emit)
 static const char *rule_text(struct emit *emit, const struct isa_csr_field *field)
 {
     const char *text = "legal:";
+    isa_bits constant;
     switch (field->rule) {
     case ISA_RULE_PLAIN: return "";
     case ISA_RULE_READONLY: return "read-only";
-    case ISA_RULE_IS: return "constant or computed";
+    case ISA_RULE_IS:
+        return emit_fold(field->is, &constant) ? emit_text(emit, "always %s", emit_constant(emit, constant))
+                                               : "computed";
     case ISA_RULE_LEGAL:
         for (unsigned i = 0; i < field->legal_count; i++) {
             text = emit_text(emit, "%s %" PRIu64, text, field->legal[i]);
@@ -292,7 +298,7 @@ static void write_csr(struct emit *emit, const struct isa_csr *csr)
     emit_line(emit, 0, "### %s: %s", csr->name, csr->title);
     emit_blank(emit);
     if (csr->numbered) {
-        emit_line(emit, 0, "0x%03x%s · in %s · [%s]", csr->number, last, condition_text(emit, csr->in, false),
+        emit_line(emit, 0, "0x%03x%s · %s · [%s]", csr->number, last, presence(emit, csr->in),
                   emit_place(emit, &csr->place));
     } else {
         emit_line(emit, 0, "no number: hidden state · [%s]", emit_place(emit, &csr->place));
@@ -321,6 +327,39 @@ static void write_csr(struct emit *emit, const struct isa_csr *csr)
     }
 }
 
+static void write_signature(struct emit *emit, const struct isa_function *function)
+{
+    const char *text = emit_text(emit, "%s(", function->name);
+    for (const struct isa_local *local = function->parameters; local != NULL; local = local->next) {
+        const char *type = local->width == ISA_BOOL ? "bool" : emit_text(emit, "bits(%u)", local->width);
+        text = emit_text(emit, "%s%s%s: %s", text, local == function->parameters ? "" : ", ", local->name, type);
+    }
+    const char *result = function->result == ISA_VOID   ? ""
+                         : function->result == ISA_BOOL ? " -> bool"
+                                                        : emit_text(emit, " -> bits(%u)", function->result);
+    emit_line(emit, 0, "- `%s)%s` · [%s]", text, result, emit_place(emit, &function->place));
+}
+
+static void write_functions(struct emit *emit)
+{
+    emit_line(emit, 0, "## Functions");
+    emit_blank(emit);
+    for (const struct isa_function *function = emit->machine->functions; function != NULL; function = function->next) {
+        if (!function->primitive) {
+            write_source(emit, &function->place);
+        }
+    }
+    emit_line(emit, 0, "## Primitives");
+    emit_blank(emit);
+    emit_line(emit, 0, "What the description names and each engine does in its own way.");
+    emit_blank(emit);
+    for (const struct isa_function *function = emit->machine->functions; function != NULL; function = function->next) {
+        if (function->primitive) {
+            write_signature(emit, function);
+        }
+    }
+}
+
 void output_reference(struct emit *emit)
 {
     const struct isa_machine *machine = emit->machine;
@@ -343,4 +382,5 @@ void output_reference(struct emit *emit)
     for (const struct isa_csr *csr = machine->csrs; csr != NULL; csr = csr->next) {
         write_csr(emit, csr);
     }
+    write_functions(emit);
 }
