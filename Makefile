@@ -7,21 +7,23 @@
 #   make lint     format, static analysis, house rules
 #   make fuzz     every fuzz target for FUZZ_SECONDS (default 60) each
 #   make bench    the measurements in bench/
+#   make docs     the reference page of the instruction set, in build/docs/
 #   make install  into PREFIX (default /usr/local)
 
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
 all: build/build.ninja
-	@ninja -C build ravelin
+	@ninja -C build src/cli/ravelin
 	@ln -sf src/cli/ravelin build/ravelin
 
 build/build.ninja:
 	@tools/install-packages build
-	meson setup build --prefix $(PREFIX)
+	meson setup build --prefix "$(PREFIX)"
 
-demo: all
-	@tools/install-packages demo
+demo:
+	@tools/install-packages build demo
+	@$(MAKE) --no-print-directory all
 	@tools/demo build/ravelin
 
 check:
@@ -36,9 +38,14 @@ fuzz:
 	@tools/install-packages build check
 	@tools/fuzz $(FUZZ_SECONDS)
 
-bench: all
-	@tools/install-packages demo bench
+bench:
+	@tools/install-packages build demo bench
+	@$(MAKE) --no-print-directory all
 	@bench/run build/ravelin
+
+# The instruction set's reference page, made from isa/riscv/: build/docs/riscv.md and .html
+docs: build/build.ninja
+	@ninja -C build docs/riscv.md docs/riscv.html
 
 install: all
 	ninja -C build install
@@ -46,4 +53,4 @@ install: all
 clean:
 	rm -rf build build-*
 
-.PHONY: all demo check lint fuzz bench install clean
+.PHONY: all demo check lint fuzz bench docs install clean
