@@ -29,7 +29,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TLB_ENTRY_COUNT 512u /* a power of two */
+#define TLB_ENTRY_COUNT 1024u /* a power of two */
 
 /* A tag no access can match: low bits set that tlb_tag() clears. */
 #define TLB_NO_TAG UINT64_MAX
