@@ -11,7 +11,7 @@
 #include "isa/reader.h"
 
 #define PATTERN_LIMIT  ((uint32_t)1 << 20)
-#define BUDGET         ((uint64_t)1 << 28) /* expression nodes evaluated */
+#define BUDGET         ((uint64_t)1 << 26) /* expression nodes evaluated */
 #define OVERRIDE_DEPTH 100u
 
 enum answer { NO, YES, TOO_WIDE };
