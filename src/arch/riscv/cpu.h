@@ -114,7 +114,9 @@ struct riscv_cpu {
     struct hart hart; /* started or stopped; remote fences */
 
     struct riscv_machine *machine;
-    void *engine; /* the engine's private data */
+    void *interp;       /* the interpreter's private data */
+    void *jit;          /* the JIT's, or NULL */
+    uint32_t facts_key; /* what translated code that runs now may take for granted (engine/jit) */
 
     struct riscv_trap trap; /* recorded by riscv_raise() */
     struct riscv_denial denial;

@@ -167,6 +167,7 @@ static struct interp_block *build(struct block_cache *cache, const struct riscv_
     block->host = host;
     block->epoch = cpu->code_epoch;
     block->taken = block->fall = NULL;
+    block->heat = 0;
     block->bucket = cache->buckets[block_bucket(host)];
     cache->buckets[block_bucket(host)] = block;
     cache->pool_used += block_memory(block->count, block->size);

@@ -32,10 +32,15 @@ struct interp_block {
     struct interp_block *taken, *fall; /* successors inside the same page, or NULL: not known yet or elsewhere */
     struct interp_block *bucket;       /* next in the hash bucket */
     const uint8_t *bytes;              /* copy of the code */
+    int32_t heat;                      /* runs, as far as they are counted */
     uint16_t count;                    /* instructions */
     uint16_t size;                     /* bytes */
     struct interp_op ops[];            /* count, and a closing one when the last does not leave the block itself */
 };
+
+/* Runs after which a block is worth translating; what a hopeless one is set back to. */
+#define BLOCK_HEAT_HOT  64
+#define BLOCK_HEAT_COLD (-100000000)
 
 #define BLOCK_BUCKETS   (1u << 15)
 #define BLOCK_COUNT_MAX 64u

@@ -32,4 +32,22 @@ void interp_step(struct riscv_cpu *cpu);
 void interp_set_hook(struct riscv_cpu *cpu, void (*hook)(void *context, struct riscv_cpu *cpu, uint32_t encoding),
                      void *context);
 
+/* -- For an engine that translates hot code and leaves the rest to the interpreter --------------------------------- */
+
+struct interp_block;
+
+/* In place of interp_create(): blocks are counted. interp_run() is not for such a vCPU. */
+void interp_create_for_jit(struct riscv_cpu *cpu);
+
+/* Runs until attention asks to leave (NULL: look at cpu->vcpu), or until state.pc stands at a hot block: that block, to
+ * be cooled by interp_cool() if nothing better than interpreting it is to be had. `once`: run the first block in any
+ * case. */
+struct interp_block *interp_run_to_hot(struct riscv_cpu *cpu, bool once);
+
+/* The block will not be offered again for a long time. */
+void interp_cool(struct interp_block *block);
+
+/* How often the block that begins at this host address has run; 0 if there is none. */
+int interp_heat(struct riscv_cpu *cpu, const uint8_t *host);
+
 #endif
