@@ -36,7 +36,7 @@ static size_t edit(void *context, uint8_t *bytes, size_t size)
             bytes[kept++] = byte;
         } else if (byte == 'x' || byte == 'X') {
             atomic_store(&console->quit, true);
-            ravelin_vm_stop(console->vm);
+            terminal_wake(); /* the machine may not have started yet, so that it cannot be stopped here */
         } else if (byte == 'h' || byte == 'H' || byte == '?') {
             show_keys();
         }
@@ -96,7 +96,6 @@ int console_open(struct console *console, const char *where)
 
 bool console_connect(struct console *console, struct ravelin_vm *vm, struct ravelin_error *error)
 {
-    console->vm = vm;
     return ravelin_vm_set_console(vm, console->in, console->out, error) &&
            (console->kind != CONSOLE_STDIO || ravelin_vm_set_console_filter(vm, edit, console, error));
 }

@@ -19,7 +19,6 @@ struct console {
     struct output_file file;
     bool escaped;     /* Ctrl-A was typed last; I/O thread only */
     atomic_bool quit; /* Ctrl-A x was typed */
-    struct ravelin_vm *vm;
 };
 
 /* Opens it; reports and gives an exit status: CLI_USAGE for an unknown kind, CLI_FAILURE if the host refuses. */

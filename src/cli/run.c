@@ -198,7 +198,8 @@ static bool write_stats(struct run *run, const char *end, int status)
 
 /* -- Running ------------------------------------------------------------------------------------------------------ */
 
-/* Waits until the machine has ended, a signal came (its number in *signal), or the time was over (returns true). */
+/* Waits until the machine has ended, the user wants its end (a signal's number in *signal), or the time was over
+ * (returns true). */
 static bool wait_or_time_out(struct run *run, int *signal)
 {
     uint64_t timeout = run->values->timeout;
@@ -215,7 +216,7 @@ static bool wait_or_time_out(struct run *run, int *signal)
         struct timespec left = { .tv_sec = (time_t)((deadline - time) / SECOND),
                                  .tv_nsec = (long)((deadline - time) % SECOND) };
         ppoll(events, 2, timeout != 0 ? &left : NULL, NULL);
-        if (terminal_signal() != 0 || (events[0].revents & POLLIN) != 0) {
+        if (terminal_signal() != 0 || atomic_load(&run->console.quit) || (events[0].revents & POLLIN) != 0) {
             *signal = terminal_signal();
             return false;
         }

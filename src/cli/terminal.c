@@ -44,6 +44,12 @@ static void restore(void)
     }
 }
 
+void terminal_wake(void)
+{
+    ssize_t written = write(terminal.pipe[1], "", 1);
+    (void)written; /* full means that it is readable already */
+}
+
 /* -- Signal handlers: only async-signal-safe calls ------------------------------------------------------------------
  */
 
@@ -58,8 +64,7 @@ static void on_ending_signal(int number)
         restore();
         _exit(128 + number);
     }
-    ssize_t written = write(terminal.pipe[1], "", 1);
-    (void)written; /* full means that it is readable already */
+    terminal_wake();
     errno = saved;
 }
 

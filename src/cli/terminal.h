@@ -19,6 +19,7 @@ bool terminal_begin(bool raw);
 void terminal_end(void);
 
 int terminal_signal_fd(void); /* for poll(); never drained: once readable, always */
+void terminal_wake(void);     /* makes it readable; any thread */
 int terminal_signal(void);    /* the first signal that asked for the end, 0: none */
 bool terminal_is_raw(void);
 
