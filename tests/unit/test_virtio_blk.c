@@ -163,6 +163,28 @@ static void requests_out_of_range_are_io_errors(void **state)
     assert_int_equal(status.st_size, SECTORS * 512);
 }
 
+static void request_beyond_the_limits_told_is_an_io_error(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    device_destroy(driver->device);
+    assert_int_equal(truncate(fixture->path, 200 << 20), 0);
+    driver->device = open_disk(fixture, false);
+    driver_start(driver, 0, 1, 256);
+    struct part parts[256] = { { HEADER, 16, false } };
+    for (unsigned extra = 0; extra < 2; extra++) { /* 254 segments of the largest size; then one has a sector more */
+        put_header(driver, TYPE_IN, 0);
+        for (unsigned i = 1; i < 255; i++) {
+            parts[i] = (struct part){ 0x80000, (1 << 18) + (i == 254 ? extra * 512 : 0), true };
+        }
+        parts[255] = (struct part){ STATUS, 1, true };
+        driver_add(driver, 0, parts, 256);
+        driver_notify(driver, 0);
+        driver_wait(driver, 0, NULL);
+        assert_int_equal(driver->ram[STATUS], extra != 0 ? STATUS_IOERR : STATUS_OK);
+    }
+}
+
 static void unknown_request_is_unsupported(void **state)
 {
     struct fixture *fixture = *state;
@@ -464,6 +486,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(written_sectors_are_in_the_image, setup, teardown),
         cmocka_unit_test_setup_teardown(request_may_be_cut_anywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_out_of_range_are_io_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(request_beyond_the_limits_told_is_an_io_error, setup, teardown),
         cmocka_unit_test_setup_teardown(unknown_request_is_unsupported, setup, teardown),
         cmocka_unit_test_setup_teardown(id_is_the_serial_number, setup, teardown),
         cmocka_unit_test_setup_teardown(zeroes_are_written, setup, teardown),

@@ -179,6 +179,20 @@ static void chains_without_use_are_given_back(void **state)
     assert_false(driver_needs_reset(driver));
 }
 
+static void chain_without_measure_needs_a_reset(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    fixture->room = 0;
+    for (unsigned extra = 0; extra < 2; extra++) { /* a mebibyte is served, a byte more is not */
+        driver_start(driver, 0, 2, 8);
+        const struct part parts[3] = { { 0, 0x80000, false }, { 0, 0x80000, false }, { 0, 1, false } };
+        driver_add(driver, TRANSMIT, parts, 2 + extra);
+        driver_notify(driver, TRANSMIT);
+        assert_int_equal(driver_needs_reset(driver), extra);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(input_waits_for_buffers, setup, teardown),
         cmocka_unit_test_setup_teardown(emergency_write_needs_no_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(chains_without_use_are_given_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(chain_without_measure_needs_a_reset, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,12 +42,13 @@ enum {
     BLK_ID_SIZE = 20,
     BLK_RANGE_SIZE = 16,
     BLK_RANGE_UNMAP = 1,
-    /* Limits told to the driver. */
-    BLK_SEGMENT_SIZE_MAX = 1 << 20,                 /* bytes */
+    /* Limits told to the driver, so that no request takes long. */
+    BLK_SEGMENT_SIZE_MAX = 1 << 18,                 /* bytes */
     BLK_SEGMENT_COUNT_MAX = VIRTQUEUE_SIZE_MAX - 2, /* beside header and status */
     BLK_RANGE_COUNT_MAX = 16,
     BLK_DISCARD_SECTORS_MAX = 1 << 22,      /* 2 GiB */
     BLK_WRITE_ZEROES_SECTORS_MAX = 1 << 15, /* 16 MiB: may be real writing */
+    BLK_DATA_SIZE_MAX = BLK_SEGMENT_COUNT_MAX * BLK_SEGMENT_SIZE_MAX,
 };
 
 struct virtio_blk {
@@ -130,7 +131,7 @@ static bool transfer(const struct virtio_blk *blk, struct request *request, bool
 static enum blk_status read_or_write(const struct virtio_blk *blk, struct request *request, bool write)
 {
     bool allowed = !write || !blk->readonly;
-    if (!allowed || request->data_size % SECTOR_SIZE != 0 ||
+    if (!allowed || request->data_size > BLK_DATA_SIZE_MAX || request->data_size % SECTOR_SIZE != 0 ||
         !in_range(blk, request->sector, request->data_size / SECTOR_SIZE) || !transfer(blk, request, write)) {
         return BLK_IOERR;
     }

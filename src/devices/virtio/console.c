@@ -8,6 +8,9 @@
 
 enum { QUEUE_RECEIVE = 0, QUEUE_TRANSMIT = 1 }; /* section 5.3.2 */
 
+/* Bytes in one chain. All of RAM, 256 times over, would keep a vCPU busy for hours; drivers send a page or so. */
+#define TRANSMIT_SIZE_MAX (UINT64_C(1) << 20)
+
 struct virtio_console_state {
     uint64_t transmit_offset; /* bytes of the next chain to transmit that are written already */
     uint32_t input_refused;   /* the back end waits for console_resume() */
@@ -41,6 +44,10 @@ static void transmit(struct virtio_console *self)
     struct virtio *virtio = &self->virtio;
     struct virtqueue_chain chain;
     for (unsigned i = 0; i < VIRTQUEUE_SIZE_MAX && virtio_pop(virtio, QUEUE_TRANSMIT, &chain); i++) {
+        if (chain.readable_size > TRANSMIT_SIZE_MAX) {
+            virtio_fail(virtio, "%llu bytes in one chain", (unsigned long long)chain.readable_size);
+            break;
+        }
         if (!transmit_chain(self, &chain)) {
             virtqueue_unpop(&virtio->queue[QUEUE_TRANSMIT]);
             break;
