@@ -240,7 +240,8 @@ struct emit_operands emit_operands_plan(const struct isa_instruction *instructio
 
     bool any_wide = false;
     for (unsigned i = 0; i < EMIT_FIELD_COUNT; i++) {
-        any_wide = any_wide || (usage.used[i] && plan.operands[i].field->width > 8);
+        const struct isa_field *field = plan.operands[i].field;
+        any_wide = any_wide || (field != NULL && usage.used[i] && field->width > 8);
     }
     plan.imm = choose_imm(&usage, &plan, any_wide);
     bool needed[EMIT_FIELD_COUNT] = { false };

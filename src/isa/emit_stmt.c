@@ -63,14 +63,17 @@ static void write_bank(struct emit_body *body, const struct isa_stmt *stmt, cons
     const struct isa_register *reg = stmt->reg;
     const char *index = emit_index(body, stmt->index, reg->count);
     isa_bits constant;
-    if (reg->zero < 0 || is_sink(body, stmt)) {
-        emit_line(emit, body->depth, "%s[%s] = %s;", bank, index, value);
-    } else if (!emit_fold(stmt->index, &constant)) {
+    const bool is_constant = emit_fold(stmt->index, &constant);
+    if (is_constant && reg->zero >= 0 && constant % reg->count == (isa_bits)reg->zero) {
+        return; /* dropped */
+    }
+    const bool must_ask = reg->zero >= 0 && !is_constant && !is_sink(body, stmt);
+    if (must_ask) {
         emit_line(emit, body->depth, "if (%s != %d) {", index, reg->zero);
-        emit_line(emit, body->depth + 1, "%s[%s] = %s;", bank, index, value);
+    }
+    emit_line(emit, body->depth + must_ask, "%s[%s] = %s;", bank, index, value);
+    if (must_ask) {
         emit_line(emit, body->depth, "}");
-    } else if (constant % reg->count != (isa_bits)reg->zero) {
-        emit_line(emit, body->depth, "%s[%s] = %s;", bank, index, value);
     }
 }
 

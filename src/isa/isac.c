@@ -7,6 +7,7 @@
  *
  * Exit status: 0 written, 1 the description has errors or a file cannot be read or written, 2 wrong usage.
  */
+#include "core/check.h"
 #include "isa/output.h"
 #include "isa/read.h"
 
@@ -175,6 +176,7 @@ int main(int argc, char **argv)
     if (wrong != 0) {
         return wrong;
     }
+    CHECK(options.kind != NULL && options.root != NULL && options.output != NULL);
     static struct isa_diagnostics diagnostics; /* large */
     struct isa_machine *machine = isa_read(options.root, &diagnostics);
     if (machine == NULL) {

@@ -418,9 +418,7 @@ static void write_tree(struct emit *emit, unsigned depth, struct candidates *can
 {
     static const struct candidates none = { .count = 0 };
     const uint32_t common = fixed_by_all(candidates, tested);
-    if (candidates->count == 1) {
-        write_leaf(emit, depth, candidates, tested);
-    } else if (common != 0 && !same_bits(candidates, common)) {
+    if (candidates->count > 1 && common != 0 && !same_bits(candidates, common)) {
         write_switch(emit, depth, candidates, &none, best_run(candidates, common), tested);
     } else if (candidates->count <= 3 || !write_partial_switch(emit, depth, candidates, tested)) {
         write_leaf(emit, depth, candidates, tested);

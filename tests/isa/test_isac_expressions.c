@@ -35,7 +35,8 @@ static struct isa_expr *substitute(const struct isa_expr *expr, const struct isa
     *copy = *expr;
     if (expr->kind == ISA_EXPR_LOCAL) {
         unsigned i = 0;
-        for (const struct isa_local *local = function->parameters; local != expr->local; local = local->next) {
+        const struct isa_local *local = function->parameters;
+        for (; local != expr->local && local != NULL && i < 2; local = local->next) {
             i++;
         }
         copy->kind = ISA_EXPR_CONST;
@@ -94,7 +95,7 @@ static isa_uint128 random_value(uint64_t *state, unsigned width)
 static void check_function(const struct isa_function *function, unsigned number, uint64_t *state)
 {
     for (unsigned round = 0; round < ROUND_COUNT; round++) {
-        isa_uint128 values[3];
+        isa_uint128 values[3] = { 0 };
         unsigned i = 0;
         for (const struct isa_local *local = function->parameters; local != NULL; local = local->next) {
             values[i++] = random_value(state, local->width);
