@@ -92,6 +92,7 @@ void memory_destroy(struct memory *memory)
 /* Zeroed memory that costs nothing until it is touched. NULL: no address space left. */
 static void *map_lazy(size_t size)
 {
+    CHECK(size > 0);
     void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return start != MAP_FAILED ? start : NULL;
 }

@@ -4,6 +4,8 @@
 
 #include "memory/attributes.h"
 
+#include <pthread.h>
+
 #define ROOT     (RAM_BASE + 0x100000) /* page tables of the tests: root, middle, last */
 #define MIDDLE   (ROOT + PAGE_SIZE)
 #define LAST     (ROOT + 2 * PAGE_SIZE)
@@ -484,6 +486,50 @@ static void sc_fails_when_the_value_has_changed_or_a_trap_came_between(void **st
     expect_trap(cpu, RISCV_EXCEPTION_STORE_PAGE_FAULT, VA + PAGE_SIZE);
 }
 
+#define ROUNDS 20000u
+
+/* Adds 1 by LR/SC to the first word, by AMO to the second, by compare-and-swap to the third. */
+static void *add_in_three_ways(void *context)
+{
+    struct riscv_cpu *cpu = context;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t value = 0, failed = 1, expected = 0;
+        bool done = true;
+        while (done && failed != 0) {
+            done = riscv_lr64(cpu, DATA, &value) && riscv_sc64(cpu, DATA, value + 1, &failed);
+        }
+        done = done && riscv_amo_add64(cpu, DATA + 8, 1, &value);
+        do {
+            expected = value;
+            done = done && riscv_amo_cas64(cpu, DATA + 16, expected, expected + 1, &value);
+        } while (done && value != expected);
+        if (!done) {
+            return NULL;
+        }
+    }
+    return cpu;
+}
+
+static void atomics_of_two_harts_lose_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_create(&fixture, 16, 2);
+    pthread_t threads[2];
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, add_in_three_ways, fixture.machine->cpus[i]), 0);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        void *result;
+        assert_int_equal(pthread_join(threads[i], &result), 0);
+        assert_non_null(result);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(fixture_ram(&fixture, DATA)[i], 2 * ROUNDS);
+    }
+    fixture_destroy(&fixture);
+}
+
 /* ---- Cache blocks, debuggers --------------------------------------------------------------------------------- */
 
 static void cbo_zero_clears_the_block_around_the_address(void **state)
@@ -552,6 +598,7 @@ int main(void)
         TEST(compare_and_swap_stores_only_on_a_match),
         TEST(sc_succeeds_once_and_only_where_lr_was),
         TEST(sc_fails_when_the_value_has_changed_or_a_trap_came_between),
+        TEST(atomics_of_two_harts_lose_nothing),
         TEST(cbo_zero_clears_the_block_around_the_address),
         TEST(a_debugger_leaves_no_trace),
     };

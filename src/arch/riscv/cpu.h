@@ -59,7 +59,7 @@ struct riscv_trap {
     bool tval_is_encoding; /* tval is still to be set to the instruction's bits, by the engine, which knows them */
 };
 
-/* LR's promise: SC succeeds if this host memory still holds this value. docs/decisions/lr-sc.md */
+/* LR's promise: SC succeeds if this host memory still holds this value. docs/decisions/0003 */
 struct riscv_reservation {
     void *host;     /* NULL: none */
     uint64_t value; /* what LR loaded, zero-extended */

@@ -24,9 +24,11 @@ static riscv_bits128 clmul_portable(uint64_t a, uint64_t b)
 __attribute__((target("pclmul"))) static riscv_bits128 clmul_host(uint64_t a, uint64_t b)
 {
     __m128i product = _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)a), _mm_set_epi64x(0, (int64_t)b), 0);
-    riscv_bits128 result;
-    _mm_storeu_si128((__m128i *)(void *)&result, product);
-    return result;
+    union {
+        __m128i vector;
+        riscv_bits128 bits;
+    } result = { .vector = product };
+    return result.bits;
 }
 
 static riscv_bits128 clmul128(uint64_t a, uint64_t b)

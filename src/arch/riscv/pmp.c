@@ -23,7 +23,7 @@ enum matching { MATCH_OFF, MATCH_TOR, MATCH_NA4, MATCH_NAPOT };
 static uint8_t config_of(const struct riscv_cpu *cpu, unsigned entry)
 {
     /* RV64 has the even-numbered registers only, eight entries each. */
-    uint64_t eight = cpu->state.csr.pmpcfg[entry / BYTES_OF_CONFIG * 2];
+    uint64_t eight = cpu->state.csr.pmpcfg[entry / BYTES_OF_CONFIG * (size_t)2];
     return (uint8_t)(eight >> (entry % BYTES_OF_CONFIG * 8));
 }
 

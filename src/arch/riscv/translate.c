@@ -47,7 +47,8 @@ static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_a
     if (kind == MEMORY_WRITE) {
         memory_mark_dirty(slot, address);
     }
-    return (_Atomic uint64_t *)(void *)(slot->host + (address.bits - slot->base.bits));
+    void *entry = slot->host + (address.bits - slot->base.bits);
+    return entry;
 }
 
 /* Svadu on its own updates always; with Svade beside it, menvcfg.ADUE decides ("Svadu"). */
@@ -260,7 +261,8 @@ bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
         }
         host = found.host + (pc & PAGE_MASK);
     }
-    *bits = __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
+    const void *parcel = host;
+    *bits = __atomic_load_n((const uint16_t *)parcel, __ATOMIC_RELAXED);
     return true;
 }
 
