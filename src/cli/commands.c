@@ -40,7 +40,8 @@ static const struct cli_option run_options[] = {
       "A virtio network card: user is a private network behind the host's (the host is 10.0.2.2), none is no card.",
       "none", .choices = networks },
     { "forward", CLI_LIST, "tcp:HOSTPORT:GUESTPORT", RUN(forwards),
-      "Passes connections to 127.0.0.1:HOSTPORT on to the guest's port GUESTPORT; also udp:…. Needs --net user." },
+      "Passes connections to 127.0.0.1:HOSTPORT on to the guest's port GUESTPORT; udp instead of tcp passes datagrams. "
+      "Needs --net user." },
     { "console", CLI_TEXT, "WHERE", RUN(console),
       "The guest's serial port: stdio is this terminal, file:PATH takes its output, pty makes a new terminal and "
       "tells its name, none drops it.",

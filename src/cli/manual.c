@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Prints text so that roff takes nothing in it for a request. */
-static void print_text(const char *text)
+/* Prints text so that roff takes nothing in it for a request. An empty line begins a paragraph. */
+static void print_inline(const char *text)
 {
     bool line_start = true;
     for (; *text != '\0'; text++) {
@@ -30,6 +30,11 @@ static void print_text(const char *text)
         }
         line_start = *text == '\n';
     }
+}
+
+static void print_text(const char *text)
+{
+    print_inline(text);
     putchar('\n');
 }
 
@@ -60,16 +65,18 @@ static void print_option(const struct cli_option *option)
 {
     char limits[256];
     cli_describe_limits(option, limits, sizeof limits);
-    printf(".TP\n.B ");
-    char head[128];
+    char head[160];
+    printf(".TP\n");
     snprintf(head, sizeof head, "--%s", option->name);
-    print_text(head);
+    printf("\\fB");
+    print_inline(head);
+    printf("\\fR");
     if (option->argument != NULL) {
-        /* the argument on the tag's line: \c joins */
-        printf(".I ");
-        print_text(option->argument);
-        printf(".br\n");
+        printf(" \\fI");
+        print_inline(option->argument);
+        printf("\\fR");
     }
+    putchar('\n');
     print_text(option->help);
     if (limits[0] != '\0') {
         char sentence[288];
