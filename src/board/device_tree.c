@@ -145,7 +145,7 @@ static size_t isa_names(const struct riscv_features *features, const char *names
 /* bindings/riscv/extensions.yaml: the old riscv,isa and the new pair say the same. */
 static void put_isa(struct tree *tree)
 {
-    const char *names[RISCV_EXT_COUNT];
+    const char *names[RISCV_EXT_COUNT] = { NULL };
     size_t count = isa_names(tree->config->features, names);
     char isa[ISA_TEXT_SIZE] = "rv64";
     char list[ISA_TEXT_SIZE];
@@ -348,7 +348,7 @@ void *device_tree_create(const struct device_tree_config *config, size_t *size)
 {
     CHECK(config->cpu_count <= VIRT_CPU_COUNT_MAX);
     size_t text_size = config->command_line != NULL ? strlen(config->command_line) : 0;
-    size_t capacity = 16384 + text_size + config->cpu_count * (3 * ISA_TEXT_SIZE);
+    size_t capacity = 16384 + text_size + (size_t)config->cpu_count * 3 * ISA_TEXT_SIZE;
     struct tree tree = { .blob = check_alloc(capacity), .config = config };
     CHECK(fdt_create(tree.blob, (int)capacity) == 0);
     CHECK(fdt_finish_reservemap(tree.blob) == 0);

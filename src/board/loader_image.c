@@ -54,7 +54,7 @@ static uint64_t pe_end(const uint8_t *bytes, size_t size)
     uint64_t table = pe + PE_HEADER_SIZE + loader_get16(bytes + pe + PE_OPTIONAL_SIZE);
     unsigned count = loader_get16(bytes + pe + PE_SECTION_COUNT);
     uint64_t end = 0;
-    for (unsigned i = 0; i < count && table + (i + 1) * PE_SECTION_SIZE <= size; i++) {
+    for (uint64_t i = 0; i < count && table + (i + 1) * PE_SECTION_SIZE <= size; i++) {
         const uint8_t *section = bytes + table + i * PE_SECTION_SIZE;
         uint64_t section_end = (uint64_t)loader_get32(section + PE_RAW_OFFSET) + loader_get32(section + PE_RAW_SIZE);
         end = section_end > end ? section_end : end;

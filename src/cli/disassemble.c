@@ -12,7 +12,7 @@
 /* Names come from the file: nothing that a terminal would act on gets through. */
 static void print_name(const char *name)
 {
-    for (unsigned i = 0; name[i] != '\0' && i < 256; i++) {
+    for (unsigned i = 0; i < 256 && name[i] != '\0'; i++) {
         putchar(isprint((unsigned char)name[i]) ? name[i] : '?');
     }
 }
