@@ -30,6 +30,7 @@ static const struct kind kinds[] = {
     { "csr", output_csr },
     { "disassembler", output_disassembler },
     { "reference", output_reference },
+    { "translate", output_translate },
 };
 
 struct options {

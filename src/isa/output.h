@@ -29,6 +29,9 @@ void output_functions(struct emit *emit);
 /* MACHINE_csr.c: control registers by number, with access rules. */
 void output_csr(struct emit *emit);
 
+/* MACHINE_translate.c: each instruction as calls that build the JIT's IR. */
+void output_translate(struct emit *emit);
+
 /* MACHINE_disasm.c: bits to assembly text; names of extensions and control registers. */
 void output_disassembler(struct emit *emit);
 

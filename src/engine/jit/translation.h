@@ -29,6 +29,14 @@ struct riscv_translation {
     struct riscv_facts facts;
     const struct riscv_features *features;
     void *builder; /* the region builder's own */
+
+    /* Of the instruction being translated (translate_ops.h). */
+    bool is_left; /* it turned out to be the interpreter's */
+    unsigned write_count;
+    struct {
+        uint32_t slot;
+        struct ir_value *value;
+    } writes[4];
 };
 
 enum translation_result {

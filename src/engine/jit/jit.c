@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/jit/jit.h"
+
+#include "arch/riscv/hart.h"
+#include "core/check.h"
+#include "engine/interp/interp.h"
+#include "engine/jit/host.h"
+#include "engine/jit/region.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS (1u << 14)
+
+/* A translation. Valid for its pc under its facts, while its pages are mapped where they were (the checked entry sees
+ * to that) and its code is unchanged (compared when the vCPU's code epoch has moved on). */
+struct region {
+    struct region *next; /* in the bucket */
+    uint64_t pc;
+    uint32_t facts_key;
+    uint64_t epoch;
+    unsigned page_count;
+    struct host_page pages[HOST_PAGES_MAX];
+    struct host_code code;
+    unsigned source_count;
+    struct region_source sources[]; /* followed by the copies of their bytes */
+};
+
+struct jit {
+    struct riscv_cpu *cpu;
+    struct host *host;
+    struct region *buckets[BUCKETS];
+    uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
+    uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
+    uint32_t link_count;
+    uint64_t epoch; /* code epoch that the links were made under */
+    struct jit_statistics statistics;
+};
+
+static unsigned bucket_of(uint64_t pc)
+{
+    return (unsigned)(pc >> 1 ^ pc >> 15) & (BUCKETS - 1);
+}
+
+/* -- Changed code -------------------------------------------------------------------------------------------------- */
+
+static uint16_t parcel(const uint8_t *host)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
+}
+
+static size_t source_bytes(const struct region_source *sources, unsigned count)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bytes += sources[i].size;
+    }
+    return bytes;
+}
+
+static void copy_code(struct region *region)
+{
+    uint8_t *copy = (uint8_t *)&region->sources[region->source_count];
+    for (unsigned i = 0; i < region->source_count; i++) {
+        for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
+            uint16_t bits = parcel(region->sources[i].host + at);
+            memcpy(copy, &bits, sizeof bits);
+        }
+    }
+}
+
+static bool code_is_unchanged(const struct region *region)
+{
+    const uint8_t *copy = (const uint8_t *)&region->sources[region->source_count];
+    for (unsigned i = 0; i < region->source_count; i++) {
+        for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
+            uint16_t then;
+            memcpy(&then, copy, sizeof then);
+            if (parcel(region->sources[i].host + at) != then) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* -- The table of regions ------------------------------------------------------------------------------------------ */
+
+static void forget_all(struct jit *jit)
+{
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        while (jit->buckets[i] != NULL) {
+            struct region *region = jit->buckets[i];
+            jit->buckets[i] = region->next;
+            free(region);
+        }
+    }
+    host_flush(jit->host);
+    jit->link_count = 0;
+}
+
+/* All its pages are where they were when it was made. Fills the fetch TLB; a page that cannot be fetched says no. */
+static bool is_mapped(struct riscv_cpu *cpu, const struct region *region)
+{
+    for (unsigned i = 0; i < region->page_count; i++) {
+        const uint8_t *page;
+        if (!riscv_fetch_page(cpu, region->pages[i].address, &page) || page == NULL ||
+            (uint64_t)(uintptr_t)page - region->pages[i].address != region->pages[i].addend) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct region *find_region(struct jit *jit, uint64_t pc)
+{
+    struct riscv_cpu *cpu = jit->cpu;
+    struct region **link = &jit->buckets[bucket_of(pc)];
+    while (*link != NULL) {
+        struct region *region = *link;
+        if (region->pc == pc && region->facts_key == cpu->facts_key && is_mapped(cpu, region)) {
+            if (region->epoch == cpu->code_epoch || code_is_unchanged(region)) {
+                region->epoch = cpu->code_epoch;
+                return region;
+            }
+            *link = region->next; /* nothing leads to it: links and jumps were forgotten when the epoch moved on */
+            free(region);
+            jit->statistics.changed++;
+            continue;
+        }
+        link = &region->next;
+    }
+    return NULL;
+}
+
+/* -- Translating --------------------------------------------------------------------------------------------------- */
+
+static void note_links(struct jit *jit, const struct region_plan *plan, const struct host_code *code)
+{
+    uint32_t link = jit->link_count;
+    for (const struct ir_block *block = plan->ir->blocks; block != NULL; block = block->next) {
+        if (block->last->op == IR_EXIT) {
+            jit->link_pcs[link] = block->last->pc;
+            jit->link_pages[link] = plan->page_count == 1 ? plan->pages[0].address : 1;
+            link++;
+        }
+    }
+    CHECK(link == jit->link_count + code->link_count);
+    jit->link_count = link;
+}
+
+static bool compile(struct jit *jit, const struct region_plan *plan, const struct riscv_facts *facts,
+                    struct host_code *code)
+{
+    struct host_request request = { .region = plan->ir,
+                                    .facts = *facts,
+                                    .facts_key = jit->cpu->facts_key,
+                                    .page_count = plan->page_count,
+                                    .first_link = jit->link_count };
+    memcpy(request.pages, plan->pages, sizeof request.pages);
+    if (host_compile(jit->host, &request, code)) {
+        return true;
+    }
+    jit->statistics.flushes++;
+    forget_all(jit);
+    request.first_link = 0;
+    return host_compile(jit->host, &request, code);
+}
+
+static struct region *make_region(struct jit *jit, uint64_t pc)
+{
+    struct riscv_cpu *cpu = jit->cpu;
+    struct riscv_facts facts = region_facts(cpu);
+    struct region_plan plan;
+    uint64_t started = alarm_now();
+    region_build(&plan, cpu, pc, &facts);
+    if (plan.ir == NULL) {
+        jit->statistics.refused++;
+        return NULL;
+    }
+    ir_optimize(plan.ir);
+    struct host_code code;
+    struct region *region = NULL;
+    if (compile(jit, &plan, &facts, &code)) {
+        note_links(jit, &plan, &code);
+        region = check_alloc(sizeof *region + plan.source_count * sizeof plan.sources[0] +
+                             source_bytes(plan.sources, plan.source_count));
+        region->pc = pc;
+        region->facts_key = cpu->facts_key;
+        region->epoch = cpu->code_epoch;
+        region->page_count = plan.page_count;
+        memcpy(region->pages, plan.pages, sizeof region->pages);
+        region->code = code;
+        region->source_count = plan.source_count;
+        memcpy(region->sources, plan.sources, plan.source_count * sizeof plan.sources[0]);
+        copy_code(region);
+        region->next = jit->buckets[bucket_of(pc)];
+        jit->buckets[bucket_of(pc)] = region;
+        jit->statistics.regions++;
+        jit->statistics.instructions += plan.instruction_count;
+        jit->statistics.code_size += code.size;
+    }
+    ir_free(plan.ir);
+    jit->statistics.nanoseconds += alarm_now() - started;
+    return region;
+}
+
+/* -- Running ------------------------------------------------------------------------------------------------------- */
+
+static void meet_epoch(struct jit *jit)
+{
+    if (jit->epoch != jit->cpu->code_epoch) {
+        jit->epoch = jit->cpu->code_epoch;
+        host_unlink_all(jit->host);
+        host_forget_jumps(jit->host);
+    }
+}
+
+/* The region that an unlinked exit leads to, linked for the next time; NULL: none yet. */
+static struct region *follow_link(struct jit *jit, uint32_t link)
+{
+    uint64_t pc = jit->link_pcs[link];
+    jit->cpu->state.pc = pc;
+    struct region *target = find_region(jit, pc);
+    if (target != NULL) {
+        bool same_page = target->page_count == 1 && target->pages[0].address == jit->link_pages[link];
+        host_set_link(jit->host, link, same_page ? target->code.unchecked_entry : target->code.checked_entry);
+    }
+    return target;
+}
+
+static struct region *follow_jump(struct jit *jit)
+{
+    struct region *target = find_region(jit, jit->cpu->state.pc);
+    if (target != NULL) {
+        host_set_jump(jit->host, target->pc, target->code.checked_entry);
+    }
+    return target;
+}
+
+/* Runs translated code from region on. Returns true if the next instruction is for the interpreter whatever its heat.
+ */
+static bool run_regions(struct jit *jit, struct region *region)
+{
+    struct riscv_cpu *cpu = jit->cpu;
+    while (region != NULL) {
+        struct host_result result = host_enter(jit->host, region->code.checked_entry);
+        jit->statistics.exits[result.exit]++;
+        switch (result.exit) {
+        case HOST_EXIT_LINK: region = follow_link(jit, result.link); break;
+        case HOST_EXIT_INDIRECT:
+        case HOST_EXIT_STALE: region = follow_jump(jit); break;
+        case HOST_EXIT_INTERPRET: return true;
+        case HOST_EXIT_TRAPPED: riscv_take_trap(cpu); return false;
+        case HOST_EXIT_ATTENTION: return false;
+        }
+    }
+    return false;
+}
+
+/* One hot block: translated code from there on, if any is to be had. */
+static bool run_hot(struct jit *jit, struct interp_block *hot)
+{
+    struct riscv_cpu *cpu = jit->cpu;
+    struct riscv_facts facts = region_facts(cpu);
+    cpu->facts_key = region_facts_key(&facts);
+    meet_epoch(jit);
+    struct region *region = find_region(jit, cpu->state.pc);
+    if (region == NULL) {
+        region = make_region(jit, cpu->state.pc);
+    }
+    if (region == NULL) {
+        interp_cool(hot);
+        return true;
+    }
+    return run_regions(jit, region);
+}
+
+void jit_run(struct riscv_cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    while (hart_wait_started(cpu)) {
+        bool once = false;
+        struct interp_block *hot;
+        while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
+            once = run_hot(jit, hot);
+        }
+        if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
+            return;
+        }
+    }
+}
+
+void jit_run_some(struct riscv_cpu *cpu, uint64_t count)
+{
+    struct jit *jit = cpu->jit;
+    uint64_t enough = cpu->instructions + count;
+    bool once = false;
+    while (cpu->instructions < enough) {
+        struct interp_block *hot = interp_run_to_hot(cpu, once);
+        if (hot == NULL) {
+            return;
+        }
+        once = run_hot(jit, hot);
+    }
+}
+
+/* -- Life ---------------------------------------------------------------------------------------------------------- */
+
+bool jit_create(struct riscv_cpu *cpu, struct error *error)
+{
+    struct jit *jit = check_alloc(sizeof *jit);
+    jit->cpu = cpu;
+    jit->host = host_create(cpu, error);
+    if (jit->host == NULL) {
+        free(jit);
+        return false;
+    }
+    interp_create_for_jit(cpu);
+    cpu->jit = jit;
+    return true;
+}
+
+void jit_destroy(struct riscv_cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    forget_all(jit);
+    host_destroy(jit->host);
+    free(jit);
+    interp_destroy(cpu);
+    cpu->jit = NULL;
+}
+
+const struct jit_statistics *jit_statistics(const struct riscv_cpu *cpu)
+{
+    const struct jit *jit = cpu->jit;
+    return &jit->statistics;
+}

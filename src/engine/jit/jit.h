@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The JIT: translates what the interpreter finds hot, and leaves everything else to it.
+ *
+ *     if (!jit_create(cpu, &error)) { … fall back to interp_create(cpu); error says why … }
+ *     jit_run(cpu);                 // returns when VCPU_STOP has been requested
+ *     jit_destroy(cpu);
+ *
+ * Each vCPU has translations of its own: no locks, and nothing to agree on when code changes. Changed code is found at
+ * fences, as by the interpreter: a region keeps copies of the bytes it was made from.
+ *
+ * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and a full one is emptied.
+ */
+#ifndef RAVELIN_ENGINE_JIT_JIT_H
+#define RAVELIN_ENGINE_JIT_JIT_H
+
+#include "arch/riscv/cpu.h"
+
+struct jit_statistics {
+    uint64_t regions;      /* translated since the start */
+    uint64_t instructions; /* guest instructions in them */
+    uint64_t code_size;    /* bytes of host code */
+    uint64_t refused;      /* hot blocks that could not be translated */
+    uint64_t flushes;      /* of a full code memory */
+    uint64_t changed;      /* regions dropped because their code had changed */
+    uint64_t nanoseconds;  /* spent translating */
+    uint64_t exits[8];     /* ways out of translated code, by enum host_exit */
+};
+
+bool jit_create(struct riscv_cpu *cpu, struct error *error);
+void jit_destroy(struct riscv_cpu *cpu);
+
+void jit_run(struct riscv_cpu *cpu);
+
+/* Runs until at least `count` more instructions are retired or a trap was taken, and stops at the next boundary between
+ * translated code and interpreter: for lockstep comparison. */
+void jit_run_some(struct riscv_cpu *cpu, uint64_t count);
+
+const struct jit_statistics *jit_statistics(const struct riscv_cpu *cpu);
+
+#endif

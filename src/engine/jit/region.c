@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/jit/region.h"
+
+#include "core/check.h"
+#include "engine/interp/interp.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WARM         8 /* runs in the interpreter that make a path worth including */
+#define BLOCK_LENGTH 128u
+#define LOOP_WEIGHT  8u
+#define WEIGHT_MAX   4096u
+#define RETURNS_MAX  16u
+#define FLOAT_DIRTY  3u /* mstatus.FS */
+#define SLOT(member) ((uint32_t)offsetof(struct riscv_cpu, state.member))
+
+struct guest_block {
+    uint64_t pc;
+    uint64_t end; /* address after its last instruction */
+    struct ir_block *ir;
+    bool is_translated;
+};
+
+struct builder {
+    struct riscv_cpu *cpu;
+    struct region_plan *plan;
+    struct riscv_facts facts;
+    struct guest_block blocks[REGION_BLOCKS_MAX];
+    unsigned block_count;
+    uint64_t returns[RETURNS_MAX]; /* addresses after calls inside the region */
+    unsigned return_count;
+    struct ir_value *indirect[REGION_BLOCKS_MAX]; /* terminators that return from a function */
+    unsigned indirect_count;
+    struct { /* edges back, for weights */
+        unsigned from, to;
+    } back[2 * REGION_BLOCKS_MAX];
+    unsigned back_count;
+    unsigned current; /* index of the block being translated */
+};
+
+/* -- Facts --------------------------------------------------------------------------------------------------------- */
+
+struct riscv_facts region_facts(const struct riscv_cpu *cpu)
+{
+    const struct riscv_state *state = &cpu->state;
+    bool float_on = riscv_mstatus_FS(state) == FLOAT_DIRTY;
+    return (struct riscv_facts){ .mode = state->mode,
+                                 .context = (uint8_t)(cpu->data_tlb - cpu->tlbs),
+                                 .float_on = float_on,
+                                 .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(state) : 0 };
+}
+
+uint32_t region_facts_key(const struct riscv_facts *facts)
+{
+    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 | (uint32_t)facts->float_on << 6 |
+           (uint32_t)facts->rounding << 7;
+}
+
+struct ir_value *translation_csr_field(struct riscv_translation *translation, uint32_t slot, unsigned low,
+                                       unsigned width)
+{
+    enum ir_type type = width <= 32 ? IR_I32 : IR_I64;
+    struct ir_block *block = translation->block;
+    if (slot == SLOT(csr.mstatus) && low == RISCV_MSTATUS_FS_SHIFT && width == 2 && translation->facts.float_on) {
+        return ir_constant(block, type, FLOAT_DIRTY);
+    }
+    if (slot == SLOT(csr.fcsr) && low == RISCV_FCSR_FRM_SHIFT && width == 3 && translation->facts.float_on) {
+        return ir_constant(block, type, translation->facts.rounding);
+    }
+    struct ir_value *word = ir_get(block, IR_I64, slot);
+    struct ir_value *field = ir_binary(block, IR_SHR, word, ir_constant(block, IR_I64, low));
+    uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+    field = ir_binary(block, IR_AND, field, ir_constant(block, IR_I64, mask));
+    return type == IR_I32 ? ir_unary(block, IR_TRUNC, IR_I32, field) : field;
+}
+
+/* -- Pages --------------------------------------------------------------------------------------------------------- */
+
+/* Host address of the instruction at pc if its page is, or can become, one of the region's. Never traps. */
+static const uint8_t *host_of(struct builder *builder, uint64_t pc)
+{
+    struct region_plan *plan = builder->plan;
+    uint64_t page = pc & ~PAGE_MASK;
+    const struct tlb_entry *entry = tlb_entry(builder->cpu->fetch_tlb, pc);
+    if (entry->fetch != page) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < plan->page_count; i++) {
+        if (plan->pages[i].address == page) {
+            return tlb_host(entry, pc);
+        }
+    }
+    if (plan->page_count == HOST_PAGES_MAX) {
+        return NULL;
+    }
+    /* Two pages that share a TLB entry would evict each other at every entry. */
+    for (unsigned i = 0; i < plan->page_count; i++) {
+        if (tlb_entry(builder->cpu->fetch_tlb, plan->pages[i].address) == entry) {
+            return NULL;
+        }
+    }
+    plan->pages[plan->page_count++] = (struct host_page){ .address = page, .addend = entry->addend };
+    return tlb_host(entry, pc);
+}
+
+/* -- Blocks and edges ---------------------------------------------------------------------------------------------- */
+
+static struct guest_block *block_at(struct builder *builder, uint64_t pc)
+{
+    for (unsigned i = 0; i < builder->block_count; i++) {
+        if (builder->blocks[i].pc == pc) {
+            return &builder->blocks[i];
+        }
+    }
+    return NULL;
+}
+
+static struct guest_block *add_block(struct builder *builder, uint64_t pc)
+{
+    if (builder->block_count == REGION_BLOCKS_MAX) {
+        return NULL;
+    }
+    struct guest_block *block = &builder->blocks[builder->block_count++];
+    *block = (struct guest_block){ .pc = pc, .end = pc, .ir = ir_add_block(builder->plan->ir, pc) };
+    block->ir->weight = 1;
+    return block;
+}
+
+/* The region's block at pc, made now if that path is warm; NULL: leave the region there. */
+static struct ir_block *target_block(struct builder *builder, uint64_t pc)
+{
+    struct guest_block *block = block_at(builder, pc);
+    if (block == NULL) {
+        if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0) {
+            return NULL;
+        }
+        const struct tlb_entry *entry = tlb_entry(builder->cpu->fetch_tlb, pc);
+        if (entry->fetch != (pc & ~PAGE_MASK) || interp_heat(builder->cpu, tlb_host(entry, pc)) < WARM ||
+            host_of(builder, pc) == NULL) {
+            return NULL;
+        }
+        block = add_block(builder, pc);
+        if (block == NULL) {
+            return NULL;
+        }
+    }
+    const struct guest_block *from = &builder->blocks[builder->current];
+    if (pc <= from->pc) { /* every cycle has such an edge */
+        block->ir->is_loop_head = true;
+        if (builder->back_count < sizeof builder->back / sizeof builder->back[0]) {
+            builder->back[builder->back_count].from = builder->current;
+            builder->back[builder->back_count++].to = (unsigned)(block - builder->blocks);
+        }
+    }
+    return block->ir;
+}
+
+/* The target, or a block that leaves the region for it. */
+static struct ir_block *target_or_exit(struct builder *builder, uint64_t pc)
+{
+    struct ir_block *block = target_block(builder, pc);
+    if (block == NULL) {
+        block = ir_add_block(builder->plan->ir, pc);
+        block->weight = 0;
+        ir_exit(block, pc, 0);
+    }
+    return block;
+}
+
+static void go_to(struct builder *builder, struct ir_block *block, uint64_t pc, uint32_t count)
+{
+    struct ir_block *target = target_block(builder, pc);
+    if (target != NULL) {
+        ir_jump(block, target, count);
+    } else {
+        ir_exit(block, pc, count);
+    }
+}
+
+/* -- What the generated translator calls --------------------------------------------------------------------------- */
+
+/* The register a jump links to or returns through; volume I, "Unconditional Jumps", the return-address stack hints. */
+static bool is_link_register(unsigned number)
+{
+    return number == 1 || number == 5;
+}
+
+static unsigned field_rd(const struct riscv_decoded *decoded)
+{
+    if (decoded->length == 4) {
+        return decoded->encoding >> 7 & 31;
+    }
+    bool is_c_jalr = (decoded->encoding & 0xf07f) == 0x9002;
+    return is_c_jalr ? 1 : 0;
+}
+
+static unsigned field_rs1(const struct riscv_decoded *decoded)
+{
+    return decoded->length == 4 ? decoded->encoding >> 15 & 31 : decoded->encoding >> 7 & 31;
+}
+
+static void note_call(struct builder *builder, const struct riscv_translation *translation)
+{
+    if (is_link_register(field_rd(&translation->decoded)) && builder->return_count < RETURNS_MAX) {
+        builder->returns[builder->return_count++] = translation->next_pc;
+    }
+}
+
+void translation_jump(struct riscv_translation *translation, uint64_t target)
+{
+    struct builder *builder = translation->builder;
+    note_call(builder, translation);
+    go_to(builder, translation->block, target, translation->count + 1);
+}
+
+void translation_branch(struct riscv_translation *translation, struct ir_value *taken, uint64_t target)
+{
+    struct builder *builder = translation->builder;
+    if (ir_is_constant(taken)) {
+        go_to(builder, translation->block, taken->immediate != 0 ? target : translation->next_pc,
+              translation->count + 1);
+        return;
+    }
+    struct ir_block *there = target_or_exit(builder, target);
+    struct ir_block *next = target_or_exit(builder, translation->next_pc);
+    ir_branch(translation->block, taken, there, next, translation->count + 1);
+}
+
+void translation_jump_indirect(struct riscv_translation *translation, struct ir_value *target)
+{
+    struct builder *builder = translation->builder;
+    const struct riscv_decoded *decoded = &translation->decoded;
+    bool returns = field_rd(decoded) == 0 && is_link_register(field_rs1(decoded));
+    note_call(builder, translation);
+    ir_exit_indirect(translation->block, target, NULL, 0, translation->count + 1);
+    if (returns) {
+        builder->indirect[builder->indirect_count++] = translation->block->last;
+    }
+}
+
+/* -- Translating a block ------------------------------------------------------------------------------------------- */
+
+static uint16_t parcel(const uint8_t *host)
+{
+    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
+}
+
+/* The instruction at pc, which must lie in its page whole and be one this machine has. */
+static bool decode_at(const struct builder *builder, const uint8_t *host, uint64_t pc, struct riscv_decoded *decoded)
+{
+    uint32_t bits = parcel(host);
+    if ((bits & 3) == 3) {
+        if ((pc & PAGE_MASK) == PAGE_SIZE - 2) {
+            return false;
+        }
+        bits |= (uint32_t)parcel(host + 2) << 16;
+    }
+    return riscv_decode(bits, &builder->cpu->features, decoded);
+}
+
+static void add_source(struct region_plan *plan, const uint8_t *host, uint64_t size)
+{
+    if (size > 0) {
+        plan->sources[plan->source_count++] = (struct region_source){ .host = host, .size = (uint32_t)size };
+    }
+}
+
+static void translate_block(struct builder *builder, unsigned index)
+{
+    struct guest_block *guest = &builder->blocks[index];
+    struct ir_block *block = guest->ir;
+    const uint8_t *host = host_of(builder, guest->pc);
+    uint64_t page_end = (guest->pc & ~PAGE_MASK) + PAGE_SIZE;
+    uint64_t pc = guest->pc;
+    struct riscv_translation translation = {
+        .block = block, .facts = builder->facts, .features = &builder->cpu->features, .builder = builder
+    };
+    uint32_t count = 0;
+    builder->current = index;
+    guest->is_translated = true;
+    for (;;) {
+        struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
+        if (reached != NULL || pc == page_end || count == BLOCK_LENGTH) {
+            go_to(builder, block, pc, count);
+            break;
+        }
+        ir_mark(block, pc, count);
+        enum translation_result result = TRANSLATION_LEFT;
+        if (decode_at(builder, host + (pc - guest->pc), pc, &translation.decoded)) {
+            translation.pc = pc;
+            translation.next_pc = pc + translation.decoded.length;
+            translation.count = count;
+            result = riscv_translate(&translation);
+        }
+        if (result == TRANSLATION_LEFT) {
+            ir_exit_interpret(block, pc, count);
+            break;
+        }
+        pc = translation.next_pc;
+        count++;
+        if (result == TRANSLATION_ENDED) {
+            break;
+        }
+    }
+    builder->blocks[index].end = pc;
+    builder->plan->instruction_count += count;
+    add_source(builder->plan, host, pc - builder->blocks[index].pc);
+}
+
+/* -- The whole region ---------------------------------------------------------------------------------------------- */
+
+/* A return goes to where a call inside the region came from, more often than not. */
+static void aim_returns(struct builder *builder)
+{
+    for (unsigned i = 0; i < builder->indirect_count; i++) {
+        struct ir_value *exit = builder->indirect[i];
+        for (unsigned r = 0; r < builder->return_count && exit->target_count < IR_TARGETS_MAX; r++) {
+            struct guest_block *block = block_at(builder, builder->returns[r]);
+            if (block != NULL) {
+                exit->targets[exit->target_count++] = block->ir;
+                block->ir->is_loop_head = true; /* a recursive function makes a cycle of calls and returns */
+            }
+        }
+    }
+}
+
+/* A block between the target and the source of a backward edge runs more often than what is around. */
+static void weigh(struct builder *builder)
+{
+    for (unsigned edge = 0; edge < builder->back_count; edge++) {
+        uint64_t low = builder->blocks[builder->back[edge].to].pc;
+        uint64_t high = builder->blocks[builder->back[edge].from].pc;
+        for (unsigned i = 0; i < builder->block_count; i++) {
+            struct ir_block *block = builder->blocks[i].ir;
+            if (builder->blocks[i].pc >= low && builder->blocks[i].pc <= high && block->weight < WEIGHT_MAX) {
+                block->weight *= LOOP_WEIGHT;
+            }
+        }
+    }
+}
+
+/* The addresses after calls: blocks of their own if they are warm, so that returns can find them. */
+static void add_returns(struct builder *builder, unsigned from)
+{
+    for (unsigned i = from; i < builder->return_count; i++) {
+        target_block(builder, builder->returns[i]);
+    }
+}
+
+void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts)
+{
+    memset(plan, 0, sizeof *plan);
+    struct builder *builder = check_alloc(sizeof *builder);
+    builder->cpu = cpu;
+    builder->plan = plan;
+    builder->facts = *facts;
+    plan->ir = ir_create();
+    CHECK(host_of(builder, pc) != NULL);
+    add_block(builder, pc);
+    for (unsigned i = 0; i < builder->block_count; i++) {
+        unsigned returns = builder->return_count;
+        translate_block(builder, i);
+        add_returns(builder, returns);
+    }
+    aim_returns(builder);
+    weigh(builder);
+    free(builder);
+    if (plan->instruction_count == 0) {
+        ir_free(plan->ir);
+        plan->ir = NULL;
+    }
+}

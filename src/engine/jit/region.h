@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Choosing what to translate: from a hot block outwards along the paths that have run, as one graph.
+ *
+ * A region follows both ways of a conditional branch, calls, and returns to calls it has seen, as long as the target
+ * has been warm in the interpreter, lies in one of at most HOST_PAGES_MAX pages that the fetch TLB knows, and there is
+ * room. Everything else leaves the region.
+ */
+#ifndef RAVELIN_ENGINE_JIT_REGION_H
+#define RAVELIN_ENGINE_JIT_REGION_H
+
+#include "arch/riscv/cpu.h"
+#include "engine/jit/host.h"
+#include "engine/jit/ir.h"
+#include "engine/jit/translation.h"
+
+#define REGION_BLOCKS_MAX       96u
+#define REGION_INSTRUCTIONS_MAX 800u
+
+/* A run of guest code the region was made from, for finding out whether it has changed. */
+struct region_source {
+    const uint8_t *host;
+    uint32_t size;
+};
+
+struct region_plan {
+    struct ir_region *ir; /* owned by whoever called region_build(); NULL: nothing worth translating at this pc */
+    struct host_page pages[HOST_PAGES_MAX];
+    unsigned page_count;
+    struct region_source sources[REGION_BLOCKS_MAX];
+    unsigned source_count;
+    unsigned instruction_count;
+};
+
+/* On the vCPU's thread. The page of pc must be in the fetch TLB. */
+void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts);
+
+/* The facts that hold now, and their key. */
+struct riscv_facts region_facts(const struct riscv_cpu *cpu);
+uint32_t region_facts_key(const struct riscv_facts *facts);
+
+#endif
