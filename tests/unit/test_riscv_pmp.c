@@ -148,8 +148,10 @@ static void mmwp_and_mml_bind_m_where_nothing_matches(void **state)
     riscv_set_mseccfg_MML(&cpu->state, 1);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_M), READ | WRITE);
     riscv_set_mseccfg_MMWP(&cpu->state, 1);
+    riscv_translation_changed(cpu);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_M), 0);
     riscv_set_mseccfg_MML(&cpu->state, 0);
+    riscv_translation_changed(cpu);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_M), 0);
 }
 

@@ -383,6 +383,64 @@ static void an_observer_changes_nothing(void **state)
     assert_true(pte_of(world, 0, 0) == leaf);
 }
 
+/* ---- Cache of tables ------------------------------------------------------------------------------------------ */
+
+static void a_known_last_level_table_saves_the_way_to_it(void **state)
+{
+    struct world *world = *state;
+    struct riscv_walk_cache cache;
+    struct riscv_walk result;
+    riscv_walk_cache_clear(&cache);
+    world->regime.cache = &cache;
+    map(world, 0x1000, 0, FRAME << 10 | V | R | A);
+    map(world, 0x2000, 0, (FRAME + 1) << 10 | V | R | A);
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_DONE);
+    world->reads = 0;
+    assert_int_equal(riscv_walk(&world->regime, 0x2000, READ, &result), RISCV_WALK_DONE);
+    assert_int_equal(world->reads, 1);
+    assert_true(result.page.bits == (FRAME + 1) << 12 && result.size == PAGE_SIZE);
+    assert_int_equal(walk(world, 0x3000, READ), RISCV_WALK_NOT_VALID);
+    assert_int_equal(walk(world, 0x1000, WRITE), RISCV_WALK_DENIED);
+    world->reads = 0;
+    assert_int_equal(walk(world, RISCV_WALK_CACHE_SIZE << 21 | 0x1000, READ), RISCV_WALK_NOT_VALID); /* same place */
+    assert_int_equal(walk(world, UINT64_C(1) << 39 | 0x1000, READ), RISCV_WALK_NOT_CANONICAL);
+}
+
+static void a_forgotten_table_is_looked_up_again(void **state)
+{
+    struct world *world = *state;
+    struct riscv_walk_cache cache;
+    riscv_walk_cache_clear(&cache);
+    world->regime.cache = &cache;
+    map(world, 0x1000, 0, FRAME << 10 | V | R | A);
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_DONE);
+    world->entries[0][0] = 0;
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_DONE);
+    riscv_walk_cache_drop(&cache, UINT64_C(1) << 21); /* another region */
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_DONE);
+    riscv_walk_cache_drop(&cache, 0x1fffff);
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_NOT_VALID);
+    world->entries[0][0] = pointer_to(1);
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_DONE);
+    world->entries[0][0] = 0;
+    riscv_walk_cache_clear(&cache);
+    assert_int_equal(walk(world, 0x1000, READ), RISCV_WALK_NOT_VALID);
+}
+
+static void large_pages_are_not_taken_for_tables(void **state)
+{
+    struct world *world = *state;
+    struct riscv_walk_cache cache;
+    struct riscv_walk result;
+    riscv_walk_cache_clear(&cache);
+    world->regime.cache = &cache;
+    map(world, 0x1000, 1, FRAME << 10 | V | R | A);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(riscv_walk(&world->regime, 0x1000, READ, &result), RISCV_WALK_DONE);
+        assert_true(result.size == UINT64_C(1) << 21);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
@@ -402,6 +460,9 @@ int main(void)
         TEST(without_updates_missing_bits_are_refusals),
         TEST(an_entry_that_changes_under_the_update_is_read_again),
         TEST(an_observer_changes_nothing),
+        TEST(a_known_last_level_table_saves_the_way_to_it),
+        TEST(a_forgotten_table_is_looked_up_again),
+        TEST(large_pages_are_not_taken_for_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

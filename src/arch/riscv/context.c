@@ -25,6 +25,7 @@ static void flush_translated(struct riscv_cpu *cpu)
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
         tlb_flush(&cpu->tlbs[translated[i]], &cpu->flush_count);
     }
+    riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
     take_epoch(cpu);
 }
@@ -34,6 +35,7 @@ static void flush_page(struct riscv_cpu *cpu, uint64_t address)
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
         tlb_flush_page(&cpu->tlbs[translated[i]], address, &cpu->flush_count);
     }
+    riscv_walk_cache_drop(&cpu->walk_cache, address); /* more than the fence of an address asks for */
     take_epoch(cpu);
 }
 
@@ -92,6 +94,7 @@ void riscv_status_changed(struct riscv_cpu *cpu)
 
 void riscv_translation_changed(struct riscv_cpu *cpu)
 {
+    riscv_pmp_forget(cpu); /* mseccfg may be what has changed */
     riscv_flush(cpu);
 }
 

@@ -13,6 +13,7 @@
 #define RAVELIN_ARCH_RISCV_CPU_H
 
 #include "arch/riscv/hart.h"
+#include "arch/riscv/walk.h"
 #include "core/alarm.h"
 #include "core/check.h"
 #include "core/error.h"
@@ -75,11 +76,10 @@ struct riscv_pmp_rule {
 
 struct riscv_pmp {
     uint32_t rule_count; /* entries that match something, in order of priority */
-    bool implemented;    /* the machine has PMP entries at all */
     struct riscv_pmp_rule rules[RISCV_PMP_ENTRY_MAX];
     struct { /* the last answer: one decision holds from low to high */
         uint64_t low, high;
-        const struct riscv_pmp_rule *rule; /* NULL: no rule matches there */
+        uint8_t machine, others; /* rights of mode M and of the rest, sets of enum memory_access */
     } window;
 };
 
@@ -136,6 +136,7 @@ struct riscv_cpu {
     uint64_t flush_count;  /* source of epochs */
     bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
     struct riscv_pmp pmp;
+    struct riscv_walk_cache walk_cache;
     const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */
 
     /* Interrupts. `lines` and `posted` are written by any thread, the rest by the hart's own. */

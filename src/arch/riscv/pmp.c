@@ -71,8 +71,7 @@ void riscv_pmp_changed(struct riscv_cpu *cpu)
             pmp->rules[pmp->rule_count++] = rule;
         }
     }
-    pmp->window.low = UINT64_MAX; /* empty: the next question is answered from the rules */
-    pmp->window.high = 0;
+    riscv_pmp_forget(cpu);
 }
 
 /* What the entries' L, R, W, X grant while mseccfg.MML is set: "Smepmp", truth table. Index: L R W X. */
@@ -140,41 +139,29 @@ static unsigned rights_by(const struct riscv_cpu *cpu, const struct riscv_pmp_ru
     return plain_rights(rule->config);
 }
 
-/* Sets the window around the address: the first rule that holds it ends the search, the ones before it bound it. */
-static void search(struct riscv_pmp *pmp, uint64_t address)
-{
-    pmp->window.low = 0;
-    pmp->window.high = UINT64_MAX;
-    pmp->window.rule = NULL;
-    for (uint32_t i = 0; i < pmp->rule_count; i++) {
-        const struct riscv_pmp_rule *rule = &pmp->rules[i];
-        if (rule->high < address) {
-            pmp->window.low = rule->high + 1 > pmp->window.low ? rule->high + 1 : pmp->window.low;
-        } else if (rule->low > address) {
-            pmp->window.high = rule->low - 1 < pmp->window.high ? rule->low - 1 : pmp->window.high;
-        } else {
-            pmp->window.low = rule->low > pmp->window.low ? rule->low : pmp->window.low;
-            pmp->window.high = rule->high < pmp->window.high ? rule->high : pmp->window.high;
-            pmp->window.rule = rule;
-            return;
-        }
-    }
-}
-
-struct riscv_pmp_window riscv_pmp_find(struct riscv_cpu *cpu, gpa_t address, enum riscv_mode mode)
+/* The first rule that holds the address ends the search, the ones before it bound the window. */
+void riscv_pmp_search(struct riscv_cpu *cpu, uint64_t address)
 {
     struct riscv_pmp *pmp = &cpu->pmp;
-    if (unlikely(address.bits < pmp->window.low || address.bits > pmp->window.high)) {
-        search(pmp, address.bits);
+    const struct riscv_pmp_rule *found = NULL;
+    uint64_t low = 0;
+    uint64_t high = UINT64_MAX;
+    for (uint32_t i = 0; i < pmp->rule_count && found == NULL; i++) {
+        const struct riscv_pmp_rule *rule = &pmp->rules[i];
+        if (rule->high < address) {
+            low = rule->high + 1 > low ? rule->high + 1 : low;
+        } else if (rule->low > address) {
+            high = rule->low - 1 < high ? rule->low - 1 : high;
+        } else {
+            low = rule->low > low ? rule->low : low;
+            high = rule->high < high ? rule->high : high;
+            found = rule;
+        }
     }
-    return (struct riscv_pmp_window){ pmp->window.low, pmp->window.high, rights_by(cpu, pmp->window.rule, mode) };
-}
-
-bool riscv_pmp_permits(struct riscv_cpu *cpu, gpa_t address, uint64_t size, enum riscv_mode mode,
-                       enum memory_access access)
-{
-    struct riscv_pmp_window window = riscv_pmp_find(cpu, address, mode);
-    return (window.rights & access) != 0 && window.high - address.bits >= size - 1;
+    pmp->window.low = low;
+    pmp->window.high = high;
+    pmp->window.machine = (uint8_t)rights_by(cpu, found, RISCV_MODE_M);
+    pmp->window.others = (uint8_t)rights_by(cpu, found, RISCV_MODE_S);
 }
 
 /* ---- The registers ---------------------------------------------------------------------------------------------- */

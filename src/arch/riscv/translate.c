@@ -78,6 +78,7 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
         .observe = access->observe,
         .entry = table_entry,
         .context = cpu,
+        .cache = &cpu->walk_cache,
     };
     struct riscv_walk walk;
     enum riscv_walk_result result = riscv_walk(&regime, access->address, access->kind, &walk);

@@ -4,6 +4,7 @@
 #include "core/check.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* A page-table entry ("Sv39", figure of a PTE). Bits 60:54 are reserved, 9:8 are software's. */
 #define PTE_V         (UINT64_C(1) << 0)
@@ -62,6 +63,49 @@ static unsigned level_shift(unsigned level)
 {
     return PAGE_SHIFT + level * LEVEL_BITS;
 }
+
+/* ---- Cache of last-level tables -----------------------------------------------------------------------------------
+ */
+
+static uint64_t region_of(uint64_t address)
+{
+    return address >> (PAGE_SHIFT + LEVEL_BITS);
+}
+
+void riscv_walk_cache_clear(struct riscv_walk_cache *cache)
+{
+    memset(cache, 0xff, sizeof *cache);
+}
+
+void riscv_walk_cache_drop(struct riscv_walk_cache *cache, uint64_t address)
+{
+    uint64_t region = region_of(address);
+    cache->entries[region % RISCV_WALK_CACHE_SIZE].region = UINT64_MAX;
+}
+
+static void remember(struct riscv_walk_cache *cache, uint64_t address, gpa_t table)
+{
+    uint64_t region = region_of(address);
+    if (cache != NULL) {
+        cache->entries[region % RISCV_WALK_CACHE_SIZE].region = region;
+        cache->entries[region % RISCV_WALK_CACHE_SIZE].table = table;
+    }
+}
+
+/* Where a walk begins: at the root, or at the last level if its table is known. */
+static unsigned begin(const struct riscv_regime *regime, uint64_t address, gpa_t *table)
+{
+    uint64_t region = region_of(address);
+    const struct riscv_walk_cache *cache = regime->cache;
+    if (cache != NULL && cache->entries[region % RISCV_WALK_CACHE_SIZE].region == region) {
+        *table = cache->entries[region % RISCV_WALK_CACHE_SIZE].table;
+        return 0;
+    }
+    *table = regime->root;
+    return regime->geometry->level_count - 1u;
+}
+
+/* ---- The walk ---------------------------------------------------------------------------------------------------- */
 
 static bool canonical(const struct riscv_geometry *geometry, uint64_t address)
 {
@@ -182,8 +226,8 @@ enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t ad
     if (!canonical(regime->geometry, address)) {
         return RISCV_WALK_NOT_CANONICAL;
     }
-    gpa_t table = regime->root;
-    unsigned level = regime->geometry->level_count - 1u;
+    gpa_t table;
+    unsigned level = begin(regime, address, &table);
     for (;;) { /* each turn goes down a level, ends, or repeats one whose entry another hart changed */
         gpa_t where = entry_place(regime->geometry, table, level, address);
         _Atomic uint64_t *entry = regime->entry(regime->context, where, MEMORY_READ);
@@ -217,5 +261,8 @@ enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t ad
         }
         table = gpa((pte >> PTE_PPN_SHIFT & PTE_PPN_MASK) << PAGE_SHIFT);
         level--;
+        if (level == 0) {
+            remember(regime->cache, address, table);
+        }
     }
 }

@@ -28,6 +28,22 @@ struct riscv_geometry {
 /* By satp.MODE; NULL for Bare and for numbers without a meaning. */
 const struct riscv_geometry *riscv_geometry(unsigned satp_mode);
 
+/* Where the last-level tables of recent walks were, so that the next walk to the same 2 MiB begins there. Holds for one
+ * root; to be cleared whenever translations are to be forgotten. */
+#define RISCV_WALK_CACHE_SIZE 16u /* a power of two */
+
+struct riscv_walk_cache {
+    struct {
+        uint64_t region; /* address / 2 MiB; UINT64_MAX: none */
+        gpa_t table;
+    } entries[RISCV_WALK_CACHE_SIZE];
+};
+
+void riscv_walk_cache_clear(struct riscv_walk_cache *cache);
+
+/* Forgets the region of one address. */
+void riscv_walk_cache_drop(struct riscv_walk_cache *cache, uint64_t address);
+
 /* Who walks, and what is permitted to whom. */
 struct riscv_regime {
     const struct riscv_geometry *geometry;
@@ -43,6 +59,7 @@ struct riscv_regime {
      * where the layers below come in, with the rights of the walker. */
     _Atomic uint64_t *(*entry)(void *context, gpa_t address, enum memory_access access);
     void *context;
+    struct riscv_walk_cache *cache; /* may be NULL */
 };
 
 /* Why a walk ended. Everything from RISCV_WALK_NOT_CANONICAL to RISCV_WALK_NOT_DIRTY is a page fault. */
