@@ -15,7 +15,11 @@ label debian
     initrd /main.gz
     append console=ttyS0
 CONF
-mke2fs -q -t ext4 -O ^metadata_csum,^64bit -d "$work/disk" "$work/disk.img" 128M
+# U-Boot wants a partition: number 1, bootable, Linux, 127 MiB from sector 2048 (an MBR entry and the signature).
+truncate -s 128M "$work/disk.img"
+mke2fs -q -t ext4 -O ^metadata_csum,^64bit -E offset=1048576 -d "$work/disk" "$work/disk.img" 127M
+printf '\200\0\0\0\203\0\0\0\0\10\0\0\0\370\3\0' | dd of="$work/disk.img" bs=1 seek=446 conv=notrunc status=none
+printf '\125\252' | dd of="$work/disk.img" bs=1 seek=510 conv=notrunc status=none
 
 status=0
 "$ravelin" run --kernel "$uboot" --firmware "$opensbi" --disk "$work/disk.img,readonly" --cpus "$cpus" --memory 512M \
