@@ -139,8 +139,9 @@ void ir_replace(struct ir_value *old, struct ir_value *now)
     old->arguments[0] = now; /* see ir_resolve() */
 }
 
-void ir_resolve(struct ir_value *user)
+bool ir_resolve(struct ir_value *user)
 {
+    bool changed = false;
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && user->arguments[i] != NULL; i++) {
         struct ir_value *argument = user->arguments[i];
         while (argument->block == NULL) {
@@ -150,8 +151,10 @@ void ir_resolve(struct ir_value *user)
             user->arguments[i]->uses--;
             user->arguments[i] = argument;
             argument->uses++;
+            changed = true;
         }
     }
+    return changed;
 }
 
 unsigned ir_argument_count(const struct ir_value *value)

@@ -191,10 +191,26 @@ void ir_exit(struct ir_block *block, uint64_t pc, uint32_t count)
     ir_append(block, &candidate);
 }
 
+static void exit_known(struct ir_block *block, uint64_t pc, struct ir_block *const *candidates,
+                       unsigned candidate_count, uint32_t count)
+{
+    for (unsigned i = 0; i < candidate_count; i++) {
+        if (candidates[i]->pc == pc) {
+            ir_jump(block, candidates[i], count);
+            return;
+        }
+    }
+    ir_exit(block, pc, count);
+}
+
 void ir_exit_indirect(struct ir_block *block, struct ir_value *address, struct ir_block *const *candidates,
                       unsigned candidate_count, uint32_t count)
 {
     CHECK(candidate_count <= IR_TARGETS_MAX);
+    if (ir_is_constant(address)) {
+        exit_known(block, address->immediate, candidates, candidate_count, count);
+        return;
+    }
     struct ir_value candidate = {
         .op = IR_EXIT_INDIRECT, .count = count, .arguments = { address }, .target_count = candidate_count
     };

@@ -56,10 +56,10 @@ void ir_remove(struct ir_value *value);
 /*
  * Passes that walk a block forward replace a value by an earlier one like this: ir_replace() takes the old value out
  * and leaves in it where its users must look; ir_resolve() of every later value of the block, before anything else is
- * done with that value, makes it a user of the new ones.
+ * done with that value, makes it a user of the new ones and tells whether it had to.
  */
 void ir_replace(struct ir_value *old, struct ir_value *now);
-void ir_resolve(struct ir_value *user);
+bool ir_resolve(struct ir_value *user);
 
 /* How many arguments a value has: those before the first NULL. */
 unsigned ir_argument_count(const struct ir_value *value);
@@ -69,6 +69,8 @@ unsigned ir_type_size(enum ir_type type);
 unsigned ir_type_bits(enum ir_type type);
 bool ir_is_integer(enum ir_type type); /* I32, I64 */
 bool ir_is_float(enum ir_type type);   /* F32, F64 */
+
+const char *ir_type_name(enum ir_type type);
 
 /* What is wrong with a value by itself (number and types of arguments, immediates, slots, counts of targets), or NULL.
  * Looks at nothing but the value and the types of its arguments. */

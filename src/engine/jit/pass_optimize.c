@@ -1,8 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The passes in their order. */
-#include "engine/jit/ir.h"
+/* The passes in their order, and what they share. */
+#include "core/check.h"
+#include "engine/jit/ir_internal.h"
+#include "engine/jit/pass_slots.h"
+
+#include <stdlib.h>
+
+struct pass {
+    const char *name;
+    void (*run)(struct ir_region *region);
+};
+
+static const struct pass passes[] = {
+    { "forward_gets", ir_forward_gets },     { "merge_common", ir_merge_common },
+    { "drop_unused", ir_drop_unused }, /* a GET that nobody needs would keep a PUT */
+    { "drop_dead_puts", ir_drop_dead_puts }, { "drop_unused", ir_drop_unused },
+};
+
+static bool must_verify(void)
+{
+#ifdef RAVELIN_IR_VERIFY
+    return true;
+#else
+    return getenv("RAVELIN_JIT_VERIFY") != NULL;
+#endif
+}
+
+static void verify_after(struct ir_region *region, const char *pass)
+{
+    const char *fault = ir_verify(region);
+    if (fault != NULL) { /* our own bug: say all there is to say, then stop */
+        ir_print(region, stderr);
+        fprintf(stderr, "after %s: %s\n", pass, fault);
+        CHECK(fault == NULL);
+    }
+}
 
 void ir_optimize(struct ir_region *region)
 {
-    ir_verify(region);
+    bool verify = must_verify();
+    if (verify) {
+        verify_after(region, "building");
+    }
+    for (size_t i = 0; i < sizeof passes / sizeof passes[0]; i++) {
+        passes[i].run(region);
+        if (verify) {
+            verify_after(region, passes[i].name);
+        }
+    }
+}
+
+uint32_t pass_slot_cells(const struct ir_region *region)
+{
+    uint32_t end = 0;
+    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
+            if (value->op == IR_GET || value->op == IR_PUT) {
+                enum ir_type type = value->op == IR_GET ? value->type : value->arguments[0]->type;
+                uint32_t last = value->slot + ir_type_size(type);
+                end = last > end ? last : end;
+            }
+        }
+    }
+    return end / SLOT_CELL;
 }

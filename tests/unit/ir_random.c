@@ -1,0 +1,610 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ir_random.h"
+
+#include "core/check.h"
+#include "engine/jit/ir_internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define POOL_SIZE 4096u
+
+/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+uint64_t ir_random_next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint64_t ir_random_below(uint64_t *state, uint64_t limit)
+{
+    return ir_random_next(state) % limit;
+}
+
+uint64_t ir_random_number(uint64_t *state)
+{
+    static const uint64_t telling[] = {
+        0,
+        1,
+        2,
+        3,
+        7,
+        8,
+        16,
+        24,
+        31,
+        32,
+        33,
+        48,
+        56,
+        63,
+        64,
+        0x7f,
+        0x80,
+        0xff,
+        0x100,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x7fffffff,
+        0x80000000,
+        0xffffff80,
+        0xffff8000,
+        0xffffffff,
+        0x100000000,
+        UINT64_C(0xffffffff80000000),
+        UINT64_C(0xffffffff7fffffff),
+        UINT64_C(0xffffffff00000000),
+        UINT64_C(0x7fffffffffffffff),
+        UINT64_C(0x8000000000000000),
+        UINT64_C(0xffffffffffffff80),
+        UINT64_C(0xfffffffffffffffe),
+        UINT64_MAX,
+        UINT64_C(0x3ff0000000000000), /* 1.0 */
+        UINT64_C(0x7ff0000000000000), /* infinity */
+        UINT64_C(0x7ff4000000000000), /* a signalling NaN */
+        UINT64_C(0x0000000000000001),
+        UINT64_C(0xffffffff3f800000), /* a boxed 1.0f */
+        UINT64_C(0xffffffff7fa00000), /* a boxed signalling NaN */
+        UINT64_C(0x3f8000007f800000),
+    };
+    uint64_t number = ir_random_next(state);
+    switch (number >> 60) {
+    case 0:
+    case 1: return number;
+    case 2: return UINT64_C(1) << (number & 63);
+    case 3: return (UINT64_C(1) << (number & 63)) - 1;
+    default: return telling[number % (sizeof telling / sizeof telling[0])];
+    }
+}
+
+uint64_t ir_random_seed(void)
+{
+    const char *text = getenv("RAVELIN_SEED");
+    uint64_t seed = text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
+    printf("# RAVELIN_SEED=%" PRIu64 "\n", seed);
+    return seed;
+}
+
+/* ---- Callees: run by the evaluator through ir_machine.call ------------------------------------------------------- */
+
+static const struct ir_callee pure_callee = { .name = "pure", .result = IR_I64, .pure = true };
+static const struct ir_callee trapping_callee = { .name = "may_trap", .result = IR_I64, .may_trap = true };
+static const struct ir_callee reading_callee = { .name = "reads_state", .result = IR_I32, .reads_state = true };
+static const struct ir_callee writing_callee = { .name = "writes_state", .result = IR_VOID, .writes_state = true };
+static const struct ir_callee float_callee = { .name = "clears_flags", .result = IR_BOOL, .uses_float = true };
+static const struct ir_callee plain_callee = { .name = "plain", .result = IR_F64 };
+
+const struct ir_callee *const ir_random_callees[] = {
+    &pure_callee, &trapping_callee, &reading_callee, &writing_callee, &float_callee, &plain_callee,
+};
+const size_t ir_random_callee_count = sizeof ir_random_callees / sizeof ir_random_callees[0];
+
+/* ---- Regions ----------------------------------------------------------------------------------------------------- */
+
+struct drawing {
+    uint64_t random;
+    const struct ir_random_options *options;
+    struct ir_region *region;
+    struct ir_block **blocks;
+    struct ir_block *block;
+    struct ir_value *pool[POOL_SIZE]; /* of the current block */
+    bool is_float[POOL_SIZE];         /* drawn as floating-point operation */
+    bool is_pure[POOL_SIZE];
+    unsigned pool_count;
+    uint32_t count; /* instructions so far */
+    uint64_t pc;
+};
+
+static uint64_t draw(struct drawing *d, uint64_t limit)
+{
+    return ir_random_below(&d->random, limit);
+}
+
+/* The candidate as the builder would make it from a call. */
+static struct ir_value *rebuild(struct ir_block *block, const struct ir_value *c)
+{
+    struct ir_value *const *a = c->arguments;
+    switch ((int)c->op) {
+    case IR_CONST: return ir_constant(block, c->type, c->immediate);
+    case IR_GET: return ir_get(block, c->type, c->slot);
+    case IR_PUT: ir_put(block, c->slot, a[0]); return NULL;
+    case IR_MARK: ir_mark(block, c->pc, c->count); return NULL;
+    case IR_SEXT: return ir_sext(block, c->type, a[0], (unsigned)c->immediate);
+    case IR_SELECT: return ir_select(block, a[0], a[1], a[2]);
+    case IR_FMA: return ir_fma(block, a[0], a[1], a[2]);
+    case IR_FENCE: ir_fence(block); return NULL;
+    case IR_GUARD: ir_guard(block, a[0]); return NULL;
+    case IR_CALL: return ir_call(block, c->callee, a, ir_argument_count(c));
+    case IR_JUMP: ir_jump(block, c->targets[0], c->count); return NULL;
+    case IR_BRANCH: ir_branch(block, a[0], c->targets[0], c->targets[1], c->count); return NULL;
+    case IR_EXIT: ir_exit(block, c->pc, c->count); return NULL;
+    case IR_EXIT_INTERPRET: ir_exit_interpret(block, c->pc, c->count); return NULL;
+    case IR_EXIT_INDIRECT: ir_exit_indirect(block, a[0], c->targets, c->target_count, c->count); return NULL;
+    default: break;
+    }
+    if (c->op >= IR_LOAD8 && c->op <= IR_LOAD64) {
+        return ir_load(block, 1u << (c->op - IR_LOAD8), c->type, a[0]);
+    }
+    if (c->op >= IR_STORE8 && c->op <= IR_STORE64) {
+        ir_store(block, 1u << (c->op - IR_STORE8), a[0], a[1]);
+        return NULL;
+    }
+    if (c->op >= IR_FCVT && c->op <= IR_UTOF) {
+        return ir_convert(block, c->op, c->type, a[0], (enum ir_rounding)c->immediate);
+    }
+    if (c->type == IR_BOOL && c->op != IR_AND && c->op != IR_OR && c->op != IR_XOR) {
+        return ir_compare(block, c->op, a[0], a[1]);
+    }
+    return a[1] == NULL ? ir_unary(block, c->op, c->type, a[0]) : ir_binary(block, c->op, a[0], a[1]);
+}
+
+static void add_to_pool(struct drawing *d, struct ir_value *value, const struct ir_value *drawn_as)
+{
+    if (d->pool_count < POOL_SIZE) {
+        d->is_float[d->pool_count] = ir_op_table[drawn_as->op].effect == IR_EFFECT_FLOAT;
+        d->is_pure[d->pool_count] = ir_is_pure(drawn_as);
+        d->pool[d->pool_count++] = value;
+    }
+}
+
+static struct ir_value *emit(struct drawing *d, const struct ir_value *candidate)
+{
+    struct ir_value *value = d->options->fold ? rebuild(d->block, candidate) : ir_append(d->block, candidate);
+    if (value != NULL && value->type != IR_VOID) {
+        add_to_pool(d, value, candidate);
+    }
+    return value;
+}
+
+static struct ir_value *draw_constant(struct drawing *d, enum ir_type type)
+{
+    uint64_t number = ir_random_number(&d->random);
+    if (type == IR_BOOL) {
+        number &= 1;
+    } else if (type == IR_I32 || type == IR_F32) {
+        number &= UINT32_MAX;
+    }
+    struct ir_value candidate = { .op = IR_CONST, .type = type, .immediate = number };
+    return emit(d, &candidate);
+}
+
+/* A value of a type: one of the pool, recent ones rather than old ones, or a constant. */
+static struct ir_value *draw_value(struct drawing *d, enum ir_type type)
+{
+    bool wants_constant = draw(d, 4) == 0;
+    for (unsigned tries = 0; tries < 12 && !wants_constant && d->pool_count > 0; tries++) {
+        unsigned reach = draw(d, 2) == 0 && d->pool_count > 6 ? 6 : d->pool_count;
+        struct ir_value *value = d->pool[d->pool_count - 1 - draw(d, reach)];
+        if (value->type == type) {
+            return value;
+        }
+    }
+    return draw_constant(d, type);
+}
+
+static uint32_t draw_slot(struct drawing *d, enum ir_type type)
+{
+    const struct ir_random_options *options = d->options;
+    if (options->slots != NULL) {
+        return options->slots[draw(d, options->slot_count)];
+    }
+    uint32_t slot = (uint32_t)draw(d, 8) * 16; /* few of them, so that they meet */
+    if (draw(d, 3) == 0 && ir_type_size(type) <= 8) {
+        slot += 4 * (uint32_t)draw(d, 3);
+    }
+    return slot;
+}
+
+static enum ir_type draw_integer_type(struct drawing *d)
+{
+    return draw(d, 3) == 0 ? IR_I32 : IR_I64;
+}
+
+static enum ir_type draw_slot_type(struct drawing *d)
+{
+    static const enum ir_type types[] = { IR_I64, IR_I64, IR_I64, IR_I32, IR_F64, IR_F32, IR_V128 };
+    unsigned limit = d->options->slots != NULL ? 1 : d->options->floats ? 7 : 4;
+    return types[draw(d, limit)];
+}
+
+static void draw_arithmetic(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    enum ir_op op = (enum ir_op)(IR_ADD + draw(d, IR_BSWAP - IR_ADD + 1));
+    if (op >= IR_AND && op <= IR_XOR && draw(d, 4) == 0) {
+        type = IR_BOOL;
+    }
+    struct ir_value candidate = { .op = op, .type = type, .arguments = { draw_value(d, type) } };
+    if (ir_op_table[op].arguments == 2) {
+        candidate.arguments[1] = draw_value(d, type);
+    }
+    emit(d, &candidate);
+}
+
+static void draw_extension(struct drawing *d)
+{
+    static const uint64_t widths[] = { 8, 16, 32 };
+    struct ir_value candidate = { .op = (enum ir_op)(IR_SEXT + draw(d, 3)) };
+    if (candidate.op == IR_TRUNC) {
+        candidate.type = IR_I32;
+        candidate.arguments[0] = draw_value(d, IR_I64);
+    } else if (candidate.op == IR_ZEXT) {
+        enum ir_type from = draw(d, 2) == 0 ? IR_BOOL : IR_I32;
+        candidate.type = from == IR_BOOL ? draw_integer_type(d) : IR_I64;
+        candidate.arguments[0] = draw_value(d, from);
+    } else {
+        enum ir_type from = draw_integer_type(d);
+        candidate.type = from == IR_I32 ? draw_integer_type(d) : IR_I64;
+        candidate.arguments[0] = draw_value(d, from);
+        candidate.immediate = widths[draw(d, 3)];
+    }
+    emit(d, &candidate);
+}
+
+static void draw_compare(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    enum ir_op op = (enum ir_op)(IR_EQ + draw(d, 6));
+    struct ir_value *a = draw_value(d, type), *b = draw_value(d, type);
+    struct ir_value candidate = { .op = op, .type = IR_BOOL, .arguments = { a, b } };
+    emit(d, &candidate);
+}
+
+static void draw_select(struct drawing *d)
+{
+    static const enum ir_type types[] = { IR_I64, IR_I32, IR_BOOL, IR_F64, IR_F32 };
+    enum ir_type type = types[draw(d, d->options->floats ? 5 : 3)];
+    struct ir_value *condition = draw_value(d, IR_BOOL), *a = draw_value(d, type), *b = draw_value(d, type);
+    struct ir_value candidate = { .op = IR_SELECT, .type = type, .arguments = { condition, a, b } };
+    emit(d, &candidate);
+}
+
+static void draw_get(struct drawing *d)
+{
+    enum ir_type type = draw_slot_type(d);
+    struct ir_value candidate = { .op = IR_GET, .type = type, .slot = draw_slot(d, type) };
+    emit(d, &candidate);
+}
+
+static void draw_put(struct drawing *d)
+{
+    enum ir_type type = draw_slot_type(d);
+    if (type == IR_V128) { /* there are no constants to fall back to */
+        struct ir_value get = { .op = IR_GET, .type = type, .slot = draw_slot(d, type) };
+        emit(d, &get);
+    }
+    struct ir_value *value = type == IR_V128 ? d->pool[d->pool_count - 1] : draw_value(d, type);
+    if (value->type == type) {
+        struct ir_value candidate = { .op = IR_PUT, .slot = draw_slot(d, type), .arguments = { value } };
+        emit(d, &candidate);
+    }
+}
+
+static void draw_mark(struct drawing *d)
+{
+    d->pc += draw(d, 2) == 0 ? 2 : 4;
+    d->count++;
+    struct ir_value candidate = { .op = IR_MARK, .pc = d->pc, .count = d->count };
+    emit(d, &candidate);
+}
+
+static void draw_memory(struct drawing *d)
+{
+    struct ir_value *address = draw_value(d, IR_I64);
+    unsigned size_log2 = (unsigned)draw(d, 4);
+    enum ir_type type = size_log2 == 3 ? IR_I64 : draw_integer_type(d);
+    struct ir_value candidate = { .arguments = { address } };
+    if (draw(d, 2) == 0) {
+        candidate.op = (enum ir_op)(IR_LOAD8 + size_log2);
+        candidate.type = type;
+    } else {
+        candidate.op = draw(d, 10) == 0 ? IR_FENCE : (enum ir_op)(IR_STORE8 + size_log2);
+        candidate.arguments[1] = draw_value(d, type);
+    }
+    if (candidate.op == IR_FENCE) {
+        candidate.arguments[0] = candidate.arguments[1] = NULL;
+    }
+    emit(d, &candidate);
+}
+
+static void draw_float_arithmetic(struct drawing *d)
+{
+    static const enum ir_op ops[] = { IR_FADD, IR_FSUB, IR_FMUL, IR_FDIV, IR_FSQRT, IR_FMA,
+                                      IR_FEQ,  IR_FLT,  IR_FLE,  IR_FMIN, IR_FMAX };
+    enum ir_op op = ops[draw(d, sizeof ops / sizeof ops[0])];
+    enum ir_type type = draw(d, 2) == 0 ? IR_F32 : IR_F64;
+    bool compares = op == IR_FEQ || op == IR_FLT || op == IR_FLE;
+    struct ir_value candidate = { .op = op, .type = compares ? IR_BOOL : type };
+    for (int i = 0; i < ir_op_table[op].arguments; i++) {
+        candidate.arguments[i] = draw_value(d, type);
+    }
+    emit(d, &candidate);
+}
+
+static void draw_float_move(struct drawing *d)
+{
+    static const enum ir_type pairs[][2] = { { IR_I32, IR_F32 }, { IR_F32, IR_I32 }, { IR_I64, IR_F64 },
+                                             { IR_F64, IR_I64 }, { IR_F32, IR_F64 }, { IR_F64, IR_F32 } };
+    unsigned which = (unsigned)draw(d, 6);
+    struct ir_value candidate = { .op = which == 4   ? IR_BOX
+                                        : which == 5 ? IR_UNBOX
+                                                     : IR_BITCAST,
+                                  .type = pairs[which][1],
+                                  .arguments = { draw_value(d, pairs[which][0]) } };
+    emit(d, &candidate);
+}
+
+static void draw_conversion(struct drawing *d)
+{
+    struct ir_value candidate = { .op = (enum ir_op)(IR_FCVT + draw(d, 5)), .immediate = draw(d, 2) };
+    enum ir_type single_or_double = draw(d, 2) == 0 ? IR_F32 : IR_F64, integer = draw_integer_type(d), from;
+    if (candidate.op == IR_FCVT) {
+        from = single_or_double;
+        candidate.type = from == IR_F32 ? IR_F64 : IR_F32;
+    } else if (candidate.op == IR_STOF || candidate.op == IR_UTOF) {
+        from = integer;
+        candidate.type = single_or_double;
+    } else {
+        from = single_or_double;
+        candidate.type = integer;
+    }
+    candidate.arguments[0] = draw_value(d, from);
+    emit(d, &candidate);
+}
+
+static void draw_call(struct drawing *d)
+{
+    const struct ir_callee *callee = ir_random_callees[draw(d, ir_random_callee_count)];
+    struct ir_value candidate = { .op = IR_CALL, .type = callee->result, .callee = callee };
+    for (unsigned i = 0, count = (unsigned)draw(d, IR_ARGUMENTS_MAX + 1); i < count; i++) {
+        candidate.arguments[i] = draw_value(d, draw(d, 4) == 0 ? IR_BOOL : draw_integer_type(d));
+    }
+    emit(d, &candidate);
+}
+
+static void draw_guard(struct drawing *d)
+{
+    if (draw(d, 4) == 0) { /* they end most runs */
+        struct ir_value candidate = { .op = IR_GUARD, .arguments = { draw_value(d, IR_BOOL) } };
+        emit(d, &candidate);
+    }
+}
+
+/* The same operation once more: something to merge. (A folding builder may have put an operation of another kind in its
+ * place; what counts is what was drawn, so that both ways of building draw the same.) */
+static void draw_again(struct drawing *d)
+{
+    if (d->pool_count == 0) {
+        return;
+    }
+    unsigned which = (unsigned)draw(d, d->pool_count);
+    if (d->is_float[which] || (d->is_pure[which] && !d->options->fold)) {
+        struct ir_value candidate = *d->pool[which];
+        emit(d, &candidate);
+    } else {
+        add_to_pool(d, d->pool[which], d->pool[which]);
+        d->is_float[d->pool_count - 1] = d->is_float[which];
+        d->is_pure[d->pool_count - 1] = d->is_pure[which];
+    }
+}
+
+static void draw_operation(struct drawing *d)
+{
+    unsigned kind = (unsigned)draw(d, 32);
+    if (kind < 9) {
+        draw_arithmetic(d);
+    } else if (kind < 12) {
+        draw_extension(d);
+    } else if (kind < 14) {
+        draw_compare(d);
+    } else if (kind < 16) {
+        draw_select(d);
+    } else if (kind < 19) {
+        draw_get(d);
+    } else if (kind < 23) {
+        draw_put(d);
+    } else if (kind < 25) {
+        draw_mark(d);
+    } else if (kind < 27 && d->options->memory) {
+        draw_memory(d);
+    } else if (kind == 27 && d->options->calls) {
+        draw_call(d);
+    } else if (kind == 28 && d->options->floats) {
+        draw_float_arithmetic(d);
+    } else if (kind == 29 && d->options->floats) {
+        draw_float_move(d);
+    } else if (kind == 30 && d->options->floats) {
+        draw_conversion(d);
+    } else if (kind == 31) {
+        draw_guard(d);
+    } else {
+        draw_again(d);
+    }
+}
+
+static void draw_terminator(struct drawing *d)
+{
+    static const enum ir_op ops[] = { IR_JUMP,   IR_JUMP, IR_BRANCH,        IR_BRANCH,
+                                      IR_BRANCH, IR_EXIT, IR_EXIT_INDIRECT, IR_EXIT_INTERPRET };
+    struct ir_value candidate = { .op = ops[draw(d, 8)], .count = d->count + 1 };
+    if (candidate.op == IR_EXIT || candidate.op == IR_EXIT_INTERPRET) {
+        candidate.pc = d->pc;
+    } else {
+        candidate.target_count = candidate.op == IR_JUMP ? 1 : candidate.op == IR_BRANCH ? 2 : (uint32_t)draw(d, 4);
+    }
+    for (unsigned i = 0; i < candidate.target_count; i++) {
+        candidate.targets[i] = d->blocks[draw(d, d->options->block_count)];
+    }
+    if (candidate.op == IR_BRANCH) {
+        candidate.arguments[0] = draw_value(d, IR_BOOL);
+    } else if (candidate.op == IR_EXIT_INDIRECT) {
+        bool goes_inside = candidate.target_count > 0 && draw(d, 3) == 0;
+        struct ir_value inside = { .op = IR_CONST, .type = IR_I64 };
+        if (goes_inside) {
+            inside.immediate = candidate.targets[0]->pc;
+        }
+        candidate.arguments[0] = goes_inside ? emit(d, &inside) : draw_value(d, IR_I64);
+    }
+    for (unsigned i = 0; i < candidate.target_count; i++) {
+        candidate.targets[i]->is_loop_head |= candidate.targets[i]->number <= d->block->number;
+    }
+    emit(d, &candidate);
+}
+
+static void draw_block(struct drawing *d, struct ir_block *block)
+{
+    d->block = block;
+    d->pool_count = 0;
+    d->count = 0;
+    d->pc = block->pc;
+    struct ir_value mark = { .op = IR_MARK, .pc = d->pc };
+    emit(d, &mark);
+    for (unsigned i = 0; i < d->options->value_count; i++) {
+        draw_operation(d);
+    }
+    draw_terminator(d);
+}
+
+struct ir_region *ir_random_region(uint64_t seed, const struct ir_random_options *options)
+{
+    struct drawing *d = check_alloc(sizeof *d);
+    d->random = seed;
+    d->options = options;
+    d->region = ir_create();
+    d->blocks = check_alloc(options->block_count * sizeof(struct ir_block *));
+    for (unsigned i = 0; i < options->block_count; i++) {
+        d->blocks[i] = ir_add_block(d->region, 0x80000000 + i * 0x100u);
+    }
+    for (unsigned i = 0; i < options->block_count; i++) {
+        draw_block(d, d->blocks[i]);
+    }
+    struct ir_region *region = d->region;
+    free(d->blocks);
+    free(d);
+    return region;
+}
+
+/* ---- A machine --------------------------------------------------------------------------------------------------- */
+
+static void record(struct ir_random_machine *machine, uint64_t word)
+{
+    machine->log = (machine->log ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+    machine->log ^= machine->log >> 29;
+}
+
+static bool faults(uint64_t address)
+{
+    return (address & 0x3000) == 0x3000;
+}
+
+static bool load(void *context, uint64_t address, unsigned size, uint64_t *value)
+{
+    struct ir_random_machine *machine = context;
+    record(machine, address * 16 + size);
+    if (faults(address)) {
+        return false;
+    }
+    *value = 0;
+    for (unsigned i = 0; i < size; i++) {
+        *value |= (uint64_t)machine->memory[(address + i) % IR_RANDOM_MEMORY] << (8 * i);
+    }
+    return true;
+}
+
+static bool store(void *context, uint64_t address, unsigned size, uint64_t value)
+{
+    struct ir_random_machine *machine = context;
+    record(machine, address * 16 + size);
+    record(machine, value);
+    if (faults(address)) {
+        return false;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        machine->memory[(address + i) % IR_RANDOM_MEMORY] = (uint8_t)(value >> (8 * i));
+    }
+    return true;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+static bool call(void *context, const struct ir_callee *callee, const uint64_t *arguments, unsigned count,
+                 uint64_t *result)
+{
+    struct ir_random_machine *machine = context;
+    uint64_t hash = count;
+    for (unsigned i = 0; i < count; i++) {
+        hash = (hash ^ arguments[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    hash ^= hash >> 31;
+    *result = hash;
+    if (callee->pure) {
+        return true; /* merged and dropped: not recorded */
+    }
+    record(machine, hash);
+    if (callee->reads_state) {
+        *result = hash_bytes(hash, machine->state, sizeof machine->state);
+    }
+    if (callee->writes_state) {
+        machine->state[hash % IR_RANDOM_STATE_SIZE] ^= 0x55;
+    }
+    if (callee->uses_float) {
+        record(machine, machine->machine.flags);
+        machine->machine.flags = 0;
+    }
+    return !callee->may_trap || hash % 4 != 0;
+}
+
+void ir_random_machine_connect(struct ir_random_machine *machine)
+{
+    machine->machine.state = machine->state;
+    machine->machine.state_size = sizeof machine->state;
+    machine->machine.context = machine;
+    machine->machine.load = load;
+    machine->machine.store = store;
+    machine->machine.call = call;
+}
+
+void ir_random_machine_fill(struct ir_random_machine *machine, uint64_t seed)
+{
+    *machine = (struct ir_random_machine){ 0 };
+    for (unsigned i = 0; i < IR_RANDOM_STATE_SIZE; i += 8) {
+        uint64_t number = ir_random_number(&seed);
+        memcpy(machine->state + i, &number, 8);
+    }
+    for (unsigned i = 0; i < IR_RANDOM_MEMORY; i++) {
+        machine->memory[i] = (uint8_t)ir_random_next(&seed);
+    }
+    machine->machine.rounding = (enum float_rounding)ir_random_below(&seed, 5);
+    ir_random_machine_connect(machine);
+}
