@@ -15,7 +15,6 @@
 
 _Static_assert(RAVELIN_VCPU_LIMIT == VIRT_CPU_COUNT_MAX, "the limit promised is the board's");
 _Static_assert(RAVELIN_DISK_LIMIT == VIRT_DISK_COUNT_MAX, "the limit promised is the board's");
-_Static_assert(VIRT_MEMORY_LOW - RAVELIN_MEMORY_LOW == 0, "the limit promised is the board's");
 _Static_assert(sizeof(struct ravelin_error) == sizeof(struct error), "errors cross the border whole");
 
 #define MEMORY_INITIAL (UINT64_C(512) << 20)

@@ -302,6 +302,7 @@ struct virt *virt_create(const struct virt_config *config, struct error *error)
     virt->config = *config;
     virt->log = (struct log){ .sink = config->trace, .context = config->trace_context };
     pthread_mutex_init(&virt->lock, NULL);
+    pthread_mutex_init(&virt->htif_lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -366,6 +367,7 @@ void virt_destroy(struct virt *virt)
         close(virt->done_fd);
     }
     pthread_cond_destroy(&virt->changed);
+    pthread_mutex_destroy(&virt->htif_lock);
     pthread_mutex_destroy(&virt->lock);
     free(virt);
 }

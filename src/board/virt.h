@@ -29,7 +29,6 @@
 
 #define VIRT_DISK_COUNT_MAX 4u
 #define VIRT_FORWARD_MAX    16u
-#define VIRT_MEMORY_LOW     (UINT64_C(1) << 20) /* bytes */
 
 struct virt_disk {
     const char *path;
@@ -40,7 +39,7 @@ struct virt_disk {
 struct virt_config {
     const char *kernel, *firmware, *elf; /* NULL: none; at least one; elf excludes the others */
     const char *initrd, *command_line;   /* NULL: none */
-    uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE, at least VIRT_MEMORY_LOW */
+    uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE */
     unsigned cpu_count;                  /* 1 … VIRT_CPU_COUNT_MAX */
     struct riscv_features features;
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];

@@ -40,6 +40,7 @@ struct virt {
     struct sbi_platform sbi;
     struct htif htif;
     bool has_htif;
+    pthread_mutex_t htif_lock; /* held by who polls and by who resets memory; taken before `lock` */
 
     struct device *devices[VIRT_DEVICE_MAX];
     unsigned device_count;

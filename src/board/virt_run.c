@@ -73,7 +73,9 @@ static void reset_machine(struct virt *virt)
         }
     }
     riscv_machine_reset_time(virt->machine);
+    pthread_mutex_lock(&virt->htif_lock);
     virt_boot_write(&virt->boot, virt->machine);
+    pthread_mutex_unlock(&virt->htif_lock);
 }
 
 /* Every vCPU comes here once a request was made. The last to come does it. Returns false: leave, the machine ended. */
@@ -162,6 +164,14 @@ static void sleep_for_control(const struct virt *virt, uint64_t nanoseconds)
     }
 }
 
+static bool serve_htif(struct virt *virt)
+{
+    pthread_mutex_lock(&virt->htif_lock);
+    bool served = request_of(virt) == VIRT_REQUEST_NONE && htif_poll(&virt->htif);
+    pthread_mutex_unlock(&virt->htif_lock);
+    return served;
+}
+
 static void *run_control(void *context)
 {
     struct virt *virt = context;
@@ -171,7 +181,7 @@ static void *run_control(void *context)
         if (atomic_load(&virt->stop_asked)) {
             virt_request(virt, VIRT_REQUEST_END, VIRT_END_STOPPED, 0);
         }
-        if (virt->has_htif && request_of(virt) == VIRT_REQUEST_NONE && htif_poll(&virt->htif)) {
+        if (virt->has_htif && serve_htif(virt)) {
             nanoseconds = HTIF_SLEEP_LOW;
             continue;
         }
