@@ -6,8 +6,8 @@
 #
 #     tests/cli/contract.sh RAVELIN MAKE_GUEST
 set -u
-ravelin=$1
-make_guest=$2
+ravelin=$(realpath "$1") || exit 1
+make_guest=$(realpath "$2") || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
