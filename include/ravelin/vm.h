@@ -172,6 +172,11 @@ RAVELIN_API void ravelin_vm_stop(struct ravelin_vm *vm);
  * every disk is flushed. false: it still runs (or was never started). */
 RAVELIN_API bool ravelin_vm_wait(struct ravelin_vm *vm, uint64_t nanoseconds, struct ravelin_exit *end);
 
+/* After the end: a copy of the *size bytes of guest memory between the bare-metal ELF file's symbols begin_signature and
+ * end_signature, by which RISC-V's architecture tests are compared; to be freed by ravelin_free(). NULL on error: the
+ * machine has not ended, or the file has no such symbols. */
+RAVELIN_API void *ravelin_vm_signature(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error);
+
 /* A file descriptor that becomes readable when the machine has ended, for poll(). Belongs to the machine. -1 before
  * the start. */
 RAVELIN_API int ravelin_vm_done_fd(const struct ravelin_vm *vm);

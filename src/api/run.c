@@ -124,6 +124,25 @@ void *ravelin_vm_device_tree(struct ravelin_vm *vm, size_t *size, struct ravelin
     return device_tree_create(&config, size);
 }
 
+void *ravelin_vm_signature(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error)
+{
+    struct error inner;
+    const void *signature = NULL;
+    if (!ravelin_vm_wait(vm, 0, NULL)) {
+        error_set(&inner, "the machine has not ended: wait for its end before asking for its signature");
+    } else if (vm->config.elf == NULL || (signature = virt_signature(vm->virt, size)) == NULL) {
+        error_set(&inner, "%s has no signature: link it with the symbols begin_signature and end_signature",
+                  vm->config.elf != NULL ? vm->config.elf : "what was booted");
+    }
+    if (signature == NULL) {
+        api_fail(error, &inner);
+        return NULL;
+    }
+    void *copy = check_alloc(*size);
+    memcpy(copy, signature, *size);
+    return copy;
+}
+
 /* -- Statistics --------------------------------------------------------------------------------------------------- */
 
 static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cpu)

@@ -116,6 +116,7 @@ void loader_place(struct loader_image *image, uint64_t ram_base)
     image->entry += ram_base;
     image->tohost += image->has_tohost ? ram_base : 0;
     image->fromhost += image->fromhost != 0 ? ram_base : 0;
+    image->signature += image->signature_size != 0 ? ram_base : 0;
     image->movable = false;
 }
 

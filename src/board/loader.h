@@ -55,6 +55,9 @@ struct loader_image {
     bool movable;              /* addresses count from the start of RAM (raw, Image, position-independent ELF) */
     bool has_tohost;           /* the ELF file has the HTIF symbol `tohost`, inside a segment and 8-byte aligned */
     uint64_t tohost, fromhost; /* guest-physical; fromhost 0: there is none */
+    /* What lies between the ELF file's symbols begin_signature and end_signature, both in one segment: guest-physical
+     * address and bytes. Size 0: there is none. */
+    uint64_t signature, signature_size;
 };
 
 /* Reads a file of at most `limit` bytes (also when unpacked) and recognises what it is. */

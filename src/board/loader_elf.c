@@ -90,29 +90,52 @@ static bool add_segments(const char *name, const struct elf_file *file, struct l
     return true;
 }
 
-/* A stripped file simply has no tohost: sections are not needed to run. */
-static void find_htif(const struct elf_file *file, struct loader_image *image)
+/* Virtual addresses of symbols; 0: not there. */
+struct marks {
+    uint64_t tohost, fromhost, begin_signature, end_signature;
+};
+
+/* A stripped file simply has none: sections are not needed to run. */
+static struct marks find_marks(const struct elf_file *file)
 {
+    struct marks marks = { .tohost = 0 };
+    const struct {
+        const char *name;
+        uint64_t *value;
+    } wanted[] = {
+        { "tohost", &marks.tohost },
+        { "fromhost", &marks.fromhost },
+        { "begin_signature", &marks.begin_signature },
+        { "end_signature", &marks.end_signature },
+    };
     Elf64_Shdr symbols;
     Elf64_Shdr strings;
-    if (!elf_symbols(file, &symbols, &strings)) {
-        return;
-    }
     Elf64_Sym symbol;
     const char *name;
+    if (!elf_symbols(file, &symbols, &strings)) {
+        return marks;
+    }
     for (uint64_t i = 0; elf_symbol(file, &symbols, &strings, i, &symbol, &name); i++) {
-        bool tohost = strcmp(name, "tohost") == 0;
-        uint64_t physical;
-        if ((!tohost && strcmp(name, "fromhost") != 0) || symbol.st_shndx == SHN_UNDEF || symbol.st_value % 8 != 0 ||
-            !to_physical(file, symbol.st_value, &physical)) {
-            continue;
+        for (unsigned k = 0; symbol.st_shndx != SHN_UNDEF && k < sizeof wanted / sizeof wanted[0]; k++) {
+            if (strcmp(name, wanted[k].name) == 0) {
+                *wanted[k].value = symbol.st_value;
+            }
         }
-        if (tohost) {
-            image->has_tohost = true;
-            image->tohost = physical;
-        } else {
-            image->fromhost = physical;
-        }
+    }
+    return marks;
+}
+
+static void take_marks(const struct elf_file *file, const struct marks *marks, struct loader_image *image)
+{
+    image->has_tohost = marks->tohost % 8 == 0 && to_physical(file, marks->tohost, &image->tohost);
+    if (marks->fromhost % 8 != 0 || !to_physical(file, marks->fromhost, &image->fromhost)) {
+        image->fromhost = 0;
+    }
+    uint64_t size = marks->end_signature - marks->begin_signature;
+    uint64_t last;
+    if (marks->end_signature > marks->begin_signature && to_physical(file, marks->begin_signature, &image->signature) &&
+        to_physical(file, marks->end_signature - 1, &last) && last - image->signature == size - 1) {
+        image->signature_size = size;
     }
 }
 
@@ -124,6 +147,7 @@ bool loader_parse_elf(const char *name, struct loader_image *image, struct error
         !add_segments(name, &file, image, error)) {
         return false;
     }
-    find_htif(&file, image);
+    struct marks marks = find_marks(&file);
+    take_marks(&file, &marks, image);
     return true;
 }

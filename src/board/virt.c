@@ -377,6 +377,13 @@ const struct riscv_machine *virt_machine(const struct virt *virt)
     return virt->machine;
 }
 
+const void *virt_signature(const struct virt *virt, size_t *size)
+{
+    const struct loader_image *image = &virt->boot.firmware;
+    *size = image->signature_size;
+    return memory_pointer(virt->memory, gpa(image->signature), image->signature_size, MEMORY_READ);
+}
+
 void *virt_device_tree(const struct virt *virt, size_t *size)
 {
     return virt_boot_tree(&virt->boot, size);

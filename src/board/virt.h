@@ -85,6 +85,10 @@ uint64_t virt_running_time(const struct virt *virt); /* ns it ran so far, or in 
 struct riscv_machine;
 const struct riscv_machine *virt_machine(const struct virt *virt);
 
+/* The ELF file's signature (see loader.h) as it stands in the memory of a machine that has ended; valid until
+ * virt_destroy(). NULL: the file has none. */
+const void *virt_signature(const struct virt *virt, size_t *size);
+
 /* The device tree the guest is given; freed by free(). */
 void *virt_device_tree(const struct virt *virt, size_t *size);
 

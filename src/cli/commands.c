@@ -55,6 +55,9 @@ static const struct cli_option run_options[] = {
       "Writes a line for each thing the guest does wrong, such as an access to a device register that is not there." },
     { "dump-dtb", CLI_OUTPUT, "FILE", RUN(dump_dtb),
       "Writes the device tree that the guest is given. With nothing to boot, that is all that is done." },
+    { "signature", CLI_OUTPUT, "FILE", RUN(signature),
+      "With --elf: at the end writes the memory between the symbols begin_signature and end_signature, 8 bytes a line "
+      "in hexadecimal, as RISC-V's architecture tests compare it." },
     { NULL },
 };
 

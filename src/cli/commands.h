@@ -18,7 +18,7 @@ struct cli_run_values {
     const char *net, *console;
     uint64_t timeout; /* nanoseconds, 0: none */
     bool no_reboot;
-    const char *stats, *trace, *dump_dtb;
+    const char *stats, *trace, *dump_dtb, *signature;
 };
 
 struct cli_disassemble_values {

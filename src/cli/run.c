@@ -27,7 +27,7 @@ struct run {
     struct ravelin_vm *vm;
     struct console console;
     bool console_is_open;
-    struct output_file stats, trace, tree;
+    struct output_file stats, trace, tree, signature;
     uint64_t begin;      /* now() when loading began */
     bool progress_shown; /* a line of progress is on the terminal */
 };
@@ -68,6 +68,8 @@ static bool check_combination(const struct cli_run_values *values)
         fault = "--elf boots a bare-metal program alone: leave out --kernel and --firmware, or --elf";
     } else if (values->elf != NULL && (values->initrd != NULL || values->append != NULL)) {
         fault = "--initrd and --append are for a kernel: give --kernel instead of --elf, or leave them out";
+    } else if (values->signature != NULL && values->elf == NULL) {
+        fault = "--signature is for a bare-metal program: give --elf FILE";
     } else if (values->initrd != NULL && values->kernel == NULL) {
         fault = "--initrd is for a kernel: give --kernel IMAGE too";
     } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
@@ -146,7 +148,8 @@ static bool open_outputs(struct run *run)
     const struct cli_run_values *values = run->values;
     return (values->stats == NULL || output_file_open(&run->stats, "--stats", values->stats)) &&
            (values->trace == NULL || output_file_open(&run->trace, "--trace", values->trace)) &&
-           (values->dump_dtb == NULL || output_file_open(&run->tree, "--dump-dtb", values->dump_dtb));
+           (values->dump_dtb == NULL || output_file_open(&run->tree, "--dump-dtb", values->dump_dtb)) &&
+           (values->signature == NULL || output_file_open(&run->signature, "--signature", values->signature));
 }
 
 static bool write_tree(struct run *run)
@@ -194,6 +197,29 @@ static bool write_stats(struct run *run, const char *end, int status)
         return false;
     }
     return output_file_commit(&run->stats) && output_file_close(&run->stats);
+}
+
+/* Words of 8 bytes, the highest digit first; zeroes fill the last one up. */
+static bool write_signature(struct run *run)
+{
+    struct ravelin_error error;
+    size_t size;
+    if (run->signature.stream == NULL) {
+        return true;
+    }
+    uint8_t *signature = ravelin_vm_signature(run->vm, &size, &error);
+    if (signature == NULL) {
+        cli_report("%s", error.text);
+        return false;
+    }
+    for (size_t at = 0; at < size; at += 8) {
+        for (size_t i = 8; i-- > 0;) {
+            fprintf(run->signature.stream, "%02x", at + i < size ? signature[at + i] : 0u);
+        }
+        fputc('\n', run->signature.stream);
+    }
+    ravelin_free(signature);
+    return output_file_commit(&run->signature) && output_file_close(&run->signature);
 }
 
 /* -- Running ------------------------------------------------------------------------------------------------------ */
@@ -259,6 +285,9 @@ static int run_to_end(struct run *run)
     bool told = end.end != RAVELIN_END_STOPPED || timed_out || signal != 0 || !atomic_load(&run->console.quit);
     if (!told) {
         fprintf(stderr, "\nravelin: ended by Ctrl-A x\n");
+    }
+    if (end.end == RAVELIN_END_POWER_OFF && !write_signature(run)) {
+        status = CLI_FAILURE;
     }
     if (!write_stats(run, end_name(end.end, timed_out), status) && status == CLI_SUCCESS) {
         status = CLI_FAILURE;
@@ -330,5 +359,6 @@ int cli_run(const void *values, char *const *operands, unsigned operand_count)
     closed = output_file_close(&run.trace) && closed;
     closed = output_file_close(&run.stats) && closed;
     closed = output_file_close(&run.tree) && closed;
+    closed = output_file_close(&run.signature) && closed;
     return closed || status != CLI_SUCCESS ? status : CLI_FAILURE;
 }

@@ -39,8 +39,8 @@ struct tiny_elf {
     Elf64_Ehdr header;
     Elf64_Phdr program;
     Elf64_Shdr sections[3];
-    Elf64_Sym symbols[3];
-    char strings[24];
+    Elf64_Sym symbols[5];
+    char strings[52];
     _Alignas(CODE_OFFSET) uint8_t code[CODE_SIZE];
 };
 
@@ -77,9 +77,11 @@ static struct tiny_elf tiny_elf(void)
     elf.sections[2] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
                                     .sh_offset = offsetof(struct tiny_elf, strings),
                                     .sh_size = sizeof elf.strings };
-    memcpy(elf.strings, "\0tohost\0fromhost", 17);
+    memcpy(elf.strings, "\0tohost\0fromhost\0begin_signature\0end_signature", 47);
     elf.symbols[1] = (Elf64_Sym){ .st_name = 1, .st_shndx = 1, .st_value = RAM_BASE + 0x10 };
     elf.symbols[2] = (Elf64_Sym){ .st_name = 8, .st_shndx = 1, .st_value = RAM_BASE + 0x18 };
+    elf.symbols[3] = (Elf64_Sym){ .st_name = 17, .st_shndx = 1, .st_value = RAM_BASE + 0x20 };
+    elf.symbols[4] = (Elf64_Sym){ .st_name = 33, .st_shndx = 1, .st_value = RAM_BASE + 2 * CODE_SIZE };
     memset(elf.code, 0xa5, sizeof elf.code);
     return elf;
 }
@@ -376,6 +378,29 @@ static void a_symbol_table_that_lies_gives_no_tohost(void **state)
     loader_free(&image);
 }
 
+static void elf_gives_the_signature_that_lies_in_one_segment(void **state)
+{
+    (void)state;
+    struct tiny_elf elf = tiny_elf();
+    struct loader_image image = accepted(elf_file(&elf), LOADER_BARE_METAL);
+    assert_int_equal(image.signature, RAM_BASE + 0x20);
+    assert_int_equal(image.signature_size, 2 * CODE_SIZE - 0x20); /* up to the segment's end */
+    loader_free(&image);
+
+    const uint64_t bad_ends[] = { RAM_BASE + 2 * CODE_SIZE + 1, RAM_BASE + 0x20, RAM_BASE + 0x1f, 0, UINT64_MAX };
+    for (size_t i = 0; i < sizeof bad_ends / sizeof bad_ends[0]; i++) {
+        elf.symbols[4].st_value = bad_ends[i];
+        image = accepted(elf_file(&elf), LOADER_BARE_METAL);
+        assert_int_equal(image.signature_size, 0);
+        loader_free(&image);
+    }
+
+    elf.symbols[4].st_value = RAM_BASE + 0x21; /* one byte */
+    image = accepted(elf_file(&elf), LOADER_BARE_METAL);
+    assert_int_equal(image.signature_size, 1);
+    loader_free(&image);
+}
+
 static void bare_metal_wants_an_elf_file(void **state)
 {
     (void)state;
@@ -528,6 +553,7 @@ int main(void)
         cmocka_unit_test(elf_outside_memory_does_not_fit),
         cmocka_unit_test(position_independent_elf_goes_to_the_start_of_memory),
         cmocka_unit_test(a_symbol_table_that_lies_gives_no_tohost),
+        cmocka_unit_test(elf_gives_the_signature_that_lies_in_one_segment),
         cmocka_unit_test(bare_metal_wants_an_elf_file),
         cmocka_unit_test(image_goes_where_its_header_says_and_takes_all_its_memory),
         cmocka_unit_test(packed_image_is_unpacked),
