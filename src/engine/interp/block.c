@@ -50,9 +50,10 @@ static uint16_t parcel(const uint8_t *host)
 static bool bytes_unchanged(const struct interp_block *block)
 {
     for (unsigned i = 0; i < block->size; i += 2) {
+        const uint8_t *host = block->second != NULL && i == 2 ? block->second : block->host + i;
         uint16_t then;
         memcpy(&then, block->bytes + i, sizeof then);
-        if (parcel(block->host + i) != then) {
+        if (parcel(host) != then) {
             return false;
         }
     }
@@ -97,8 +98,8 @@ static bool fill_op(const struct block_cache *cache, const struct riscv_cpu *cpu
     return riscv_insn_info[decoded.meaning].ends_block;
 }
 
-/* Decodes from `host` (page_left bytes up to the end of its page) into block, whose memory takes the longest block.
- * Leaves count 0 if the first instruction does not lie in this page whole. */
+/* Decodes from `host` (page_left bytes up to the end of its page) into block, whose memory takes the longest block. The
+ * first instruction lies in this page whole. */
 static void fill_block(const struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
                        unsigned page_left, struct interp_block *block, uint8_t *bytes)
 {
@@ -149,28 +150,52 @@ static void remove_block(struct block_cache *cache, struct interp_block *dead)
     dead->epoch = 0; /* code epochs start at 1: no chain leads here any more */
 }
 
-static struct interp_block *build(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
-                                  unsigned page_left)
+static struct interp_block *new_block(struct block_cache *cache)
 {
     if (cache->pool_used + block_memory(BLOCK_COUNT_MAX, 4 * BLOCK_COUNT_MAX) > BLOCK_POOL_SIZE) {
         block_cache_flush(cache);
     }
-    uint8_t bytes[4 * BLOCK_COUNT_MAX];
-    struct interp_block *block = (void *)(cache->pool + cache->pool_used);
-    fill_block(cache, cpu, host, page_left, block, bytes);
-    if (block->count == 0) {
-        return NULL;
-    }
+    return (void *)(cache->pool + cache->pool_used);
+}
+
+/* Puts a filled block with its bytes into the cache. */
+static void keep_block(struct block_cache *cache, struct interp_block *block, const uint8_t *host, const uint8_t *bytes)
+{
     uint8_t *copy = (uint8_t *)&block->ops[block->count + 1];
     memcpy(copy, bytes, block->size);
     block->bytes = copy;
     block->host = host;
-    block->epoch = cpu->code_epoch;
     block->taken = block->fall = NULL;
     block->heat = 0;
     block->bucket = cache->buckets[block_bucket(host)];
     cache->buckets[block_bucket(host)] = block;
     cache->pool_used += block_memory(block->count, block->size);
+}
+
+static struct interp_block *build(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
+                                  unsigned page_left)
+{
+    uint8_t bytes[4 * BLOCK_COUNT_MAX];
+    struct interp_block *block = new_block(cache);
+    fill_block(cache, cpu, host, page_left, block, bytes);
+    block->epoch = cpu->code_epoch;
+    block->second = NULL;
+    keep_block(cache, block, host, bytes);
+    return block;
+}
+
+static struct interp_block *build_across(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
+                                         const uint8_t *second)
+{
+    uint32_t bits = parcel(host) | (uint32_t)parcel(second) << 16, effects;
+    struct interp_block *block = new_block(cache);
+    fill_op(cache, cpu, bits, 0, &block->ops[0], &effects);
+    close_block(cache, &block->ops[1], sizeof bits);
+    block->count = 1;
+    block->size = sizeof bits;
+    block->epoch = 0;
+    block->second = second;
+    keep_block(cache, block, host, (const uint8_t *)&bits);
     return block;
 }
 
@@ -194,27 +219,56 @@ static struct interp_block *build_scratch(struct block_cache *cache, struct risc
     return block;
 }
 
-struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc)
+/* Where the bytes at pc are, if they may be fetched and the page can be had as a whole. False: a trap is recorded. */
+static bool host_at(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **host)
 {
     const uint8_t *page;
     if (!riscv_fetch_page(cpu, pc, &page)) {
+        return false;
+    }
+    *host = page != NULL ? page + (pc & PAGE_MASK) : NULL;
+    return true;
+}
+
+static struct interp_block *find_across(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc,
+                                        const uint8_t *host)
+{
+    const uint8_t *second;
+    if (!host_at(cpu, pc + 2, &second)) {
         return NULL;
     }
-    if (page == NULL) {
+    if (second == NULL) {
         return build_scratch(cache, cpu, pc);
     }
-    const uint8_t *host = page + (pc & PAGE_MASK);
+    struct interp_block *block = lookup(cache, host);
+    if (block != NULL && (block->second != second || !bytes_unchanged(block))) {
+        remove_block(cache, block);
+        block = NULL;
+    }
+    return block != NULL ? block : build_across(cache, cpu, host, second);
+}
+
+struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc)
+{
+    const uint8_t *host;
+    if (!host_at(cpu, pc, &host)) {
+        return NULL;
+    }
+    if (host == NULL) {
+        return build_scratch(cache, cpu, pc);
+    }
+    unsigned page_left = (unsigned)(PAGE_SIZE - (pc & PAGE_MASK));
+    if (page_left == 2 && !is_compressed(parcel(host))) {
+        return find_across(cache, cpu, pc, host);
+    }
     struct interp_block *block = lookup(cache, host);
     if (block != NULL && block->epoch != cpu->code_epoch) {
-        if (bytes_unchanged(block)) {
+        if (block->second == NULL && bytes_unchanged(block)) {
             block->epoch = cpu->code_epoch;
         } else {
             remove_block(cache, block);
             block = NULL;
         }
     }
-    if (block == NULL) {
-        block = build(cache, cpu, host, (unsigned)(PAGE_SIZE - (pc & PAGE_MASK)));
-    }
-    return block != NULL ? block : build_scratch(cache, cpu, pc);
+    return block != NULL ? block : build(cache, cpu, host, page_left);
 }

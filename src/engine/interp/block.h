@@ -10,6 +10,10 @@
  * stores, other vCPUs and devices need not know where code is, and the cost falls on the guest that fences
  * (Unprivileged ISA, "Zifencei": a hart's own stores are visible to its fetches only after FENCE.I).
  *
+ * An instruction that lies across two pages is a block of its own. It is good only while both pages are mapped where
+ * they were, so its epoch is 0: neither the fast path nor a chain takes it, and block_find() looks at the pages each
+ * time.
+ *
  * Memory is bounded: blocks come from one pool; when it is full all go and the cache starts afresh.
  */
 #ifndef RAVELIN_ENGINE_INTERP_BLOCK_H
@@ -31,11 +35,12 @@ struct interp_block {
     uint64_t epoch;                    /* cpu->code_epoch when the bytes were last compared */
     struct interp_block *taken, *fall; /* successors inside the same page, or NULL: not known yet or elsewhere */
     struct interp_block *bucket;       /* next in the hash bucket */
-    const uint8_t *bytes;              /* copy of the code */
-    int32_t heat;                      /* runs, as far as they are counted */
-    uint16_t count;                    /* instructions */
-    uint16_t size;                     /* bytes */
-    struct interp_op ops[];            /* count, and a closing one when the last does not leave the block itself */
+    const uint8_t *second;  /* one instruction across two pages: host address of its second half; else NULL */
+    const uint8_t *bytes;   /* copy of the code */
+    int32_t heat;           /* runs, as far as they are counted */
+    uint16_t count;         /* instructions */
+    uint16_t size;          /* bytes */
+    struct interp_op ops[]; /* count, and a closing one when the last does not leave the block itself */
 };
 
 /* Runs after which a block is worth translating; what a hopeless one is set back to. */

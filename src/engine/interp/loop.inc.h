@@ -109,7 +109,7 @@ leave_linking:
             goto attend;
         }
         if (flush_count == interp->cache.flush_count && code_epoch == cpu->code_epoch && base == state->pc &&
-            block->host != NULL) {
+            block->epoch == code_epoch) {
             *link_from = block;
         }
         base = state->pc;

@@ -247,24 +247,30 @@ static uint16_t parcel(const uint8_t *host)
     return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
 }
 
-/* The instruction at pc, which must lie in its page whole and be one this machine has. */
-static bool decode_at(const struct builder *builder, const uint8_t *host, uint64_t pc, struct riscv_decoded *decoded)
-{
-    uint32_t bits = parcel(host);
-    if ((bits & 3) == 3) {
-        if ((pc & PAGE_MASK) == PAGE_SIZE - 2) {
-            return false;
-        }
-        bits |= (uint32_t)parcel(host + 2) << 16;
-    }
-    return riscv_decode(bits, &builder->cpu->features, decoded);
-}
-
 static void add_source(struct region_plan *plan, const uint8_t *host, uint64_t size)
 {
     if (size > 0) {
         plan->sources[plan->source_count++] = (struct region_source){ .host = host, .size = (uint32_t)size };
     }
+}
+
+/* The instruction at pc, if its bytes are within reach and this machine has it. Its second half may be in the next
+ * page. */
+static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc, struct riscv_decoded *decoded)
+{
+    uint32_t bits = parcel(host);
+    if ((bits & 3) == 3) {
+        const uint8_t *second = host + 2;
+        if ((pc & PAGE_MASK) == PAGE_SIZE - 2) {
+            second = host_of(builder, pc + 2);
+            if (second == NULL) {
+                return false;
+            }
+            add_source(builder->plan, second, 2);
+        }
+        bits |= (uint32_t)parcel(second) << 16;
+    }
+    return riscv_decode(bits, &builder->cpu->features, decoded);
 }
 
 static void translate_block(struct builder *builder, unsigned index)
@@ -282,7 +288,7 @@ static void translate_block(struct builder *builder, unsigned index)
     guest->is_translated = true;
     for (;;) {
         struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
-        if (reached != NULL || pc == page_end || count == BLOCK_LENGTH) {
+        if (reached != NULL || pc >= page_end || count == BLOCK_LENGTH) {
             go_to(builder, block, pc, count);
             break;
         }
@@ -306,7 +312,7 @@ static void translate_block(struct builder *builder, unsigned index)
     }
     builder->blocks[index].end = pc;
     builder->plan->instruction_count += count;
-    add_source(builder->plan, host, pc - builder->blocks[index].pc);
+    add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->blocks[index].pc);
 }
 
 /* -- The whole region ---------------------------------------------------------------------------------------------- */

@@ -27,7 +27,7 @@ struct region_plan {
     struct ir_region *ir; /* owned by whoever called region_build(); NULL: nothing worth translating at this pc */
     struct host_page pages[HOST_PAGES_MAX];
     unsigned page_count;
-    struct region_source sources[REGION_BLOCKS_MAX];
+    struct region_source sources[2 * REGION_BLOCKS_MAX]; /* a block, and half an instruction in the next page */
     unsigned source_count;
     unsigned instruction_count;
 };
