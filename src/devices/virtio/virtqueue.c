@@ -103,12 +103,54 @@ static uint16_t wait_for_more(const struct virtqueue *queue)
     return 0;
 }
 
-/* One copy of guest memory that the compiler cannot read twice. */
+/*
+ * Copies between guest memory and ours. Guest memory is written by vCPUs meanwhile, so each access to it is a relaxed
+ * atomic one: the compiler reads a place once and what was copied is looked at only in our copy. Not torn are aligned
+ * words, which is more than a guest may expect of a device.
+ */
+static size_t bytes_to_boundary(const uint8_t *guest, size_t size)
+{
+    size_t head = -(uintptr_t)guest % sizeof(uint64_t);
+    return head < size ? head : size;
+}
+
+static void copy_from_guest(uint8_t *to, const uint8_t *guest, size_t size)
+{
+    size_t i = 0;
+    for (size_t head = bytes_to_boundary(guest, size); i < head; i++) {
+        to[i] = __atomic_load_n(guest + i, __ATOMIC_RELAXED);
+    }
+    for (; size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word = __atomic_load_n((const uint64_t *)(const void *)(guest + i), __ATOMIC_RELAXED);
+        memcpy(to + i, &word, sizeof word);
+    }
+    for (; i < size; i++) {
+        to[i] = __atomic_load_n(guest + i, __ATOMIC_RELAXED);
+    }
+}
+
+static void copy_to_guest(uint8_t *guest, const uint8_t *from, size_t size)
+{
+    size_t i = 0;
+    for (size_t head = bytes_to_boundary(guest, size); i < head; i++) {
+        __atomic_store_n(guest + i, from[i], __ATOMIC_RELAXED);
+    }
+    for (; size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, from + i, sizeof word);
+        __atomic_store_n((uint64_t *)(void *)(guest + i), word, __ATOMIC_RELAXED);
+    }
+    for (; i < size; i++) {
+        __atomic_store_n(guest + i, from[i], __ATOMIC_RELAXED);
+    }
+}
+
 static struct descriptor fetch(const uint8_t *table, unsigned index)
 {
+    uint8_t bytes[sizeof(struct descriptor)];
     struct descriptor raw;
-    memcpy(&raw, table + index * sizeof raw, sizeof raw);
-    __asm__ volatile("" ::: "memory");
+    copy_from_guest(bytes, table + index * sizeof raw, sizeof raw);
+    memcpy(&raw, bytes, sizeof raw);
     return (struct descriptor){
         .address = le64toh(raw.address),
         .size = le32toh(raw.size),
@@ -266,42 +308,51 @@ bool virtqueue_must_signal(struct virtqueue *queue)
     return !valid || (uint16_t)(state->used_next - event - 1) < (uint16_t)(state->used_next - before);
 }
 
-/* Copies between a run of segments, from byte `offset` on, and a buffer; returns how many bytes there were. */
-static size_t copy(const struct iovec *segments, unsigned count, uint64_t offset, uint8_t *buffer, size_t size,
-                   bool to_buffer)
+/* A place in a run of segments. */
+struct cursor {
+    const struct iovec *segment;
+    unsigned left;   /* segments, this one included */
+    uint64_t offset; /* bytes into this one; may lie beyond it */
+};
+
+/* Steps over the next contiguous piece, at most `size` bytes; returns its size, 0 at the end. */
+static size_t next_piece(struct cursor *cursor, size_t size, uint8_t **place)
 {
-    size_t done = 0;
-    for (unsigned i = 0; i < count && done < size; i++) {
-        size_t length = segments[i].iov_len;
-        if (offset >= length) {
-            offset -= length;
-            continue;
-        }
-        uint8_t *place = (uint8_t *)segments[i].iov_base + offset;
-        size_t piece = length - (size_t)offset < size - done ? length - (size_t)offset : size - done;
-        if (to_buffer) {
-            memcpy(buffer + done, place, piece);
-        } else {
-            memcpy(place, buffer + done, piece);
-        }
-        done += piece;
-        offset = 0;
+    while (cursor->left > 0 && cursor->offset >= cursor->segment->iov_len) {
+        cursor->offset -= cursor->segment->iov_len;
+        cursor->segment++;
+        cursor->left--;
     }
-    return done;
+    if (cursor->left == 0) {
+        return 0;
+    }
+    size_t rest = cursor->segment->iov_len - (size_t)cursor->offset;
+    size_t piece = rest < size ? rest : size;
+    *place = (uint8_t *)cursor->segment->iov_base + cursor->offset;
+    cursor->offset += piece;
+    return piece;
 }
 
 size_t virtqueue_read(const struct virtqueue_chain *chain, uint64_t offset, void *buffer, size_t size)
 {
-    size_t done = copy(chain->segments, chain->readable_count, offset, buffer, size, true);
-    __asm__ volatile("" ::: "memory"); /* the copy is what is looked at from here on, never guest memory again */
+    struct cursor cursor = { chain->segments, chain->readable_count, offset };
+    uint8_t *to = buffer;
+    uint8_t *guest;
+    size_t done = 0;
+    for (size_t piece; done < size && (piece = next_piece(&cursor, size - done, &guest)) != 0; done += piece) {
+        copy_from_guest(to + done, guest, piece);
+    }
     return done;
 }
 
 size_t virtqueue_write(const struct virtqueue_chain *chain, uint64_t offset, const void *buffer, size_t size)
 {
-    union {
-        const void *read_only;
-        uint8_t *bytes; /* not written through: to_buffer is false */
-    } source = { .read_only = buffer };
-    return copy(chain->segments + chain->readable_count, chain->writable_count, offset, source.bytes, size, false);
+    struct cursor cursor = { chain->segments + chain->readable_count, chain->writable_count, offset };
+    const uint8_t *from = buffer;
+    uint8_t *guest;
+    size_t done = 0;
+    for (size_t piece; done < size && (piece = next_piece(&cursor, size - done, &guest)) != 0; done += piece) {
+        copy_to_guest(guest, from + done, piece);
+    }
+    return done;
 }
