@@ -413,9 +413,170 @@ static void draw_again(struct drawing *d)
     }
 }
 
+/* ---- Patterns: chains of operations that folding has rules for; the last value is put, so that all is seen ------- */
+
+static struct ir_value *emit_op(struct drawing *d, enum ir_op op, enum ir_type type, struct ir_value *a,
+                                struct ir_value *b)
+{
+    struct ir_value candidate = { .op = op, .type = type, .arguments = { a, b } };
+    return emit(d, &candidate);
+}
+
+static struct ir_value *emit_number(struct drawing *d, enum ir_type type, uint64_t number)
+{
+    struct ir_value candidate = { .op = IR_CONST, .type = type };
+    candidate.immediate = type == IR_BOOL ? number & 1 : type == IR_I32 ? (uint32_t)number : number;
+    return emit(d, &candidate);
+}
+
+static struct ir_value *emit_sext(struct drawing *d, enum ir_type type, struct ir_value *a)
+{
+    struct ir_value candidate = {
+        .op = IR_SEXT, .type = type, .immediate = UINT64_C(8) << draw(d, 3), .arguments = { a }
+    };
+    return emit(d, &candidate);
+}
+
+/* An integer that is not known, so that rules about bits do not end in a constant. */
+static struct ir_value *emit_unknown(struct drawing *d, enum ir_type type)
+{
+    struct ir_value candidate = { .op = IR_GET, .type = type, .slot = draw_slot(d, type) };
+    return emit(d, &candidate);
+}
+
+static void emit_seen(struct drawing *d, struct ir_value *value)
+{
+    if (value->type == IR_BOOL) {
+        value = emit_op(d, IR_ZEXT, draw_integer_type(d), value, NULL);
+    }
+    struct ir_value candidate = { .op = IR_PUT, .slot = draw_slot(d, value->type), .arguments = { value } };
+    emit(d, &candidate);
+}
+
+static struct ir_value *emit_extension(struct drawing *d, struct ir_value *a)
+{
+    if (a->type == IR_I64) {
+        return draw(d, 3) == 0 ? emit_sext(d, IR_I64, a) : emit_op(d, IR_TRUNC, IR_I32, a, NULL);
+    }
+    switch (draw(d, 3)) {
+    case 0: return emit_op(d, IR_ZEXT, IR_I64, a, NULL);
+    case 1: return emit_sext(d, IR_I64, a);
+    default: return emit_sext(d, IR_I32, a);
+    }
+}
+
+static enum ir_op draw_compare_op(struct drawing *d)
+{
+    return (enum ir_op)(IR_EQ + draw(d, 6));
+}
+
+/* Extensions of extensions. */
+static struct ir_value *pattern_extensions(struct drawing *d)
+{
+    struct ir_value *value = emit_unknown(d, draw_integer_type(d));
+    for (uint64_t left = 1 + draw(d, 4); left > 0; left--) {
+        value = emit_extension(d, value);
+    }
+    return value;
+}
+
+/* not (a < b), and select and branch by it. */
+static struct ir_value *pattern_not(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    struct ir_value *a = emit_unknown(d, type), *b = draw_value(d, type);
+    struct ir_value *condition = emit_op(d, draw_compare_op(d), IR_BOOL, a, b);
+    condition = emit_op(d, IR_XOR, IR_BOOL, condition, emit_number(d, IR_BOOL, 1));
+    if (draw(d, 2) == 0) {
+        return condition;
+    }
+    struct ir_value *one = draw_value(d, type), *other = emit_number(d, type, draw(d, 2));
+    struct ir_value candidate = { .op = IR_SELECT, .type = type, .arguments = { condition, one, other } };
+    return emit(d, &candidate);
+}
+
+/* Comparison of what was extended, masked or shifted, with the like or a constant near its limits. */
+static struct ir_value *pattern_compare(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    struct ir_value *a = emit_unknown(d, type), *b = NULL;
+    uint64_t mask = (UINT64_C(1) << draw(d, 63)) - 1;
+    if (type == IR_I32) {
+        bool is_signed = draw(d, 2) == 0;
+        struct ir_value extension = { .op = is_signed ? IR_SEXT : IR_ZEXT, .type = IR_I64, .arguments = { a } };
+        extension.immediate = is_signed ? 32 : 0;
+        a = emit(d, &extension);
+        extension.arguments[0] = emit_unknown(d, IR_I32);
+        b = draw(d, 2) == 0 ? emit(d, &extension) : emit_number(d, IR_I64, ir_random_number(&d->random));
+    } else {
+        a = emit_op(d, IR_AND, type, a, emit_number(d, type, mask));
+        b = emit_number(d, type, draw(d, 4) == 0 ? ir_random_number(&d->random) : mask + draw(d, 3) - 1);
+        bool differs = draw(d, 2) == 0; /* equal is rare by chance */
+        a = differs ? a : emit_op(d, IR_SHR, type, a, emit_number(d, type, draw(d, 64)));
+    }
+    bool swap = draw(d, 3) == 0;
+    return emit_op(d, draw_compare_op(d), IR_BOOL, swap ? b : a, swap ? a : b);
+}
+
+/* (x op c) op c', then perhaps compared. */
+static struct ir_value *pattern_constants(struct drawing *d)
+{
+    static const enum ir_op ops[] = { IR_ADD,  IR_SUB, IR_AND,  IR_OR,   IR_XOR,  IR_SHL,  IR_SHR,   IR_SAR,
+                                      IR_ROTR, IR_MUL, IR_DIVU, IR_DIVS, IR_REMU, IR_REMS, IR_MULHU, IR_MULHS };
+    enum ir_type type = draw_integer_type(d);
+    struct ir_value *value = emit_unknown(d, type);
+    uint64_t amount = 8 * (1 + draw(d, 7)) * (1 + draw(d, 2)) / 2;
+    enum ir_op op = ops[draw(d, 16)];
+    for (uint64_t left = 2 + draw(d, 2); left > 0; left--) {
+        bool shifts = op >= IR_SHL && op <= IR_ROTR;
+        uint64_t number = shifts && draw(d, 3) != 0 ? amount : ir_random_number(&d->random);
+        value = emit_op(d, op, type, value, emit_number(d, type, number));
+        op = draw(d, 2) == 0 ? op : shifts ? (enum ir_op)(IR_SHL + draw(d, 4)) : ops[draw(d, 16)];
+    }
+    if (draw(d, 3) != 0) {
+        return value;
+    }
+    return emit_op(d, draw_compare_op(d), IR_BOOL, value, draw_value(d, type));
+}
+
+/* A slot read before and used after it was written, as another type. */
+static struct ir_value *pattern_retyped(struct drawing *d)
+{
+    struct ir_value get = { .op = IR_GET, .type = IR_I64, .slot = draw_slot(d, IR_I64) };
+    struct ir_value *old = emit(d, &get);
+    struct ir_value put = { .op = IR_PUT, .slot = get.slot, .arguments = { draw_value(d, IR_I64) } };
+    emit(d, &put);
+    return emit_op(d, IR_BITCAST, IR_F64, old, NULL);
+}
+
+/* What a narrow store looks at. */
+static struct ir_value *pattern_store(struct drawing *d)
+{
+    struct ir_value *value = emit_extension(d, emit_unknown(d, draw_integer_type(d)));
+    value = draw(d, 2) == 0 ? emit_extension(d, value) : value;
+    if (draw(d, 2) == 0) {
+        value = emit_op(d, IR_AND, value->type, value, emit_number(d, value->type, (UINT64_C(1) << draw(d, 33)) - 1));
+    }
+    struct ir_value store = { .op = (enum ir_op)(IR_STORE8 + draw(d, value->type == IR_I64 ? 4 : 3)),
+                              .arguments = { draw_value(d, IR_I64), value } };
+    if (d->options->memory) {
+        emit(d, &store);
+    }
+    return value;
+}
+
+static void draw_pattern(struct drawing *d)
+{
+    static struct ir_value *(*const patterns[])(struct drawing *) = { pattern_extensions, pattern_not,
+                                                                      pattern_compare,    pattern_constants,
+                                                                      pattern_store,      pattern_retyped };
+    unsigned which = (unsigned)draw(d, d->options->floats && d->options->slots == NULL ? 6 : 5);
+    emit_seen(d, patterns[which](d));
+}
+
 static void draw_operation(struct drawing *d)
 {
-    unsigned kind = (unsigned)draw(d, 32);
+    unsigned kind = (unsigned)draw(d, 36);
     if (kind < 9) {
         draw_arithmetic(d);
     } else if (kind < 12) {
@@ -442,9 +603,23 @@ static void draw_operation(struct drawing *d)
         draw_conversion(d);
     } else if (kind == 31) {
         draw_guard(d);
-    } else {
+    } else if (draw(d, 2) == 0) {
         draw_again(d);
+    } else {
+        draw_pattern(d);
     }
+}
+
+/* A comparison of what is not known, perhaps negated. */
+static struct ir_value *draw_condition(struct drawing *d)
+{
+    struct ir_value *a = emit_unknown(d, IR_I64), *b = draw_value(d, IR_I64);
+    struct ir_value *condition = emit_op(d, draw_compare_op(d), IR_BOOL, a, b);
+    bool negates = draw(d, 3) == 0, hides = draw(d, 2) == 0;
+    if (hides) { /* a comparison that cannot be turned into its opposite */
+        condition = emit_op(d, IR_AND, IR_BOOL, condition, draw_value(d, IR_BOOL));
+    }
+    return negates ? emit_op(d, IR_XOR, IR_BOOL, condition, emit_number(d, IR_BOOL, 1)) : condition;
 }
 
 static void draw_terminator(struct drawing *d)
@@ -461,7 +636,7 @@ static void draw_terminator(struct drawing *d)
         candidate.targets[i] = d->blocks[draw(d, d->options->block_count)];
     }
     if (candidate.op == IR_BRANCH) {
-        candidate.arguments[0] = draw_value(d, IR_BOOL);
+        candidate.arguments[0] = draw(d, 2) == 0 ? draw_value(d, IR_BOOL) : draw_condition(d);
     } else if (candidate.op == IR_EXIT_INDIRECT) {
         bool goes_inside = candidate.target_count > 0 && draw(d, 3) == 0;
         struct ir_value inside = { .op = IR_CONST, .type = IR_I64 };
@@ -576,7 +751,9 @@ static bool call(void *context, const struct ir_callee *callee, const uint64_t *
         *result = hash_bytes(hash, machine->state, sizeof machine->state);
     }
     if (callee->writes_state) {
-        machine->state[hash % IR_RANDOM_STATE_SIZE] ^= 0x55;
+        for (unsigned i = (unsigned)hash % 8; i < IR_RANDOM_STATE_SIZE; i += 8) {
+            machine->state[i] ^= 0x55;
+        }
     }
     if (callee->uses_float) {
         record(machine, machine->machine.flags);

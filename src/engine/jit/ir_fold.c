@@ -320,7 +320,7 @@ static struct ir_value *fold_trunc(struct ir_block *block, struct ir_value *a)
 }
 
 /* Both sides are extended from I32 in a way that keeps their order: compare the I32s. A constant counts if it could
- * have come from the same extension. */
+ * have come from the same extension. (Signed comparisons of zero-extended values have become unsigned ones before.) */
 static struct ir_value *narrow_side(struct ir_block *block, struct ir_value *side, enum ir_op extension)
 {
     if (side->op == extension && side->arguments[0]->type == IR_I32 &&
@@ -344,15 +344,7 @@ static struct ir_value *fold_narrow_compare(struct ir_block *block, enum ir_op o
     }
     struct ir_value *left = narrow_side(block, a, extension);
     struct ir_value *right = left != NULL ? narrow_side(block, b, extension) : NULL;
-    if (right == NULL) {
-        return NULL;
-    }
-    if (extension == IR_ZEXT && op == IR_LTS) { /* both at least 0 */
-        op = IR_LTU;
-    } else if (extension == IR_ZEXT && op == IR_LES) {
-        op = IR_LEU;
-    }
-    return ir_compare(block, op, left, right);
+    return right != NULL ? ir_compare(block, op, left, right) : NULL;
 }
 
 /* x == c, x != c. */
