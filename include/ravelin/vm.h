@@ -125,10 +125,18 @@ RAVELIN_API bool ravelin_vm_set_console_filter(struct ravelin_vm *vm,
 
 /* ---- what it tells --------------------------------------------------------------------------------------------- */
 
-/* Called with one line (no newline, borrowed) for each thing the guest does wrong: an access to nothing, a malformed
- * queue; and for resets and ends. At most 1000 lines. */
-RAVELIN_API bool ravelin_vm_set_trace(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
-                                      void *context, struct ravelin_error *error);
+/* What ravelin_vm_set_trace() tells of. */
+enum ravelin_trace {
+    RAVELIN_TRACE_MISTAKES = 0, /* always: resets, the end, and the first 1000 things the guest's drivers do wrong */
+    RAVELIN_TRACE_TRAPS = 1,    /* every exception and interrupt taken */
+    RAVELIN_TRACE_INSTRUCTIONS = 2, /* every instruction before it runs; makes the machine slow */
+};
+
+/* Calls `line` with one line of text (no newline, borrowed) for each event of the kinds asked for (enum ravelin_trace
+ * bits), on the threads on which they happen, several at once. */
+RAVELIN_API bool ravelin_vm_set_trace(struct ravelin_vm *vm, unsigned kinds,
+                                      void (*line)(void *context, const char *text), void *context,
+                                      struct ravelin_error *error);
 
 /* Called while files are read or unpacked, at most a few times a second: what, done and total (0: unknown) bytes. */
 RAVELIN_API bool ravelin_vm_set_progress(struct ravelin_vm *vm,
@@ -172,9 +180,9 @@ RAVELIN_API void ravelin_vm_stop(struct ravelin_vm *vm);
  * every disk is flushed. false: it still runs (or was never started). */
 RAVELIN_API bool ravelin_vm_wait(struct ravelin_vm *vm, uint64_t nanoseconds, struct ravelin_exit *end);
 
-/* After the end: a copy of the *size bytes of guest memory between the bare-metal ELF file's symbols begin_signature and
- * end_signature, by which RISC-V's architecture tests are compared; to be freed by ravelin_free(). NULL on error: the
- * machine has not ended, or the file has no such symbols. */
+/* After the end: a copy of the *size bytes of guest memory between the bare-metal ELF file's symbols begin_signature
+ * and end_signature, by which RISC-V's architecture tests are compared; to be freed by ravelin_free(). NULL on error:
+ * the machine has not ended, or the file has no such symbols. */
 RAVELIN_API void *ravelin_vm_signature(struct ravelin_vm *vm, size_t *size, struct ravelin_error *error);
 
 /* A file descriptor that becomes readable when the machine has ended, for poll(). Belongs to the machine. -1 before

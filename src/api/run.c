@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "arch/riscv/cpu.h"
 #include "board/device_tree.h"
+#include "board/virt_trace.h"
 #include "core/alarm.h"
 #include "core/check.h"
 
@@ -173,37 +174,12 @@ struct ravelin_stats *ravelin_vm_stats(struct ravelin_vm *vm)
     return stats;
 }
 
-/* Privileged architecture, table "Machine cause register (mcause) values after trap". */
 const char *ravelin_exception_name(unsigned cause)
 {
-    static const char *const names[] = {
-        "instruction_address_misaligned",
-        "instruction_access_fault",
-        "illegal_instruction",
-        "breakpoint",
-        "load_address_misaligned",
-        "load_access_fault",
-        "store_address_misaligned",
-        "store_access_fault",
-        "environment_call_from_u",
-        "environment_call_from_s",
-        NULL,
-        "environment_call_from_m",
-        "instruction_page_fault",
-        "load_page_fault",
-        NULL,
-        "store_page_fault",
-    };
-    return cause < sizeof names / sizeof names[0] ? names[cause] : NULL;
+    return virt_exception_name(cause);
 }
 
 const char *ravelin_interrupt_name(unsigned cause)
 {
-    static const char *const names[] = {
-        [RISCV_INTERRUPT_SSI] = "supervisor_software", [RISCV_INTERRUPT_MSI] = "machine_software",
-        [RISCV_INTERRUPT_STI] = "supervisor_timer",    [RISCV_INTERRUPT_MTI] = "machine_timer",
-        [RISCV_INTERRUPT_SEI] = "supervisor_external", [RISCV_INTERRUPT_MEI] = "machine_external",
-        [RISCV_INTERRUPT_LCOFI] = "counter_overflow",
-    };
-    return cause < sizeof names / sizeof names[0] ? names[cause] : NULL;
+    return virt_interrupt_name(cause);
 }

@@ -246,13 +246,15 @@ bool ravelin_vm_set_console_filter(struct ravelin_vm *vm, size_t (*edit)(void *c
     return true;
 }
 
-bool ravelin_vm_set_trace(struct ravelin_vm *vm, void (*line)(void *context, const char *text), void *context,
-                          struct ravelin_error *error)
+bool ravelin_vm_set_trace(struct ravelin_vm *vm, unsigned kinds, void (*line)(void *context, const char *text),
+                          void *context, struct ravelin_error *error)
 {
     if (!may_change(vm, error)) {
         return false;
     }
     vm->config.trace = line;
+    vm->config.trace_kinds = ((kinds & RAVELIN_TRACE_TRAPS) != 0 ? VIRT_TRACE_TRAPS : 0u) |
+                             ((kinds & RAVELIN_TRACE_INSTRUCTIONS) != 0 ? VIRT_TRACE_INSTRUCTIONS : 0u);
     vm->config.trace_context = context;
     return true;
 }

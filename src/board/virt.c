@@ -2,6 +2,7 @@
 #include "board/virt.h"
 
 #include "board/virt_parts.h"
+#include "board/virt_trace.h"
 #include "core/check.h"
 #include "devices/aclint.h"
 #include "devices/finisher.h"
@@ -274,6 +275,7 @@ static bool build(struct virt *virt, struct error *error)
         return false;
     }
     connect_firmware(virt);
+    virt_trace_connect(virt);
     virt_boot_write(&virt->boot, virt->machine);
     return true;
 }

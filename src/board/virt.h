@@ -30,6 +30,11 @@
 #define VIRT_DISK_COUNT_MAX 4u
 #define VIRT_FORWARD_MAX    16u
 
+enum virt_trace {
+    VIRT_TRACE_TRAPS = 1,
+    VIRT_TRACE_INSTRUCTIONS = 2, /* slow: the engine runs them one by one */
+};
+
 struct virt_disk {
     const char *path;
     bool readonly;
@@ -50,7 +55,8 @@ struct virt_config {
     bool end_at_reset;
     int console_in, console_out;                    /* descriptors, -1: none */
     struct console_filter console_filter;           /* edit NULL: none */
-    void (*trace)(void *context, const char *line); /* NULL: none; any thread */
+    void (*trace)(void *context, const char *line); /* NULL: none; any thread, several at once */
+    unsigned trace_kinds; /* enum virt_trace: what is told beside the guest's mistakes, resets and the end */
     void *trace_context;
     struct file_progress progress; /* advance NULL: none */
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The running machine: its threads, how it resets and how it ends. */
 #include "board/virt_parts.h"
+#include "board/virt_trace.h"
 #include "core/check.h"
 #include "devices/virtio/blk.h"
 #include "engine/interp/interp.h"
@@ -31,6 +32,17 @@ static void stop_vcpus(struct virt *virt)
     }
 }
 
+static void trace_request(const struct virt *virt, enum virt_request_kind kind, enum virt_end end, uint32_t code)
+{
+    if (kind == VIRT_REQUEST_RESET || end == VIRT_END_RESET) {
+        virt_trace_line(virt, "machine: the guest resets");
+    } else if (end == VIRT_END_POWER_OFF) {
+        virt_trace_line(virt, "machine: the guest ends with code %u", code);
+    } else {
+        virt_trace_line(virt, "machine: stopped");
+    }
+}
+
 void virt_request(struct virt *virt, enum virt_request_kind kind, enum virt_end end, uint32_t code)
 {
     if (kind == VIRT_REQUEST_RESET && virt->config.end_at_reset) {
@@ -47,6 +59,7 @@ void virt_request(struct virt *virt, enum virt_request_kind kind, enum virt_end 
     }
     pthread_mutex_unlock(&virt->lock);
     if (first) {
+        trace_request(virt, kind, end, code);
         stop_vcpus(virt);
     }
 }

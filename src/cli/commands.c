@@ -51,8 +51,9 @@ static const struct cli_option run_options[] = {
     { "no-reboot", CLI_FLAG, NULL, RUN(no_reboot), "A guest that resets ends with exit status 0 instead." },
     { "stats", CLI_OUTPUT, "FILE", RUN(stats),
       "Writes counts as JSON at the end: instructions, seconds, MIPS, TLB misses, traps and exits by cause." },
-    { "trace", CLI_OUTPUT, "FILE", RUN(trace),
-      "Writes a line for each thing the guest does wrong, such as an access to a device register that is not there." },
+    { "trace", CLI_OUTPUT, "FILE[,instructions]", RUN(trace),
+      "Writes a line for each trap, reset, and mistake of the guest's drivers; with ,instructions also for each "
+      "instruction, which makes the guest slow and the file large." },
     { "dump-dtb", CLI_OUTPUT, "FILE", RUN(dump_dtb),
       "Writes the device tree that the guest is given. With nothing to boot, that is all that is done." },
     { "signature", CLI_OUTPUT, "FILE", RUN(signature),

@@ -28,6 +28,8 @@ struct run {
     struct console console;
     bool console_is_open;
     struct output_file stats, trace, tree, signature;
+    char *trace_path; /* owned */
+    bool trace_instructions;
     uint64_t begin;      /* now() when loading began */
     bool progress_shown; /* a line of progress is on the terminal */
 };
@@ -81,14 +83,24 @@ static bool check_combination(const struct cli_run_values *values)
     return fault == NULL;
 }
 
+/* "FILE,readonly": the file's name, to be freed, and whether the suffix was there. */
+static char *split_suffix(const char *argument, const char *suffix, bool *found)
+{
+    size_t length = strlen(argument);
+    size_t suffix_length = strlen(suffix);
+    *found = length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0;
+    char *path = strndup(argument, *found ? length - suffix_length : length);
+    if (path == NULL) {
+        abort(); /* no memory for a file name */
+    }
+    return path;
+}
+
 static bool add_disk(struct ravelin_vm *vm, const char *argument, struct ravelin_error *error)
 {
-    static const char suffix[] = ",readonly";
-    size_t length = strlen(argument);
-    size_t suffix_length = sizeof suffix - 1;
-    bool readonly = length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0;
-    char *path = strndup(argument, readonly ? length - suffix_length : length);
-    bool added = path != NULL && ravelin_vm_add_disk(vm, path, readonly, error);
+    bool readonly;
+    char *path = split_suffix(argument, ",readonly", &readonly);
+    bool added = ravelin_vm_add_disk(vm, path, readonly, error);
     free(path);
     return added;
 }
@@ -124,6 +136,11 @@ static void trace_line(void *context, const char *text)
     fprintf(((struct run *)context)->trace.stream, "%s\n", text);
 }
 
+static unsigned trace_kinds(const struct run *run)
+{
+    return run->trace_instructions ? RAVELIN_TRACE_TRAPS | RAVELIN_TRACE_INSTRUCTIONS : RAVELIN_TRACE_TRAPS;
+}
+
 /* Loading that takes longer than a second says so: live on a terminal, once elsewhere. */
 static void show_progress(void *context, const char *what, uint64_t done, uint64_t total)
 {
@@ -146,8 +163,11 @@ static void show_progress(void *context, const char *what, uint64_t done, uint64
 static bool open_outputs(struct run *run)
 {
     const struct cli_run_values *values = run->values;
+    if (values->trace != NULL) {
+        run->trace_path = split_suffix(values->trace, ",instructions", &run->trace_instructions);
+    }
     return (values->stats == NULL || output_file_open(&run->stats, "--stats", values->stats)) &&
-           (values->trace == NULL || output_file_open(&run->trace, "--trace", values->trace)) &&
+           (values->trace == NULL || output_file_open(&run->trace, "--trace", run->trace_path)) &&
            (values->dump_dtb == NULL || output_file_open(&run->tree, "--dump-dtb", values->dump_dtb)) &&
            (values->signature == NULL || output_file_open(&run->signature, "--signature", values->signature));
 }
@@ -339,7 +359,7 @@ static int run_machine(struct run *run)
     run->console_is_open = true;
     if (!console_connect(&run->console, run->vm, &error) ||
         !ravelin_vm_set_progress(run->vm, show_progress, run, &error) ||
-        (run->trace.stream != NULL && !ravelin_vm_set_trace(run->vm, trace_line, run, &error))) {
+        (run->trace.stream != NULL && !ravelin_vm_set_trace(run->vm, trace_kinds(run), trace_line, run, &error))) {
         return failure(&error);
     }
     return start_and_run(run);
@@ -359,6 +379,7 @@ int cli_run(const void *values, char *const *operands, unsigned operand_count)
     closed = output_file_close(&run.trace) && closed;
     closed = output_file_close(&run.stats) && closed;
     closed = output_file_close(&run.tree) && closed;
+    free(run.trace_path);
     closed = output_file_close(&run.signature) && closed;
     return closed || status != CLI_SUCCESS ? status : CLI_FAILURE;
 }

@@ -212,6 +212,10 @@ ends 0 'with the least memory' run --elf pass --memory 1M
 ends 0 'options take their argument after =' run --elf=pass --memory=64M --cpus=2
 ends 0 'numbers may be hexadecimal' run --elf pass --cpus 0x2
 ends 0 'a wild access is the guest'\''s own affair' run --elf wild --trace trace
+holds 'but is traced' grep -q 'load_access_fault, value 0x0' trace
+holds 'with the end' grep -q '^machine: the guest ends with code 0' trace
+ends 0 'instructions can be traced' run --elf wild --trace trace,instructions
+holds 'each with its text' grep -Eq '^hart 0 M 0x0000000080000040 00000397 auipc +t2, 0x0' trace
 ends 0 'a read-only disk' run --elf pass --disk disk,readonly
 ends 0 'a network' run --elf pass --net user
 

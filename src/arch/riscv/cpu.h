@@ -177,6 +177,11 @@ struct riscv_machine {
      * machine level's interrupts go nowhere. */
     bool (*firmware)(struct riscv_cpu *cpu);
     void *firmware_context; /* for the firmware's own use */
+
+    /* Told of every trap before it is taken, on the hart's thread; cause as in mcause. NULL: nobody. Set while no hart
+     * runs. */
+    void (*trap_taken)(void *context, const struct riscv_cpu *cpu, uint64_t cause, uint64_t tval);
+    void *trap_context;
 };
 
 /* NULL and an error: counts out of range. Harts are numbered from 0 and reset; nothing runs yet. */

@@ -58,6 +58,10 @@ static void enter_machine(struct riscv_state *state, uint64_t cause, uint64_t tv
 
 static void deliver(struct riscv_cpu *cpu, uint64_t cause, uint64_t tval, bool to_supervisor)
 {
+    const struct riscv_machine *machine = cpu->machine;
+    if (unlikely(machine->trap_taken != NULL)) {
+        machine->trap_taken(machine->trap_context, cpu, cause, tval);
+    }
     cpu->reservation.host = NULL;
     if (to_supervisor) {
         enter_supervisor(&cpu->state, cause, tval);
