@@ -455,7 +455,8 @@ static void expect_refusal(struct fixture *fixture, const char *path, bool reado
 static void unusable_images_are_refused(void **state)
 {
     struct fixture *fixture = *state;
-    expect_refusal(fixture, "/nonexistent/disk.img", false, "cannot open");
+    expect_refusal(fixture, "/nonexistent/disk.img", false, "there is no disk image");
+    expect_refusal(fixture, "/tmp", false, "cannot open");
     expect_refusal(fixture, "/tmp", true, "neither a file nor a block device");
     expect_refusal(fixture, "/dev/null", false, "neither a file nor a block device");
     expect_refusal(fixture, fixture->path, false, "in use");

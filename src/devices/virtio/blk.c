@@ -367,6 +367,9 @@ static bool open_image(struct virtio_blk *blk, const struct virtio_blk_config *c
 {
     blk->readonly = config->readonly;
     blk->fd = open(config->path, (config->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (blk->fd < 0 && errno == ENOENT) {
+        return error_set(error, "there is no disk image %s; make one (truncate -s 1G %s)", config->path, config->path);
+    }
     if (blk->fd < 0) {
         return error_set_errno(error, errno, "cannot open disk image %s%s", config->path,
                                config->readonly ? "" : " for writing (FILE,readonly needs no right to write)");
