@@ -5,6 +5,7 @@
 #include "arch/riscv/primitives.h"
 #include "board/device_tree.h"
 #include "core/check.h"
+#include "riscv_decode.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,32 @@ static uint64_t ram_end(const struct virt_config *config)
     return VIRT_RAM_BASE + config->memory_size;
 }
 
+#define CODE_LOOK_COUNT 32u /* instructions at the entry of raw code that are looked at */
+
+/* Raw code has no header that could be wrong, so its first instructions are looked at, up to the first jump: of noise,
+ * few begin with code. What may be a custom or later standard instruction counts as one. */
+static bool begins_with_code(const struct loader_image *image)
+{
+    static const struct riscv_features all = { { UINT64_MAX, UINT64_MAX } };
+    size_t at = 0;
+    for (unsigned i = 0; i < CODE_LOOK_COUNT && at + 4 <= image->size; i++) {
+        const uint8_t *bytes = image->bytes + at;
+        uint32_t bits = (uint32_t)(bytes[0] | bytes[1] << 8) | (uint32_t)(bytes[2] | bytes[3] << 8) << 16;
+        uint32_t opcode = bits & 0x7f;
+        struct riscv_decoded decoded;
+        if (!riscv_decode((bits & 3) == 3 ? bits : bits & 0xffff, &all, &decoded)) {
+            return opcode == 0x0b || opcode == 0x2b || opcode == 0x57 || opcode == 0x5b || opcode == 0x73 ||
+                   opcode == 0x7b; /* unprivileged specification, base opcode map: custom-0 … 3, OP-V, SYSTEM */
+        }
+        if (decoded.meaning == RISCV_INSN_JAL || decoded.meaning == RISCV_INSN_JALR ||
+            decoded.meaning == RISCV_INSN_MRET || decoded.meaning == RISCV_INSN_SRET) {
+            return true;
+        }
+        at += decoded.length;
+    }
+    return true;
+}
+
 static bool load_image(const char *path, enum loader_role role, const struct virt_config *config,
                        struct loader_image *image, struct error *error)
 {
@@ -61,6 +88,12 @@ static bool load_image(const char *path, enum loader_role role, const struct vir
     uint64_t limit = config->memory_size > FILE_SIZE_LOW ? config->memory_size : FILE_SIZE_LOW;
     if (!loader_read(path, role, limit, &config->progress, image, error)) {
         return false;
+    }
+    if (image->format == LOADER_FORMAT_RAW && !begins_with_code(image)) {
+        return error_set(error,
+                         "%s does not begin with RISC-V code: it is damaged or something else; give a kernel, "
+                         "firmware or ELF file for 64-bit RISC-V",
+                         path);
     }
     loader_place(image, VIRT_RAM_BASE);
     return loader_fits(image, path, VIRT_RAM_BASE, config->memory_size, error);

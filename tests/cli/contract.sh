@@ -77,6 +77,7 @@ done
 : > empty
 head -c 100 pass > short
 head -c 2000 /dev/zero > zeros
+printf '\001\000\004\200\377\377\377\377\001\000\001\000' > noise
 echo "just some text, no code" > text
 printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\076\000' > foreign
 head -c 100 /dev/zero >> foreign
@@ -162,6 +163,8 @@ done
 refuse 1 'text is not an ELF file' run --elf text
 refuse 1 'text is a text file' run --kernel text
 refuse 1 'only zeros' run --kernel zeros
+refuse 1 'noise does not begin with RISC-V code' run --kernel noise
+refuse 1 'noise does not begin with RISC-V code' run --firmware noise
 refuse 1 'cut short inside its gzip data' run --kernel short.gz
 refuse 1 'give it with --kernel' run --firmware image
 refuse 1 'unpack it with gunzip' run --firmware image.gz
