@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const engines[] = { "interp", NULL };
+static const char *const engines[] = { "interp", "jit", "check", NULL };
 static const char *const networks[] = { "user", "none", NULL };
 static const char *const consoles[] = { "stdio", "none", "file:", "pty", NULL };
 static const char *const models[] = { "rv64gc", "rva22", "max", NULL };

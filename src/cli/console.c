@@ -7,9 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define ESCAPE 0x01 /* Ctrl-A */
@@ -44,30 +42,9 @@ static size_t edit(void *context, uint8_t *bytes, size_t size)
     return kept;
 }
 
-/* A new pseudo-terminal, raw from the start, whose name is told. */
-static int open_pty(struct console *console)
-{
-    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    const char *name = master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 ? ptsname(master) : NULL;
-    int other = name != NULL ? open(name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
-    struct termios settings;
-    if (other < 0 || tcgetattr(other, &settings) != 0) {
-        cli_report("cannot create a pseudo-terminal (%s): use another --console", strerror(errno));
-        return CLI_FAILURE;
-    }
-    cfmakeraw(&settings);
-    tcsetattr(other, TCSANOW, &settings);
-    console->pty[0] = master;
-    console->pty[1] = other;
-    console->in = master;
-    console->out = master;
-    cli_report("the console is %s", name);
-    return CLI_SUCCESS;
-}
-
 int console_open(struct console *console, const char *where)
 {
-    *console = (struct console){ .in = -1, .out = -1, .pty = { -1, -1 } };
+    *console = (struct console){ .in = -1, .out = -1 };
     if (strcmp(where, "stdio") == 0) {
         console->kind = CONSOLE_STDIO;
         console->in = fcntl(STDIN_FILENO, F_GETFD) >= 0 ? STDIN_FILENO : -1;
@@ -80,7 +57,13 @@ int console_open(struct console *console, const char *where)
     }
     if (strcmp(where, "pty") == 0) {
         console->kind = CONSOLE_PTY;
-        return open_pty(console);
+        console->pty = pty_open();
+        if (console->pty == NULL) {
+            return CLI_FAILURE;
+        }
+        console->in = console->out = pty_fd(console->pty);
+        cli_report("the console is %s", pty_name(console->pty));
+        return CLI_SUCCESS;
     }
     if (strncmp(where, "file:", 5) == 0 && where[5] != '\0') {
         console->kind = CONSOLE_FILE;
@@ -102,10 +85,6 @@ bool console_connect(struct console *console, struct ravelin_vm *vm, struct rave
 
 bool console_close(struct console *console)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        if (console->pty[i] >= 0) {
-            close(console->pty[i]);
-        }
-    }
+    pty_close(console->pty);
     return output_file_close(&console->file);
 }

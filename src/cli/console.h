@@ -4,6 +4,7 @@
 #define RAVELIN_CLI_CONSOLE_H
 
 #include "cli/output_file.h"
+#include "cli/pty.h"
 
 #include <ravelin/vm.h>
 
@@ -15,7 +16,7 @@ enum console_kind { CONSOLE_STDIO, CONSOLE_NONE, CONSOLE_FILE, CONSOLE_PTY };
 struct console {
     enum console_kind kind;
     int in, out; /* -1: none */
-    int pty[2];  /* PTY: both ends; holding the other end open keeps output from failing while nobody listens */
+    struct pty *pty;
     struct output_file file;
     bool escaped;     /* Ctrl-A was typed last; I/O thread only */
     atomic_bool quit; /* Ctrl-A x was typed */

@@ -65,7 +65,7 @@ holds() {
     rm -f holds.out
 }
 
-for kind in pass reset loop hello echo wild image kernel kernel-reset; do
+for kind in pass reset loop hello echo flood wild image kernel kernel-reset; do
     "$make_guest" $kind $kind || exit 1
 done
 for number in 0 1 7 255 256 65535; do
@@ -240,6 +240,21 @@ ends 0 'no console at all' run --elf hello --console none
 holds 'prints nothing' test ! -s out
 ends 0 'a pseudo-terminal' run --elf hello --console pty
 holds 'whose name is told' grep -q '/dev/pts/' err
+ends 0 'a pseudo-terminal that nobody opens takes any amount of output' run --elf flood --console pty --timeout 30
+ends 0 'a pipe takes any amount of output' run --elf flood
+holds 'without loss' test "$(tr -d '*' < out | wc -c) $(wc -c < out)" = '0 200000'
+"$ravelin" run --elf echo --console pty --timeout 30 > out 2> err < /dev/null &
+machine=$!
+for _ in $(seq 100); do
+    terminal=$(grep -o '/dev/pts/[0-9]*' err) && break
+    sleep 0.05
+done
+exec 9<> "$terminal"
+printf 'abcq' >&9
+holds 'what is typed at a pseudo-terminal comes back' test "$(timeout 10 head -c 4 <&9)" = abcq
+exec 9>&-
+wait $machine
+holds 'and the guest ends' test $? -eq 0
 if [ -w /dev/full ]; then
     "$ravelin" run --elf hello > /dev/full 2> err
     holds 'output that is lost is a failure' test $? -eq 1

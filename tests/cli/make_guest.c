@@ -9,6 +9,7 @@
  *   loop                        runs for ever
  *   hello                       prints "hello" and a newline on the UART, then passes
  *   echo                        echoes UART input until a 'q', then passes
+ *   flood                       prints 200000 stars as fast as the UART takes them, then passes
  *   wild                        reads where there is nothing; passes if that traps
  *   image                       not ELF: a Linux Image that shuts down by SBI
  *   kernel                      ELF for S-mode that shuts down by SBI
@@ -96,6 +97,20 @@ static void echo_until_q(void)
     load_byte(T1, T0, 0);
     store(0, T1, T0);
     branch_back(1, T1, T2, 5);
+    finish(0x5555);
+}
+
+static void flood(void)
+{
+    li(T0, UART);
+    li(T2, 200000);
+    load_byte(T1, T0, 5);                                              /* LSR */
+    emit(32u << 20 | T1 << 15 | 7u << 12 | (uint32_t)T1 << 7 | 0x13u); /* andi t1, t1, 32: transmitter empty */
+    branch_back(0, T1, ZERO, 2);
+    li(T1, '*');
+    store(0, T1, T0);
+    emit(0xfffu << 20 | T2 << 15 | (uint32_t)T2 << 7 | 0x13u); /* addi t2, t2, -1 */
+    branch_back(1, T2, ZERO, 7);
     finish(0x5555);
 }
 
@@ -232,6 +247,8 @@ int main(int argc, char **argv)
         finish(0x5555);
     } else if (strcmp(kind, "echo") == 0) {
         echo_until_q();
+    } else if (strcmp(kind, "flood") == 0) {
+        flood();
     } else if (strcmp(kind, "wild") == 0) {
         read_nothing();
     } else if (strcmp(kind, "image") == 0 || strcmp(kind, "kernel") == 0) {
