@@ -288,7 +288,7 @@ static void the_supervisor_timer_works_while_m_lends_it(void **state)
     assert_true(riscv_interrupt_lines(cpu) == 0);
 }
 
-/* "Sstc": while the comparison rules, what software once wrote to mip.STIP does not count. */
+/* "Sstc": while the comparison rules, what software once wrote to the pending bit does not count. */
 static void stip_belongs_to_the_comparison_while_stce_is_set(void **state)
 {
     struct riscv_cpu *cpu = cpu_of(state);
