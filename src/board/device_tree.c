@@ -204,6 +204,7 @@ static void put_cpu(struct tree *tree, unsigned hart)
     begin(tree, "interrupt-controller");
     put_text(tree, "compatible", "riscv,cpu-intc");
     put_u32(tree, "#interrupt-cells", 1);
+    put_u32(tree, "#address-cells", 0);
     put_flag(tree, "interrupt-controller");
     put_u32(tree, "phandle", PHANDLE_CPU + hart);
     end(tree);
