@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The back end for hosts that have none: creating one fails, and nothing else is ever called. */
+#include "core/check.h"
+#include "engine/jit/host.h"
+
+struct host *host_create(struct riscv_cpu *cpu, struct error *error)
+{
+    (void)cpu;
+    error_set(error, "no translation to this host's machine code exists yet; use --engine interp");
+    return NULL;
+}
+
+void host_destroy(struct host *host)
+{
+    CHECK(host == NULL);
+}
+
+bool host_compile(struct host *host, const struct host_request *request, struct host_code *code)
+{
+    (void)request, (void)code;
+    CHECK(host != NULL);
+    return false;
+}
+
+void host_flush(struct host *host)
+{
+    CHECK(host != NULL);
+}
+
+void host_set_link(struct host *host, uint32_t link, const void *entry)
+{
+    (void)link, (void)entry;
+    CHECK(host != NULL);
+}
+
+void host_unlink_all(struct host *host)
+{
+    CHECK(host != NULL);
+}
+
+void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry)
+{
+    (void)pc, (void)checked_entry;
+    CHECK(host != NULL);
+}
+
+void host_forget_jumps(struct host *host)
+{
+    CHECK(host != NULL);
+}
+
+struct host_result host_enter(struct host *host, const void *checked_entry)
+{
+    (void)checked_entry;
+    CHECK(host != NULL);
+    return (struct host_result){ HOST_EXIT_INTERPRET, 0 };
+}
+
+void host_dump(const struct host_code *code, FILE *stream)
+{
+    (void)code;
+    fprintf(stream, "no code\n");
+}

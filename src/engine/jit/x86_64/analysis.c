@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking backward through a block: who uses each value and how often, which values their only user had better compute
+ * itself, which need no code of their own, and which may be computed straight into the register of a pinned slot.
+ *
+ * A value may be computed into the pin's register if nothing between it and the PUT can see the slot: no GET, no other
+ * PUT, nothing that may leave. (That no value still in the register is needed is asked when the time has come.)
+ */
+#include "engine/jit/x86_64/compile.h"
+
+struct walk {
+    struct compile *compile;
+    uint32_t position;              /* of the value looked at */
+    uint32_t next_leave;            /* of the next operation that may leave */
+    uint32_t next_access[PINS_MAX]; /* of the next GET or PUT */
+};
+
+static bool is_constant(const struct ir_value *value, uint64_t constant)
+{
+    return value->op == IR_CONST && value->immediate == constant;
+}
+
+static bool is_comparison(enum ir_op op)
+{
+    return op >= IR_EQ && op <= IR_LES;
+}
+
+static bool is_load(enum ir_op op)
+{
+    return op >= IR_LOAD8 && op <= IR_LOAD64;
+}
+
+static bool is_memory(enum ir_op op)
+{
+    return op >= IR_LOAD8 && op <= IR_STORE64;
+}
+
+static bool is_scale(const struct ir_value *value)
+{
+    return value->op == IR_CONST && value->immediate >= 1 && value->immediate <= 3;
+}
+
+/* Its only user computes it along with its own work. */
+static bool is_fusable(const struct walk *walk, const struct ir_value *value, const struct ir_value *user)
+{
+    const struct compile *compile = walk->compile;
+    bool is_first = resolve(compile, user->arguments[0]) == value;
+    if (is_comparison(value->op)) {
+        return user->op == IR_BRANCH || user->op == IR_GUARD || (user->op == IR_SELECT && is_first);
+    }
+    if (value->op == IR_ADD && value->type == IR_I64) {
+        return is_memory(user->op) && is_first &&
+               !((user->op >= IR_STORE8) && resolve(compile, user->arguments[1]) == value);
+    }
+    if (value->op == IR_SHL && value->type == IR_I64) {
+        const struct ir_value *other = user->arguments[is_first ? 1 : 0];
+        return user->op == IR_ADD && user->type == IR_I64 && is_scale(value->arguments[1]) && other->op != IR_CONST &&
+               resolve(compile, user->arguments[is_first ? 1 : 0])->op != IR_SHL;
+    }
+    if (value->op == IR_BITCAST && !type_is_float(value->type)) {
+        return (user->op == IR_STORE32 || user->op == IR_STORE64) && !is_first;
+    }
+    if (value->op == IR_AND) {
+        return (user->op == IR_EQ || user->op == IR_NE) && is_first && is_constant(user->arguments[1], 0);
+    }
+    return false;
+}
+
+/* The only user of a LOAD that extends or casts what it loads. */
+static bool take_over_user(struct walk *walk, struct ir_value *load, struct ir_value *user)
+{
+    struct node *node = node_of(walk->compile, load);
+    struct node *outer = node_of(walk->compile, user);
+    unsigned bits = 8u << (load->op - IR_LOAD8);
+    if (user->op == IR_SEXT && user->immediate == bits) {
+        node->form = user->type == IR_I64 ? LOAD_SIGN64 : LOAD_SIGN32;
+    } else if (user->op == IR_BITCAST && bits == 8 * type_width(user->type)) {
+        node->form = LOAD_FLOAT;
+    } else {
+        return false;
+    }
+    outer->forward = load;
+    node->uses = outer->uses;
+    node->last = outer->last;
+    node->user = outer->user;
+    node->target = outer->target;
+    node->put = outer->put;
+    return true;
+}
+
+/* Same place and same bits as its argument. */
+static bool is_same_place(const struct ir_value *value)
+{
+    if (value->op == IR_TRUNC) {
+        return true;
+    }
+    if (value->op != IR_ZEXT) {
+        return false;
+    }
+    enum ir_op op = value->arguments[0]->op;
+    return op != IR_TRUNC && op != IR_CALL && op != IR_CONST; /* 32-bit operations clear the upper half */
+}
+
+static void use(struct walk *walk, struct ir_value *value, struct ir_value *user, uint32_t count, uint32_t last)
+{
+    struct node *node = node_of(walk->compile, value);
+    node->uses += count;
+    node->user = user;
+    node->last = node->uses == count || last > node->last ? last : node->last;
+}
+
+static void forget_bad_target(const struct walk *walk, struct node *node)
+{
+    if (node->target != PIN_NONE && (walk->next_leave < node->put || walk->next_access[node->target] != node->put)) {
+        node->target = PIN_NONE;
+    }
+}
+
+/* The value computed just before may as well go where this one is meant to. */
+static void pass_target_on(struct walk *walk, const struct ir_value *value, const struct node *node)
+{
+    if (node->target == PIN_NONE || value->arguments[0] == NULL) {
+        return;
+    }
+    struct node *argument = node_of(walk->compile, value->arguments[0]);
+    argument->target = node->target;
+    argument->put = node->put;
+}
+
+static void look_at_put(struct walk *walk, struct ir_value *value)
+{
+    unsigned pin = pin_at(walk->compile, value->slot);
+    if (pin != PIN_NONE) {
+        struct node *argument = node_of(walk->compile, value->arguments[0]);
+        argument->target = (uint8_t)pin;
+        argument->put = walk->position;
+        walk->next_access[pin] = walk->position;
+    }
+}
+
+static void look_at(struct walk *walk, struct ir_value *value)
+{
+    struct node *node = node_of(walk->compile, value);
+    if (node->uses == 0 && op_is_droppable(value->op)) {
+        node->dead = true;
+        return;
+    }
+    if (node->forward != NULL) { /* taken over by nobody yet: see is_same_place() */
+        return;
+    }
+    if (node->uses == 1 && is_load(value->op)) {
+        take_over_user(walk, value, node->user);
+    }
+    forget_bad_target(walk, node);
+    uint32_t at = walk->position;
+    if (node->uses == 1 && is_fusable(walk, value, node->user)) {
+        node->fused = true;
+        at = node->last;
+    }
+    if (is_same_place(value)) {
+        struct ir_value *argument = value->arguments[0];
+        use(walk, argument, node->user, node->uses, node->last);
+        pass_target_on(walk, value, node);
+        node->forward = argument;
+        return;
+    }
+    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
+        use(walk, value->arguments[i], value, 1, at);
+    }
+    if (value->op == IR_PUT) {
+        look_at_put(walk, value);
+    } else if (value->op == IR_GET) {
+        unsigned pin = pin_at(walk->compile, value->slot);
+        if (pin != PIN_NONE) {
+            walk->next_access[pin] = walk->position;
+        }
+    } else if (value->op == IR_SEXT) {
+        pass_target_on(walk, value, node);
+    }
+    if (op_leaves(value->op)) {
+        walk->next_leave = walk->position;
+    }
+}
+
+void analyse_block(struct compile *compile, struct ir_block *block)
+{
+    struct walk walk = { .compile = compile, .next_leave = POSITION_NEVER };
+    for (unsigned i = 0; i < PINS_MAX; i++) {
+        walk.next_access[i] = POSITION_NEVER;
+    }
+    for (struct ir_value *value = block->first; value != NULL; value = value->next) {
+        node_of(compile, value)->target = PIN_NONE;
+        walk.position++;
+    }
+    for (struct ir_value *value = block->last; value != NULL; value = value->previous) {
+        walk.position--;
+        look_at(&walk, value);
+    }
+}

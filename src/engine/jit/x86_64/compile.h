@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this back end share: the state of one compilation.
+ *
+ * A region is compiled in four steps: pins.c chooses which slots live in which registers throughout; then, block by
+ * block, analysis.c looks backward at how values are used and select.c (with memory_access.c, float.c, call.c) goes
+ * forward emitting code, asking registers.c for places; stubs.c puts what runs seldom behind the rest.
+ *
+ * Registers: rbp points into the struct riscv_cpu (CPU_BIAS bytes in, so that x0–x31 are in reach of 8-bit
+ * displacements), r15 counts retired instructions, rsp is the frame. Of the other 13, some are pinned to slots and the
+ * rest hold temps. The frame is laid out in frame.h.
+ */
+#ifndef RAVELIN_ENGINE_JIT_X86_64_COMPILE_H
+#define RAVELIN_ENGINE_JIT_X86_64_COMPILE_H
+
+#include "core/check.h"
+#include "engine/jit/host.h"
+#include "engine/jit/x86_64/emit.h"
+#include "engine/jit/x86_64/runtime.h"
+
+#include <stddef.h>
+
+#define PIN_NONE       0xffu
+#define PINS_MAX       24u
+#define GPR_PINS_MAX   9u
+#define XMM_PINS_MAX   12u
+#define PIN_SLOTS      1024u /* slots below 8 times this may be pinned */
+#define POSITION_NEVER UINT32_MAX
+#define REGISTER_COUNT 16u
+
+/* Where a value is. */
+enum place {
+    PLACE_NONE,
+    PLACE_GPR,   /* node.reg: a temporary, or a pinned register that still holds it */
+    PLACE_XMM,   /* likewise */
+    PLACE_SPILL, /* node.spill: number of a word of the frame */
+    PLACE_SLOT,  /* still in its (not pinned) guest slot */
+};
+
+/* What a LOAD does beside zero-extension, taken over from its only user. */
+enum load_form { LOAD_ZERO, LOAD_SIGN32, LOAD_SIGN64, LOAD_FLOAT };
+
+/* What the back end knows of a value, by its number. */
+struct node {
+    struct ir_value *forward; /* not NULL: this value is that one, in the same place */
+    struct ir_value *user;    /* one of its users; the only one if uses is 1 */
+    uint32_t uses;            /* still to come */
+    uint32_t last;            /* position of the last use */
+    uint32_t put;             /* position of the PUT that `target` is for */
+    uint16_t spill;
+    uint8_t place; /* enum place */
+    uint8_t reg;
+    uint8_t target; /* pin this value should be computed into, or PIN_NONE */
+    uint8_t form;   /* enum load_form */
+    bool fused;     /* computed by its only user */
+    bool dead;
+};
+
+struct pin {
+    uint32_t slot;
+    uint8_t reg;
+    bool is_float;
+};
+
+struct block_facts {
+    uint32_t exposed;      /* pins read before they are written */
+    uint32_t written;      /* pins written */
+    uint32_t before_leave; /* pins written before the first operation that may leave */
+    uint32_t dirty_made;   /* pins written after the last call */
+    bool leaves, calls;
+    uint32_t dirty_in, live_in;
+    bool is_emitted;
+    uint32_t start; /* position of its code */
+};
+
+struct jump_place { /* a jump to a block whose code does not exist yet */
+    uint32_t place, block;
+};
+
+enum stub_kind {
+    STUB_LOAD,
+    STUB_STORE,
+    STUB_LEAVE,  /* with state.pc = pc: kind in `exit` */
+    STUB_FLOAT,  /* the operation by a C function: see float.c */
+    STUB_NAN,    /* dst = canonical NaN */
+    STUB_MINMAX, /* equal or NaN operands */
+    STUB_UTOF,   /* of an integer with the top bit set */
+    STUB_FTOS,   /* overflow */
+    STUB_DIVIDE, /* by 0 or -1 */
+};
+
+struct stub {
+    uint8_t kind, exit;
+    uint8_t dst, a, b, c; /* registers */
+    uint8_t size, form;
+    bool dst_is_float, wide;
+    const struct ir_value *value;
+    uint32_t place, second_place; /* jumps that lead here; second_place 0: one only */
+    uint32_t back;
+    uint32_t dirty;
+    uint32_t count;
+    uint32_t what; /* STUB_FLOAT: for runtime's float_slow() */
+    uint64_t pc;
+};
+
+struct compile {
+    struct emit emit;
+    const struct host_request *request;
+    const struct runtime *runtime;
+    struct host_features features;
+    uint64_t random; /* adversity; 0: none */
+
+    struct node *nodes;
+    struct block_facts *blocks;
+
+    struct pin pins[PINS_MAX];
+    unsigned pin_count;
+    uint8_t pin_of[PIN_SLOTS];       /* by slot / 8 */
+    uint32_t pinned_gpr, pinned_xmm; /* masks of registers */
+    uint32_t dirty;                  /* pins whose slot in memory is old, here */
+
+    /* Temporaries. */
+    uint32_t temp_gpr, temp_xmm;
+    uint32_t locked_gpr, locked_xmm;   /* in use by the operation being emitted */
+    uint32_t scratch_gpr, scratch_xmm; /* of these: hold no value */
+    struct ir_value *gpr[REGISTER_COUNT], *xmm[REGISTER_COUNT];
+    struct ir_value **aliases; /* values that are in a pin or a slot */
+    unsigned alias_count, alias_room;
+    uint16_t spill_free[SPILL_COUNT];
+    unsigned spill_free_count, spill_next;
+
+    /* Where we are. */
+    struct ir_block *block;
+    uint64_t mark_pc;
+    uint32_t mark_count;
+    uint32_t link;
+
+    struct jump_place *jumps;
+    unsigned jump_count, jump_room;
+    struct stub *stubs;
+    unsigned stub_count, stub_room;
+    bool uses_xmm;
+    bool failed; /* out of spill room: the region is too large */
+};
+
+static inline struct ir_value *resolve(const struct compile *compile, struct ir_value *value)
+{
+    while (compile->nodes[value->number].forward != NULL) {
+        value = compile->nodes[value->number].forward;
+    }
+    return value;
+}
+
+static inline struct node *node_of(const struct compile *compile, const struct ir_value *value)
+{
+    return &compile->nodes[value->number];
+}
+
+static inline bool type_is_float(enum ir_type type)
+{
+    return type == IR_F32 || type == IR_F64;
+}
+
+static inline unsigned type_width(enum ir_type type)
+{
+    return type == IR_I64 || type == IR_F64 ? 8 : 4;
+}
+
+static inline unsigned pin_at(const struct compile *compile, uint32_t slot)
+{
+    return slot / 8 < PIN_SLOTS && slot % 8 == 0 ? compile->pin_of[slot / 8] : PIN_NONE;
+}
+
+static inline struct emit_memory slot_memory(uint32_t slot)
+{
+    return emit_at(REG_RBP, (int32_t)slot - CPU_BIAS);
+}
+
+static inline unsigned random_below(struct compile *compile, unsigned limit)
+{
+    compile->random = compile->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(compile->random >> 33) % limit;
+}
+
+/* May leave the region in its middle, or lets C code see the state. */
+static inline bool op_leaves(enum ir_op op)
+{
+    return (op >= IR_LOAD8 && op <= IR_STORE64) || op == IR_GUARD || op == IR_CALL;
+}
+
+/* Whether an operation that nobody uses can be left out. */
+static inline bool op_is_droppable(enum ir_op op)
+{
+    return op == IR_CONST || op == IR_GET || (op >= IR_ADD && op <= IR_SELECT) || op == IR_BITCAST || op == IR_BOX ||
+           op == IR_UNBOX;
+}
+
+/* pins.c */
+void pins_choose(struct compile *compile);
+void pins_load(struct compile *compile, uint32_t pins);  /* registers from slots */
+void pins_store(struct compile *compile, uint32_t pins); /* slots from registers */
+
+/* analysis.c: fills the nodes of one block's values. */
+void analyse_block(struct compile *compile, struct ir_block *block);
+
+/* select.c */
+void select_block(struct compile *compile, struct ir_block *block);
+void select_jump(struct compile *compile, enum emit_condition condition, const struct ir_block *target);
+/* Computes a BOOL value into flags; consumes it. */
+enum emit_condition select_condition(struct compile *compile, struct ir_value *value);
+
+/* memory_access.c */
+void select_load(struct compile *compile, struct ir_value *value);
+void select_store(struct compile *compile, struct ir_value *value);
+void load_stub(struct compile *compile, const struct stub *stub);
+void store_stub(struct compile *compile, const struct stub *stub);
+
+/* float.c */
+void select_float(struct compile *compile, struct ir_value *value);
+void float_stub(struct compile *compile, const struct stub *stub);
+
+/* call.c */
+void select_call(struct compile *compile, struct ir_value *value);
+
+/* exits.c */
+void select_entry(struct compile *compile, struct host_code *code);
+void select_terminator(struct compile *compile, struct ir_value *value);
+void select_attention(struct compile *compile, uint64_t pc); /* look at it; leave if it is wanted */
+
+/* stubs.c */
+struct stub *stub_add(struct compile *compile, enum stub_kind kind, uint32_t place);
+struct stub *stub_leave(struct compile *compile, enum host_exit exit, uint32_t place, uint64_t pc, uint32_t count);
+void stubs_emit(struct compile *compile);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Into and out of a region, and from block to block. */
+#include "arch/riscv/primitives.h"
+#include "engine/jit/x86_64/select.h"
+
+void select_attention(struct compile *compile, uint64_t pc)
+{
+    emit_group_mi(&compile->emit, GROUP_CMP, 4, CPU_AT(vcpu.attention), 0);
+    uint32_t place = emit_jump_forward(&compile->emit, CC_NE);
+    stub_leave(compile, HOST_EXIT_ATTENTION, place, pc, 0);
+}
+
+/* -- Entry --------------------------------------------------------------------------------------------------------- */
+
+static void leave_if_different(struct compile *compile)
+{
+    uint32_t place = emit_jump_forward(&compile->emit, CC_NE);
+    stub_leave(compile, HOST_EXIT_STALE, place, compile->request->region->blocks->pc, 0);
+}
+
+static void compare_word(struct compile *compile, struct emit_memory memory, uint64_t wanted)
+{
+    struct emit *emit = &compile->emit;
+    if (emit_fits(wanted)) {
+        emit_group_mi(emit, GROUP_CMP, 8, memory, (int32_t)wanted);
+    } else {
+        emit_mov_ri(emit, REG_RAX, wanted);
+        emit_rm(emit, OP_CMP, 8, REG_RAX, memory);
+    }
+    leave_if_different(compile);
+}
+
+static enum riscv_context fetch_context(unsigned mode)
+{
+    return mode == RISCV_MODE_M ? RISCV_CONTEXT_M : mode == RISCV_MODE_S ? RISCV_CONTEXT_S : RISCV_CONTEXT_U;
+}
+
+static void check_page(struct compile *compile, const struct host_page *page)
+{
+    uint64_t number = page->address >> PAGE_SHIFT & (TLB_ENTRY_COUNT - 1);
+    size_t entry = offsetof(struct riscv_cpu, tlbs) + fetch_context(compile->request->facts.mode) * sizeof(struct tlb) +
+                   offsetof(struct tlb, entries) + number * sizeof(struct tlb_entry);
+    int32_t at = (int32_t)entry - CPU_BIAS;
+    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_entry, fetch)), page->address);
+    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_entry, addend)), page->addend);
+}
+
+void select_entry(struct compile *compile, struct host_code *code)
+{
+    struct emit *emit = &compile->emit;
+    const struct ir_block *first = compile->request->region->blocks;
+    const uint8_t *base = code->start - emit->begin;
+    code->checked_entry = base + emit->cursor;
+    compile->dirty = 0;
+    emit_group_mi(emit, GROUP_CMP, 4, CPU_AT(facts_key), (int32_t)compile->request->facts_key);
+    leave_if_different(compile);
+    for (unsigned i = 0; i < compile->request->page_count; i++) {
+        check_page(compile, &compile->request->pages[i]);
+    }
+    code->unchecked_entry = base + emit->cursor;
+    if (!first->is_loop_head) {
+        select_attention(compile, first->pc);
+    }
+    pins_load(compile, compile->blocks[first->number].live_in);
+}
+
+/* -- From block to block ------------------------------------------------------------------------------------------- */
+
+static void count_instructions(struct compile *compile, const struct ir_value *value)
+{
+    if (value->count != 0) {
+        emit_group_ri(&compile->emit, GROUP_ADD, 8, REG_R15, (int32_t)value->count);
+    }
+}
+
+static void jump_unless_next(struct compile *compile, const struct ir_block *target)
+{
+    if (compile->block->next != target) {
+        select_jump(compile, CC_ALWAYS, target);
+    }
+}
+
+static void select_branch(struct compile *compile, struct ir_value *value)
+{
+    const struct ir_block *taken = value->targets[0], *otherwise = value->targets[1];
+    count_instructions(compile, value);
+    enum emit_condition condition = select_condition(compile, value->arguments[0]);
+    if (compile->block->next == taken) {
+        select_jump(compile, (enum emit_condition)(condition ^ 1u), otherwise);
+    } else {
+        select_jump(compile, condition, taken);
+        jump_unless_next(compile, otherwise);
+    }
+}
+
+/* -- Out of the region --------------------------------------------------------------------------------------------- */
+
+static void select_exit(struct compile *compile, struct ir_value *value)
+{
+    count_instructions(compile, value);
+    pins_store(compile, compile->dirty);
+    emit_jump_data(&compile->emit, DATA_AT(links) + compile->link * (uint32_t)sizeof(void *));
+    compile->link++;
+}
+
+static void select_exit_indirect(struct compile *compile, struct ir_value *value)
+{
+    struct emit *emit = &compile->emit;
+    count_instructions(compile, value);
+    unsigned address = use_gpr(compile, value->arguments[0]);
+    for (unsigned i = 0; i < value->target_count; i++) {
+        uint64_t pc = value->targets[i]->pc;
+        if (emit_fits(pc)) {
+            emit_group_ri(emit, GROUP_CMP, 8, address, (int32_t)pc);
+        } else {
+            unsigned wanted = scratch_gpr(compile);
+            emit_mov_ri(emit, wanted, pc);
+            emit_rr(emit, OP_CMP, 8, address, wanted);
+            unlock_gpr(compile, wanted);
+        }
+        select_jump(compile, CC_E, value->targets[i]);
+    }
+    pins_store(compile, compile->dirty);
+    emit_mov_rr(emit, 8, REG_RAX, address);
+    emit_rm(emit, OP_LEA, 4, REG_RCX, (struct emit_memory){ REG_RAX, REG_RAX, 0, 0 }); /* see runtime.c */
+    emit_shift_ri(emit, SHIFT_SHL, 4, REG_RCX, 2);
+    emit_group_ri(emit, GROUP_AND, 4, REG_RCX, (int32_t)((JUMP_CACHE_ENTRIES - 1) * sizeof(struct jump_cache_entry)));
+    emit_rd(emit, OP_LEA, 8, REG_RDX, DATA_AT(jumps));
+    struct emit_memory entry = { REG_RDX, REG_RCX, 0, (int32_t)offsetof(struct jump_cache_entry, pc) };
+    emit_rm(emit, OP_CMP, 8, REG_RAX, entry);
+    emit_jump_to(emit, CC_NE, compile->runtime->leave_indirect);
+    entry.displacement = (int32_t)offsetof(struct jump_cache_entry, entry);
+    emit_jump_m(emit, entry);
+    done(compile, value->arguments[0]);
+}
+
+static void select_exit_interpret(struct compile *compile, struct ir_value *value)
+{
+    struct emit *emit = &compile->emit;
+    count_instructions(compile, value);
+    pins_store(compile, compile->dirty);
+    emit_mov_ri(emit, REG_RCX, value->pc);
+    emit_mov_ri(emit, REG_RAX, runtime_result(HOST_EXIT_INTERPRET, 0));
+    emit_jump_to(emit, CC_ALWAYS, compile->runtime->leave_pc);
+}
+
+void select_terminator(struct compile *compile, struct ir_value *value)
+{
+    switch ((int)value->op) {
+    case IR_JUMP:
+        count_instructions(compile, value);
+        jump_unless_next(compile, value->targets[0]);
+        break;
+    case IR_BRANCH: select_branch(compile, value); break;
+    case IR_EXIT: select_exit(compile, value); break;
+    case IR_EXIT_INDIRECT: select_exit_indirect(compile, value); break;
+    default: select_exit_interpret(compile, value); break;
+    }
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The x86-64 back end: engine/jit/host.h. How a region is compiled stands in compile.h. */
+#include "engine/jit/host.h"
+
+#include "engine/jit/x86_64/code_memory.h"
+#include "engine/jit/x86_64/compile.h"
+#include "float/float.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <capstone/capstone.h>
+
+#define JUMP_NONE 1u /* no instruction is at an odd address */
+
+struct host {
+    struct riscv_cpu *cpu;
+    struct code_memory memory;
+    struct runtime_data *data;
+    struct runtime runtime;
+    struct host_features features;
+    uint32_t code_limit;
+    uint32_t used;       /* code memory in use */
+    uint32_t link_count; /* link cells in use */
+    uint64_t random;     /* adversity: see adversity_seed() */
+    uint32_t link_stubs[HOST_LINK_COUNT];
+    struct compile compile; /* kept for its tables */
+    size_t node_room, block_room;
+};
+
+/* -- Life ---------------------------------------------------------------------------------------------------------- */
+
+static struct host_features ask_processor(void)
+{
+    __builtin_cpu_init();
+    return (struct host_features){
+        .avx = __builtin_cpu_supports("avx") != 0,
+        .bmi1 = __builtin_cpu_supports("bmi") != 0,
+        .bmi2 = __builtin_cpu_supports("bmi2") != 0,
+        .lzcnt = __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("avx2") != 0, /* came with them */
+        .popcnt = __builtin_cpu_supports("popcnt") != 0,
+        .fma = __builtin_cpu_supports("fma") != 0,
+        .sse41 = __builtin_cpu_supports("sse4.1") != 0,
+    };
+}
+
+/* For tests: RAVELIN_JIT_ADVERSITY=n (not 0) makes choices at random from that seed: fewer registers, fewer processor
+ * features, little code memory. */
+static uint64_t adversity_seed(void)
+{
+    const char *text = getenv("RAVELIN_JIT_ADVERSITY");
+    return text == NULL ? 0 : strtoull(text, NULL, 0);
+}
+
+#define ADVERSITY_CODE_SIZE (192u << 10)
+
+static void be_adverse(struct host *host)
+{
+    host->compile.random = host->random;
+    host->code_limit = ADVERSITY_CODE_SIZE;
+    struct host_features *features = &host->features;
+    features->bmi1 = features->bmi1 && random_below(&host->compile, 2) != 0;
+    features->bmi2 = features->bmi2 && random_below(&host->compile, 2) != 0;
+    features->lzcnt = features->lzcnt && random_below(&host->compile, 2) != 0;
+    features->popcnt = features->popcnt && random_below(&host->compile, 2) != 0;
+    features->avx = features->avx && random_below(&host->compile, 2) != 0;
+    features->fma = features->fma && random_below(&host->compile, 2) != 0;
+    features->sse41 = features->sse41 && random_below(&host->compile, 2) != 0;
+}
+
+static struct emit begin_emit(struct host *host)
+{
+    return (struct emit){ .memory = host->memory.writable,
+                          .begin = host->used,
+                          .cursor = host->used,
+                          .limit = host->code_limit,
+                          .data = host->memory.code_size };
+}
+
+static void fill_constants(struct runtime_data *data)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        data->nan32[i] = float_canonical_nan32 | (uint64_t)float_canonical_nan32 << 32;
+        data->nan64[i] = float_canonical_nan64;
+        data->ones[i] = UINT64_MAX;
+    }
+}
+
+struct host *host_create(struct riscv_cpu *cpu, struct error *error)
+{
+    struct host *host = check_alloc(sizeof *host);
+    uint32_t data_size = ((uint32_t)sizeof(struct runtime_data) + PAGE_MASK) & ~(uint32_t)PAGE_MASK;
+    if (!code_memory_create(&host->memory, HOST_CODE_SIZE, data_size, error)) {
+        free(host);
+        return NULL;
+    }
+    host->cpu = cpu;
+    host->data = (struct runtime_data *)(void *)host->memory.data;
+    host->code_limit = HOST_CODE_SIZE;
+    host->features = ask_processor();
+    host->random = adversity_seed();
+    if (host->random != 0) {
+        be_adverse(host);
+    }
+    fill_constants(host->data);
+    struct emit emit = begin_emit(host);
+    runtime_emit(&host->runtime, &emit);
+    CHECK(!emit.overflow);
+    host_flush(host);
+    return host;
+}
+
+void host_destroy(struct host *host)
+{
+    if (host == NULL) {
+        return;
+    }
+    code_memory_destroy(&host->memory);
+    free(host->compile.nodes);
+    free(host->compile.blocks);
+    free(host->compile.aliases);
+    free(host->compile.jumps);
+    free(host->compile.stubs);
+    free(host);
+}
+
+/* -- Compiling ----------------------------------------------------------------------------------------------------- */
+
+/* Room for a region's tables, zeroed. */
+static void prepare_tables(struct host *host, const struct ir_region *region)
+{
+    struct compile *compile = &host->compile;
+    if (host->node_room < region->value_count) {
+        host->node_room = region->value_count * 2ul;
+        compile->nodes = check_realloc(compile->nodes, host->node_room * sizeof compile->nodes[0]);
+    }
+    if (host->block_room < region->block_count) {
+        host->block_room = region->block_count * 2ul;
+        compile->blocks = check_realloc(compile->blocks, host->block_room * sizeof compile->blocks[0]);
+    }
+    memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
+    memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
+    compile->stub_count = compile->jump_count = compile->pin_count = 0;
+    compile->pinned_gpr = compile->pinned_xmm = 0;
+    compile->failed = compile->uses_xmm = false;
+}
+
+static uint32_t count_links(const struct ir_region *region)
+{
+    uint32_t count = 0;
+    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        count += block->last->op == IR_EXIT;
+    }
+    return count;
+}
+
+/* One for each link: what its cell leads to while it is not linked. */
+static void emit_link_stubs(struct host *host, uint32_t first, uint32_t count)
+{
+    struct emit *emit = &host->compile.emit;
+    for (uint32_t link = first; link < first + count; link++) {
+        host->link_stubs[link] = emit->cursor;
+        emit_mov_ri(emit, REG_RAX, link);
+        emit_jump_to(emit, CC_ALWAYS, host->runtime.leave_link);
+    }
+}
+
+static void unlink_range(struct host *host, uint32_t first, uint32_t count)
+{
+    for (uint32_t link = first; link < first + count; link++) {
+        host->data->links[link] = host->memory.executable + host->link_stubs[link];
+    }
+}
+
+static void patch_jumps(struct compile *compile)
+{
+    for (unsigned i = 0; i < compile->jump_count; i++) {
+        emit_patch(&compile->emit, compile->jumps[i].place, compile->blocks[compile->jumps[i].block].start);
+    }
+}
+
+bool host_compile(struct host *host, const struct host_request *request, struct host_code *code)
+{
+    struct compile *compile = &host->compile;
+    uint32_t links = count_links(request->region);
+    if (links > HOST_LINK_COUNT - request->first_link) {
+        return false;
+    }
+    prepare_tables(host, request->region);
+    compile->request = request;
+    compile->runtime = &host->runtime;
+    compile->features = host->features;
+    compile->emit = begin_emit(host);
+    compile->link = request->first_link;
+    code->start = host->memory.executable + host->used;
+    code->link_count = links;
+    pins_choose(compile);
+    select_entry(compile, code);
+    for (struct ir_block *block = request->region->blocks; block != NULL; block = block->next) {
+        select_block(compile, block);
+    }
+    stubs_emit(compile);
+    patch_jumps(compile);
+    emit_link_stubs(host, request->first_link, links);
+    emit_align(&compile->emit, 16);
+    if (compile->emit.overflow || compile->failed) {
+        return false;
+    }
+    code->size = compile->emit.cursor - host->used;
+    host->used = compile->emit.cursor;
+    unlink_range(host, request->first_link, links);
+    if (host->link_count < request->first_link + links) {
+        host->link_count = request->first_link + links;
+    }
+    return true;
+}
+
+/* -- Links and jumps ----------------------------------------------------------------------------------------------- */
+
+void host_flush(struct host *host)
+{
+    host->used = host->runtime.end;
+    host->link_count = 0;
+    host_forget_jumps(host);
+}
+
+void host_set_link(struct host *host, uint32_t link, const void *entry)
+{
+    CHECK(link < host->link_count);
+    host->data->links[link] = entry;
+}
+
+void host_unlink_all(struct host *host)
+{
+    unlink_range(host, 0, host->link_count);
+}
+
+void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry)
+{
+    host->data->jumps[pc >> 1 & (JUMP_CACHE_ENTRIES - 1)] = (struct jump_cache_entry){ pc, checked_entry };
+}
+
+void host_forget_jumps(struct host *host)
+{
+    const void *nowhere = host->memory.executable + host->runtime.leave_indirect;
+    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++) {
+        host->data->jumps[i] = (struct jump_cache_entry){ JUMP_NONE, nowhere };
+    }
+}
+
+/* -- Running ------------------------------------------------------------------------------------------------------- */
+
+struct host_result host_enter(struct host *host, const void *checked_entry)
+{
+    uint64_t (*enter)(struct riscv_cpu *, const void *);
+    const void *code = host->memory.executable + host->runtime.enter;
+    memcpy(&enter, &code, sizeof enter); /* ISO C has no cast from data to code */
+    runtime_float_enter(host->cpu);
+    uint64_t result = enter(host->cpu, checked_entry);
+    runtime_float_leave(host->cpu);
+    return (struct host_result){ .exit = (enum host_exit)(uint32_t)result, .link = (uint32_t)(result >> 32) };
+}
+
+void host_dump(const struct host_code *code, FILE *stream)
+{
+    csh disassembler;
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &disassembler) != CS_ERR_OK) {
+        fprintf(stream, "no disassembler for this host\n");
+        return;
+    }
+    cs_insn *lines;
+    size_t count = cs_disasm(disassembler, code->start, code->size, (uint64_t)(uintptr_t)code->start, 0, &lines);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(stream, "%12llx  %-8s %s\n", (unsigned long long)lines[i].address, lines[i].mnemonic, lines[i].op_str);
+    }
+    cs_free(lines, count);
+    cs_close(&disassembler);
+}

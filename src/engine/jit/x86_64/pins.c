@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which guest slots live in which host registers while a region runs, and where the copies in memory are old.
+ *
+ * Every slot that is only ever read and written in whole 8-byte words may be pinned; those with the greatest number of
+ * accesses, weighted by how often their blocks run, are. A pin's register is loaded at the entry if its old value can
+ * be needed anywhere, and written back wherever the region is left after a PUT may have changed it.
+ */
+#include "engine/jit/x86_64/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct slot_score {
+    uint32_t integer, floating;
+    bool is_listed, is_refused;
+};
+
+struct scores {
+    struct slot_score of[PIN_SLOTS];
+    uint16_t listed[PIN_SLOTS];
+    unsigned count;
+};
+
+#define SCORE_MIN 2u /* less is not worth loading and storing it */
+
+static struct slot_score *score_at(struct scores *scores, uint32_t index)
+{
+    struct slot_score *score = &scores->of[index];
+    if (!score->is_listed) {
+        score->is_listed = true;
+        scores->listed[scores->count++] = (uint16_t)index;
+    }
+    return score;
+}
+
+static uint32_t add_weight(uint32_t sum, uint32_t weight)
+{
+    return sum > UINT32_MAX - weight ? UINT32_MAX : sum + weight;
+}
+
+static void count_access(struct scores *scores, uint32_t slot, enum ir_type type, uint32_t weight)
+{
+    uint32_t first = slot / 8;
+    if (first >= PIN_SLOTS) {
+        return;
+    }
+    if (slot % 8 == 0 && type == IR_I64) {
+        struct slot_score *score = score_at(scores, first);
+        score->integer = add_weight(score->integer, weight);
+    } else if (slot % 8 == 0 && type == IR_F64) {
+        struct slot_score *score = score_at(scores, first);
+        score->floating = add_weight(score->floating, weight);
+    } else {
+        score_at(scores, first)->is_refused = true;
+        if (slot % 8 != 0 && type_width(type) == 8 && first + 1 < PIN_SLOTS) {
+            score_at(scores, first + 1)->is_refused = true;
+        }
+    }
+}
+
+static void count_accesses(struct compile *compile, struct scores *scores)
+{
+    for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+        for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
+            compile->uses_xmm |= type_is_float(value->type);
+            if (value->op == IR_GET && value->uses != 0) {
+                count_access(scores, value->slot, value->type, block->weight);
+            } else if (value->op == IR_PUT) {
+                count_access(scores, value->slot, value->arguments[0]->type, block->weight);
+            }
+        }
+    }
+}
+
+/* -- The choice ---------------------------------------------------------------------------------------------------- */
+
+static const uint8_t pinnable_gpr[GPR_PINS_MAX] = { REG_RBX, REG_R12, REG_R13, REG_R14, REG_RDI,
+                                                    REG_R8,  REG_R9,  REG_R10, REG_R11 };
+#define FIRST_PINNABLE_XMM 4u
+#define GENERAL_REGISTERS  (0xffffu & ~(1u << REG_RSP | 1u << REG_RBP | 1u << REG_R15))
+
+static void add_pin(struct compile *compile, uint32_t index, bool is_float, uint8_t reg)
+{
+    compile->pin_of[index] = (uint8_t)compile->pin_count;
+    compile->pins[compile->pin_count++] = (struct pin){ .slot = index * 8, .reg = reg, .is_float = is_float };
+    *(is_float ? &compile->pinned_xmm : &compile->pinned_gpr) |= 1u << reg;
+}
+
+static void pick(struct compile *compile, struct scores *scores, bool is_float, unsigned limit)
+{
+    for (unsigned taken = 0; taken < limit; taken++) {
+        uint32_t best = 0, best_index = 0;
+        for (unsigned i = 0; i < scores->count; i++) {
+            const struct slot_score *score = &scores->of[scores->listed[i]];
+            uint32_t sum = add_weight(score->integer, score->floating);
+            bool fits = !score->is_refused && (score->floating > score->integer) == is_float;
+            if (fits && sum > best && compile->pin_of[scores->listed[i]] == PIN_NONE) {
+                best = sum;
+                best_index = scores->listed[i];
+            }
+        }
+        if (best < SCORE_MIN) {
+            break;
+        }
+        uint8_t reg = is_float ? (uint8_t)(FIRST_PINNABLE_XMM + taken) : pinnable_gpr[taken];
+        add_pin(compile, best_index, is_float, reg);
+    }
+}
+
+/* -- Where memory is old, and what must be loaded ------------------------------------------------------------------ */
+
+static void note_access(struct compile *compile, struct block_facts *facts, const struct ir_value *value)
+{
+    unsigned pin = pin_at(compile, value->slot);
+    if (pin == PIN_NONE) {
+        return;
+    }
+    uint32_t bit = 1u << pin;
+    if (value->op == IR_PUT) {
+        facts->written |= bit;
+        facts->dirty_made |= bit;
+    } else if ((facts->written & bit) == 0) {
+        facts->exposed |= bit;
+    }
+}
+
+static void summarize(struct compile *compile, const struct ir_block *block)
+{
+    struct block_facts *facts = &compile->blocks[block->number];
+    facts->leaves = block->is_loop_head;
+    for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
+        if (value->op == IR_GET || value->op == IR_PUT) {
+            note_access(compile, facts, value);
+        } else if (op_leaves(value->op)) {
+            if (!facts->leaves) {
+                facts->leaves = true;
+                facts->before_leave = facts->written;
+            }
+            if (value->op == IR_CALL) {
+                facts->calls = true;
+                facts->dirty_made = 0;
+            }
+        }
+    }
+    bool ends = block->last->op != IR_JUMP && block->last->op != IR_BRANCH;
+    if (ends && !facts->leaves) {
+        facts->leaves = true;
+        facts->before_leave = facts->written;
+    }
+}
+
+/* Pins whose register may differ from memory, at the start of each block. */
+static void find_dirty(struct compile *compile)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+            const struct block_facts *facts = &compile->blocks[block->number];
+            uint32_t out = facts->dirty_made | (facts->calls ? 0 : facts->dirty_in);
+            for (unsigned i = 0; i < block->last->target_count; i++) {
+                struct block_facts *to = &compile->blocks[block->last->targets[i]->number];
+                changed |= (out & ~to->dirty_in) != 0;
+                to->dirty_in |= out;
+            }
+        }
+    }
+}
+
+/* Pins whose register must be right at the start of each block: it is read, or written back by an exit. */
+static void find_live(struct compile *compile)
+{
+    bool changed = true;
+    while (changed) {
+        changed = false;
+        for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+            struct block_facts *facts = &compile->blocks[block->number];
+            uint32_t live = 0;
+            for (unsigned i = 0; i < block->last->target_count; i++) {
+                live |= compile->blocks[block->last->targets[i]->number].live_in;
+            }
+            live = facts->exposed | (live & ~facts->written);
+            if (facts->leaves) {
+                live |= facts->dirty_in & ~facts->before_leave;
+            }
+            changed |= live != facts->live_in;
+            facts->live_in = live;
+        }
+    }
+}
+
+void pins_choose(struct compile *compile)
+{
+    unsigned gpr_limit = GPR_PINS_MAX, xmm_limit = XMM_PINS_MAX;
+    if (compile->random != 0) {
+        gpr_limit = random_below(compile, GPR_PINS_MAX + 1);
+        xmm_limit = random_below(compile, XMM_PINS_MAX + 1);
+    }
+    struct scores *scores = check_alloc(sizeof *scores);
+    memset(compile->pin_of, PIN_NONE, sizeof compile->pin_of);
+    count_accesses(compile, scores);
+    pick(compile, scores, false, gpr_limit);
+    pick(compile, scores, true, xmm_limit);
+    free(scores);
+    compile->temp_gpr = GENERAL_REGISTERS & ~compile->pinned_gpr;
+    compile->temp_xmm = 0xffffu & ~compile->pinned_xmm;
+    if (compile->random != 0) { /* no more temporaries than there must be */
+        compile->temp_gpr &= 1u << REG_RAX | 1u << REG_RCX | 1u << REG_RDX | 1u << REG_RSI;
+        compile->temp_xmm &= 15;
+    }
+    for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+        summarize(compile, block);
+    }
+    find_dirty(compile);
+    find_live(compile);
+}
+
+void pins_load(struct compile *compile, uint32_t pins)
+{
+    for (unsigned i = 0; i < compile->pin_count; i++) {
+        if ((pins >> i & 1) != 0) {
+            const struct pin *pin = &compile->pins[i];
+            uint32_t op = pin->is_float ? (uint32_t)OP_MOVSD : (uint32_t)OP_MOV;
+            emit_rm(&compile->emit, op, pin->is_float ? 4 : 8, pin->reg, slot_memory(pin->slot));
+        }
+    }
+}
+
+void pins_store(struct compile *compile, uint32_t pins)
+{
+    for (unsigned i = 0; i < compile->pin_count; i++) {
+        if ((pins >> i & 1) != 0) {
+            const struct pin *pin = &compile->pins[i];
+            uint32_t op = pin->is_float ? (uint32_t)OP_MOVSD_STORE : (uint32_t)OP_MOV_STORE;
+            emit_rm(&compile->emit, op, pin->is_float ? 4 : 8, pin->reg, slot_memory(pin->slot));
+        }
+    }
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/jit/x86_64/registers.h"
+
+#include <stdlib.h>
+
+/* Those an instruction demands come last. */
+static const uint8_t gpr_order[] = { REG_RSI, REG_RCX, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                     REG_RBX, REG_R12, REG_R13, REG_R14, REG_RAX, REG_RDX };
+
+void registers_begin_block(struct compile *compile)
+{
+    for (unsigned i = 0; i < REGISTER_COUNT; i++) {
+        compile->gpr[i] = NULL;
+        compile->xmm[i] = NULL;
+    }
+    compile->locked_gpr = compile->locked_xmm = compile->scratch_gpr = compile->scratch_xmm = 0;
+    compile->alias_count = 0;
+    compile->spill_free_count = 0;
+    compile->spill_next = 0;
+}
+
+static struct emit_memory spill_memory(unsigned spill)
+{
+    return emit_at(REG_RSP, FRAME_SPILL + (int32_t)spill * 8);
+}
+
+static void free_spill(struct compile *compile, uint16_t number)
+{
+    if (!compile->failed) {
+        compile->spill_free[compile->spill_free_count++] = number;
+    }
+}
+
+/* -- Temporaries -------------------------------------------------------------------------------------------------- */
+
+static void spill(struct compile *compile, struct ir_value *value)
+{
+    struct node *node = node_of(compile, value);
+    if (compile->spill_free_count != 0) {
+        node->spill = compile->spill_free[--compile->spill_free_count];
+    } else if (compile->spill_next < SPILL_COUNT) {
+        node->spill = (uint16_t)compile->spill_next++;
+    } else {
+        compile->failed = true;
+        node->spill = 0;
+    }
+    if (node->place == PLACE_GPR) {
+        emit_rm(&compile->emit, OP_MOV_STORE, 8, node->reg, spill_memory(node->spill));
+        compile->gpr[node->reg] = NULL;
+    } else {
+        emit_rm(&compile->emit, OP_MOVSD_STORE, 4, node->reg, spill_memory(node->spill));
+        compile->xmm[node->reg] = NULL;
+    }
+    node->place = PLACE_SPILL;
+}
+
+/* Of the registers in the mask, the one whose value is needed last; its value is spilled. */
+static unsigned evict(struct compile *compile, struct ir_value **holders, uint32_t mask)
+{
+    CHECK(mask != 0);
+    unsigned best = REG_NONE;
+    for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+        if ((mask >> reg & 1) != 0 &&
+            (best == REG_NONE || node_of(compile, holders[reg])->last > node_of(compile, holders[best])->last)) {
+            best = reg;
+        }
+    }
+    spill(compile, holders[best]);
+    return best;
+}
+
+static unsigned allocate_gpr(struct compile *compile)
+{
+    uint32_t usable = compile->temp_gpr & ~compile->locked_gpr;
+    unsigned start = compile->random != 0 ? random_below(compile, sizeof gpr_order) : 0;
+    for (unsigned i = 0; i < sizeof gpr_order; i++) {
+        unsigned reg = gpr_order[(i + start) % sizeof gpr_order];
+        if ((usable >> reg & 1) != 0 && compile->gpr[reg] == NULL) {
+            return reg;
+        }
+    }
+    return evict(compile, compile->gpr, usable);
+}
+
+static unsigned allocate_xmm(struct compile *compile)
+{
+    uint32_t usable = compile->temp_xmm & ~compile->locked_xmm;
+    for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+        if ((usable >> reg & 1) != 0 && compile->xmm[reg] == NULL) {
+            return reg;
+        }
+    }
+    return evict(compile, compile->xmm, usable);
+}
+
+unsigned scratch_gpr(struct compile *compile)
+{
+    unsigned reg = allocate_gpr(compile);
+    compile->locked_gpr |= 1u << reg;
+    compile->scratch_gpr |= 1u << reg;
+    return reg;
+}
+
+unsigned scratch_xmm(struct compile *compile)
+{
+    unsigned reg = allocate_xmm(compile);
+    compile->locked_xmm |= 1u << reg;
+    compile->scratch_xmm |= 1u << reg;
+    return reg;
+}
+
+void claim_gpr(struct compile *compile, unsigned reg)
+{
+    CHECK((compile->temp_gpr >> reg & 1) != 0 && (compile->locked_gpr >> reg & 1) == 0);
+    compile->locked_gpr |= 1u << reg;
+    struct ir_value *holder = compile->gpr[reg];
+    if (holder != NULL) {
+        uint32_t usable = compile->temp_gpr & ~compile->locked_gpr;
+        for (unsigned to = 0; to < REGISTER_COUNT; to++) {
+            if ((usable >> to & 1) != 0 && compile->gpr[to] == NULL) {
+                emit_mov_rr(&compile->emit, 8, to, reg);
+                compile->gpr[to] = holder;
+                compile->gpr[reg] = NULL;
+                node_of(compile, holder)->reg = (uint8_t)to;
+                break;
+            }
+        }
+        if (compile->gpr[reg] != NULL) {
+            spill(compile, holder);
+        }
+    }
+    compile->scratch_gpr |= 1u << reg;
+}
+
+void unlock_gpr(struct compile *compile, unsigned reg)
+{
+    compile->locked_gpr &= ~(1u << reg);
+    compile->scratch_gpr &= ~(1u << reg);
+}
+
+void end_operation(struct compile *compile)
+{
+    compile->locked_gpr = compile->locked_xmm = compile->scratch_gpr = compile->scratch_xmm = 0;
+}
+
+/* -- Values in pins and slots -------------------------------------------------------------------------------------- */
+
+static void add_alias(struct compile *compile, struct ir_value *value)
+{
+    if (compile->alias_count == compile->alias_room) {
+        compile->alias_room = compile->alias_room == 0 ? 64 : compile->alias_room * 2;
+        compile->aliases = check_realloc(compile->aliases, compile->alias_room * sizeof(struct ir_value *));
+    }
+    compile->aliases[compile->alias_count++] = value;
+}
+
+static bool in_pinned_register(const struct compile *compile, const struct node *node)
+{
+    return (node->place == PLACE_GPR && (compile->pinned_gpr >> node->reg & 1) != 0) ||
+           (node->place == PLACE_XMM && (compile->pinned_xmm >> node->reg & 1) != 0);
+}
+
+static bool is_alias(const struct compile *compile, const struct node *node)
+{
+    return node->place == PLACE_SLOT || in_pinned_register(compile, node);
+}
+
+void define_alias(struct compile *compile, struct ir_value *value)
+{
+    struct node *node = node_of(compile, value);
+    unsigned pin = pin_at(compile, value->slot);
+    if (pin == PIN_NONE) {
+        node->place = PLACE_SLOT;
+        add_alias(compile, value);
+    } else {
+        become_alias(compile, value, pin);
+    }
+}
+
+void become_alias(struct compile *compile, struct ir_value *value, unsigned pin)
+{
+    struct node *node = node_of(compile, value);
+    if (node->uses == 0) {
+        node->place = PLACE_NONE;
+        return;
+    }
+    node->place = compile->pins[pin].is_float ? PLACE_XMM : PLACE_GPR;
+    node->reg = compile->pins[pin].reg;
+    add_alias(compile, value);
+}
+
+/* Into a temporary of its own. */
+static void detach(struct compile *compile, struct ir_value *value)
+{
+    struct node *node = node_of(compile, value);
+    bool is_float = node->place == PLACE_SLOT ? type_is_float(value->type) : node->place == PLACE_XMM;
+    if (is_float) {
+        unsigned reg = allocate_xmm(compile);
+        if (node->place == PLACE_SLOT) {
+            uint32_t op = value->type == IR_F32 ? (uint32_t)emit_single(OP_MOVSD) : (uint32_t)OP_MOVSD;
+            emit_rm(&compile->emit, op, 4, reg, slot_memory(value->slot));
+        } else {
+            emit_rr(&compile->emit, OP_MOVAPS, 4, reg, node->reg);
+        }
+        compile->xmm[reg] = value;
+        node->place = PLACE_XMM;
+        node->reg = (uint8_t)reg;
+        return;
+    }
+    unsigned reg = allocate_gpr(compile);
+    if (node->place == PLACE_SLOT) {
+        emit_rm(&compile->emit, OP_MOV, type_width(value->type), reg, slot_memory(value->slot));
+    } else {
+        emit_mov_rr(&compile->emit, 8, reg, node->reg);
+    }
+    compile->gpr[reg] = value;
+    node->place = PLACE_GPR;
+    node->reg = (uint8_t)reg;
+}
+
+static bool overlaps(const struct compile *compile, const struct ir_value *value, uint32_t slot, unsigned size,
+                     unsigned pin)
+{
+    const struct node *node = node_of(compile, value);
+    if (node->place == PLACE_SLOT) {
+        return value->slot < slot + size && slot < value->slot + type_width(value->type);
+    }
+    return pin != PIN_NONE && node->reg == compile->pins[pin].reg &&
+           compile->pins[pin].is_float == (node->place == PLACE_XMM);
+}
+
+void save_aliases(struct compile *compile, uint32_t slot, unsigned size, const struct ir_value *except)
+{
+    unsigned pin = pin_at(compile, slot);
+    unsigned kept = 0;
+    for (unsigned i = 0; i < compile->alias_count; i++) {
+        struct ir_value *value = compile->aliases[i];
+        const struct node *node = node_of(compile, value);
+        if (node->uses == 0 || !is_alias(compile, node)) {
+            continue;
+        }
+        if (value != except && overlaps(compile, value, slot, size, pin)) {
+            detach(compile, value);
+        } else {
+            compile->aliases[kept++] = value;
+        }
+    }
+    compile->alias_count = kept;
+}
+
+void save_temporaries(struct compile *compile, uint32_t gpr_mask, bool state)
+{
+    for (unsigned i = 0; state && i < compile->alias_count; i++) {
+        struct ir_value *value = compile->aliases[i];
+        const struct node *node = node_of(compile, value);
+        if (node->uses != 0 && is_alias(compile, node)) {
+            detach(compile, value);
+        }
+    }
+    for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+        if (compile->gpr[reg] != NULL && (gpr_mask >> reg & 1) != 0) {
+            spill(compile, compile->gpr[reg]);
+        }
+        if (compile->xmm[reg] != NULL) {
+            spill(compile, compile->xmm[reg]);
+        }
+    }
+}
+
+/* -- Operands ------------------------------------------------------------------------------------------------------ */
+
+bool is_in_memory(const struct compile *compile, struct ir_value *value, unsigned width, struct emit_memory *memory)
+{
+    value = resolve(compile, value);
+    const struct node *node = node_of(compile, value);
+    if (node->uses != 1) {
+        return false;
+    }
+    if (node->place == PLACE_SPILL) {
+        *memory = spill_memory(node->spill);
+        return true;
+    }
+    if (node->place == PLACE_SLOT && width <= type_width(value->type)) {
+        *memory = slot_memory(value->slot);
+        return true;
+    }
+    return false;
+}
+
+unsigned use_gpr(struct compile *compile, struct ir_value *value)
+{
+    value = resolve(compile, value);
+    struct node *node = node_of(compile, value);
+    if (value->op == IR_CONST) {
+        unsigned reg = scratch_gpr(compile);
+        emit_mov_ri(&compile->emit, reg, value->immediate);
+        return reg;
+    }
+    CHECK(node->place != PLACE_NONE && node->place != PLACE_XMM);
+    if (node->place == PLACE_SLOT) {
+        detach(compile, value);
+    } else if (node->place == PLACE_SPILL) {
+        unsigned reg = allocate_gpr(compile);
+        emit_rm(&compile->emit, OP_MOV, 8, reg, spill_memory(node->spill));
+        free_spill(compile, node->spill);
+        compile->gpr[reg] = value;
+        node->place = PLACE_GPR;
+        node->reg = (uint8_t)reg;
+    }
+    compile->locked_gpr |= 1u << node->reg;
+    return node->reg;
+}
+
+static unsigned constant_xmm(struct compile *compile, const struct ir_value *value)
+{
+    unsigned reg = scratch_xmm(compile);
+    if (value->immediate == 0) {
+        emit_rr(&compile->emit, OP_XORPS, 4, reg, reg);
+        return reg;
+    }
+    unsigned bits = allocate_gpr(compile);
+    emit_mov_ri(&compile->emit, bits, value->immediate);
+    emit_rr(&compile->emit, OP_MOVQ_TO, 8, reg, bits);
+    return reg;
+}
+
+unsigned use_xmm(struct compile *compile, struct ir_value *value)
+{
+    value = resolve(compile, value);
+    struct node *node = node_of(compile, value);
+    if (value->op == IR_CONST) {
+        return constant_xmm(compile, value);
+    }
+    CHECK(node->place != PLACE_NONE && node->place != PLACE_GPR);
+    if (node->place == PLACE_SLOT) {
+        detach(compile, value);
+    } else if (node->place == PLACE_SPILL) {
+        unsigned reg = allocate_xmm(compile);
+        emit_rm(&compile->emit, OP_MOVSD, 4, reg, spill_memory(node->spill));
+        free_spill(compile, node->spill);
+        compile->xmm[reg] = value;
+        node->place = PLACE_XMM;
+        node->reg = (uint8_t)reg;
+    }
+    compile->locked_xmm |= 1u << node->reg;
+    return node->reg;
+}
+
+void done(struct compile *compile, struct ir_value *value)
+{
+    value = resolve(compile, value);
+    struct node *node = node_of(compile, value);
+    if (value->op == IR_CONST) {
+        return;
+    }
+    if (node->fused) {
+        for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
+            done(compile, value->arguments[i]);
+        }
+        return;
+    }
+    CHECK(node->uses != 0);
+    if (--node->uses != 0) {
+        return;
+    }
+    if (node->place == PLACE_SPILL) {
+        free_spill(compile, node->spill);
+    } else if (!in_pinned_register(compile, node)) {
+        if (node->place == PLACE_GPR) {
+            compile->gpr[node->reg] = NULL;
+        } else if (node->place == PLACE_XMM) {
+            compile->xmm[node->reg] = NULL;
+        }
+    }
+    node->place = PLACE_NONE;
+}
+
+/* -- Results ------------------------------------------------------------------------------------------------------- */
+
+/* The pin the value is meant for, if nobody needs what is in it. */
+static unsigned usable_target(struct compile *compile, const struct node *node, bool is_float)
+{
+    if (node->target == PIN_NONE) {
+        return PIN_NONE;
+    }
+    const struct pin *pin = &compile->pins[node->target];
+    if (pin->is_float != is_float) {
+        return PIN_NONE;
+    }
+    for (unsigned i = 0; i < compile->alias_count; i++) {
+        const struct node *other = node_of(compile, compile->aliases[i]);
+        if (other->uses != 0 && other->place == (is_float ? PLACE_XMM : PLACE_GPR) && other->reg == pin->reg) {
+            return PIN_NONE;
+        }
+    }
+    return node->target;
+}
+
+unsigned define_gpr(struct compile *compile, struct ir_value *value, unsigned prefer)
+{
+    struct node *node = node_of(compile, value);
+    unsigned pin = usable_target(compile, node, false);
+    if (pin != PIN_NONE) {
+        become_alias(compile, value, pin);
+        compile->locked_gpr |= 1u << node->reg;
+        return node->reg;
+    }
+    if (node->uses == 0) {
+        return scratch_gpr(compile);
+    }
+    unsigned reg = prefer;
+    if (prefer >= REGISTER_COUNT || (compile->temp_gpr >> prefer & 1) == 0 || compile->gpr[prefer] != NULL) {
+        reg = allocate_gpr(compile);
+    }
+    compile->gpr[reg] = value;
+    compile->scratch_gpr &= ~(1u << reg);
+    compile->locked_gpr |= 1u << reg;
+    node->place = PLACE_GPR;
+    node->reg = (uint8_t)reg;
+    return reg;
+}
+
+unsigned define_xmm(struct compile *compile, struct ir_value *value, unsigned prefer)
+{
+    struct node *node = node_of(compile, value);
+    unsigned pin = usable_target(compile, node, true);
+    if (pin != PIN_NONE) {
+        become_alias(compile, value, pin);
+        compile->locked_xmm |= 1u << node->reg;
+        return node->reg;
+    }
+    if (node->uses == 0) {
+        return scratch_xmm(compile);
+    }
+    unsigned reg = prefer;
+    if (prefer >= REGISTER_COUNT || (compile->temp_xmm >> prefer & 1) == 0 || compile->xmm[prefer] != NULL) {
+        reg = allocate_xmm(compile);
+    }
+    compile->xmm[reg] = value;
+    compile->scratch_xmm &= ~(1u << reg);
+    compile->locked_xmm |= 1u << reg;
+    node->place = PLACE_XMM;
+    node->reg = (uint8_t)reg;
+    return reg;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands around regions: the code that leads into and out of them, shared by all of a host, the frame they run
+ * on, the layout of the data area, and C functions they call.
+ */
+#ifndef RAVELIN_ENGINE_JIT_X86_64_RUNTIME_H
+#define RAVELIN_ENGINE_JIT_X86_64_RUNTIME_H
+
+#include "arch/riscv/cpu.h"
+#include "engine/jit/host.h"
+#include "engine/jit/x86_64/emit.h"
+
+#include <stddef.h>
+
+/* rbp = cpu + CPU_BIAS: all of state.x is in reach of signed bytes. */
+#define CPU_BIAS       ((int32_t)offsetof(struct riscv_cpu, state.x) + 128)
+#define CPU_AT(member) emit_at(REG_RBP, (int32_t)offsetof(struct riscv_cpu, member) - CPU_BIAS)
+
+/* The frame, from rsp up. */
+enum {
+    FRAME_RESULT = 0,
+    FRAME_ADDRESS = 8, /* operands of a slow path: address, value, third */
+    FRAME_VALUE = 16,
+    FRAME_THIRD = 24,
+    FRAME_WHAT = 32,
+    FRAME_GPR = 48,                 /* one word a register */
+    FRAME_XMM = FRAME_GPR + 16 * 8, /* low halves: no region keeps more in them */
+    FRAME_SPILL = FRAME_XMM + 16 * 8,
+    SPILL_COUNT = 1023,
+    FRAME_SIZE = FRAME_SPILL + SPILL_COUNT * 8, /* 8 more than a multiple of 16: six registers and an address above */
+};
+
+/* The data area. */
+#define JUMP_CACHE_ENTRIES 4096u
+
+struct jump_cache_entry {
+    uint64_t pc;
+    const void *entry;
+};
+
+struct runtime_data {
+    const void *links[HOST_LINK_COUNT];
+    struct jump_cache_entry jumps[JUMP_CACHE_ENTRIES];
+    /* Constants; 16 bytes each, for instructions that want them aligned. */
+    _Alignas(16) uint64_t zero[2], nan32[2], nan64[2], ones[2];
+};
+
+#define DATA_AT(member) ((uint32_t)offsetof(struct runtime_data, member))
+
+/* What the host's processor can do beyond the x86-64 baseline. */
+struct host_features {
+    bool avx, bmi1, bmi2, lzcnt, popcnt, fma, sse41, avx512f;
+};
+
+/* Positions of shared code. */
+struct runtime {
+    uint32_t enter;          /* result enter(cpu, entry) by the C convention */
+    uint32_t leave;          /* rax: the result; registers' slots are written */
+    uint32_t leave_pc;       /* likewise, and rcx goes to state.pc */
+    uint32_t leave_link;     /* eax: number of a link */
+    uint32_t leave_indirect; /* rax: the guest address */
+    uint32_t load[4][2];     /* by log2(size) and whether xmm registers are to be kept */
+    uint32_t store[4][2];    /* slow paths: all registers kept, ZF set if there is a trap */
+    uint32_t slow_float;     /* runtime_float() on FRAME_ADDRESS, _VALUE, _THIRD, _WHAT; all registers kept */
+    uint32_t end;
+};
+
+static inline uint64_t runtime_result(enum host_exit exit, uint32_t link)
+{
+    return (uint64_t)link << 32 | (uint64_t)exit;
+}
+
+/* Emits the shared code. */
+void runtime_emit(struct runtime *runtime, struct emit *emit);
+
+/* MXCSR for a guest's rounding mode; no flags. RMM has none: to nearest even, and operations go to runtime_float(). */
+uint32_t runtime_mxcsr(uint64_t fcsr);
+
+/* Before C code that uses floating point: gathers sticky flags into fcsr, sets the default environment. */
+void runtime_float_leave(struct riscv_cpu *cpu);
+/* After it: the guest's rounding, no flags. */
+void runtime_float_enter(struct riscv_cpu *cpu);
+
+/* One floating-point (or bit-counting) operation by its reference implementation. */
+#define RUNTIME_WHAT(op, from, to, rounding) \
+    ((uint32_t)(op) | (uint32_t)(from) << 8 | (uint32_t)(to) << 12 | (uint32_t)(rounding) << 16)
+uint64_t runtime_float(struct riscv_cpu *cpu, const uint64_t *operands, uint32_t what);
+
+#endif
