@@ -570,9 +570,10 @@ static const struct ir_form *ir_form_of(const struct isa_function *function)
     return NULL;
 }
 
+/* With the host's unit or the guest's flags; a pure one (class) only looks at bits. */
 static bool computes_floats(const struct isa_function *function)
 {
-    return function->name[0] == 'f' && function->name[1] >= '0' && function->name[1] <= '9';
+    return function->effects != 0 && function->name[0] == 'f' && function->name[1] >= '0' && function->name[1] <= '9';
 }
 
 static const char *callee_type(unsigned width)
@@ -814,8 +815,8 @@ void output_translate(struct emit *emit)
             write_instruction(emit, insn);
         }
     }
-    emit_line(emit, 0, "enum translation_result %s_translate(struct %s_translation *translation)", emit->prefix,
-              emit->prefix);
+    emit_line(emit, 0, "enum translation_result %s_translate_instruction(struct %s_translation *translation)",
+              emit->prefix, emit->prefix);
     emit_line(emit, 0, "{");
     emit_line(emit, 1, "static enum translation_result (*const table[])(struct %s_translation *) = {", emit->prefix);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {

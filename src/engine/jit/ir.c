@@ -131,6 +131,13 @@ void ir_remove(struct ir_value *value)
     unlink_value(value);
 }
 
+void ir_cut(struct ir_block *block, const struct ir_value *last)
+{
+    while (block->last != last) {
+        ir_remove(block->last);
+    }
+}
+
 void ir_replace(struct ir_value *old, struct ir_value *now)
 {
     CHECK(old != now && old->type == now->type && now->block == old->block);

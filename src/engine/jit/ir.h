@@ -204,6 +204,9 @@ void ir_exit_indirect(struct ir_block *block, struct ir_value *address, struct i
                       unsigned candidate_count, uint32_t count);
 void ir_exit_interpret(struct ir_block *block, uint64_t pc, uint32_t count);
 
+/* Takes out of the block what stands after `last`: it was appended in vain. */
+void ir_cut(struct ir_block *block, const struct ir_value *last);
+
 static inline bool ir_is_constant(const struct ir_value *value)
 {
     return value->op == IR_CONST;

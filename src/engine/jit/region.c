@@ -298,7 +298,7 @@ static void translate_block(struct builder *builder, unsigned index)
             translation.pc = pc;
             translation.next_pc = pc + translation.decoded.length;
             translation.count = count;
-            result = riscv_translate(&translation);
+            result = riscv_translate_instruction(&translation);
         }
         if (result == TRANSLATION_LEFT) {
             ir_exit_interpret(block, pc, count);

@@ -231,6 +231,9 @@ struct ir_value *tr_read(struct riscv_translation *t, size_t slot, unsigned widt
             return t->writes[i - 1].value;
         }
     }
+    if (slot == offsetof(struct riscv_cpu, state.mode)) {
+        return tr_constant(t, width, t->facts.mode);
+    }
     if (width != 64 && width != 32) {
         tr_leave(t); /* narrower registers are bytes in the state */
         return tr_constant(t, width, 0);
@@ -349,9 +352,14 @@ enum translation_result tr_branch(struct riscv_translation *t, struct ir_value *
 enum translation_result tr_translate(struct riscv_translation *t,
                                      enum translation_result (*translate)(struct riscv_translation *t))
 {
+    const struct ir_value *mark = t->block->last;
     t->is_left = false;
     t->write_count = 0;
-    return translate != NULL ? translate(t) : TRANSLATION_LEFT;
+    enum translation_result result = translate != NULL ? translate(t) : TRANSLATION_LEFT;
+    if (result == TRANSLATION_LEFT) { /* what was built before that was known would be done twice */
+        ir_cut(t->block, mark);
+    }
+    return result;
 }
 
 /* -- Calls, memory ------------------------------------------------------------------------------------------------- */
@@ -368,19 +376,19 @@ struct ir_value *tr_call(struct riscv_translation *t, const struct ir_callee *ca
     return ir_call(t->block, callee, arguments, count);
 }
 
-struct ir_value *tr_load(struct riscv_translation *t, const struct ir_callee *callee, unsigned size,
+struct ir_value *tr_load(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,
                          struct ir_value *address)
 {
     (void)callee;
-    return t->is_left ? tr_constant(t, size, 0) : ir_load(t->block, size, type_of(size), address);
+    return t->is_left ? tr_constant(t, width, 0) : ir_load(t->block, width / 8, type_of(width), address);
 }
 
-struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *callee, unsigned size,
+struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,
                           struct ir_value *address, struct ir_value *data)
 {
     (void)callee;
     if (!t->is_left) {
-        ir_store(t->block, size, address, data);
+        ir_store(t->block, width / 8, address, data);
     }
     return NULL;
 }

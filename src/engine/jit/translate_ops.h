@@ -80,9 +80,9 @@ enum translation_result tr_translate(struct riscv_translation *t,
 
 struct ir_value *tr_call(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,
                          struct ir_value *const *arguments, unsigned count);
-struct ir_value *tr_load(struct riscv_translation *t, const struct ir_callee *callee, unsigned size,
+struct ir_value *tr_load(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,
                          struct ir_value *address);
-struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *callee, unsigned size,
+struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,
                           struct ir_value *address, struct ir_value *data);
 struct ir_value *tr_fence(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *before,
                           struct ir_value *behind);

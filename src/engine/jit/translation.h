@@ -3,10 +3,10 @@
  * From a decoded instruction to IR: the meeting point of the generated translator (riscv_translate.c, from the
  * machine's description) and the region builder.
  *
- * The builder calls riscv_translate() for one instruction after another; the translator appends to the block and ends
- * an instruction that jumps by one of translation_jump(), translation_branch(), translation_jump_indirect(), which
- * give the block its terminator. What is known about the machine's state wherever the region runs (`facts`) folds to
- * constants: a region made under some facts is only ever entered under them.
+ * The builder calls riscv_translate_instruction() for one instruction after another; the translator appends to the
+ * block and ends an instruction that jumps by one of translation_jump(), translation_branch(),
+ * translation_jump_indirect(), which give the block its terminator. What is known about the machine's state wherever
+ * the region runs (`facts`) folds to constants: a region made under some facts is only ever entered under them.
  */
 #ifndef RAVELIN_ENGINE_JIT_TRANSLATION_H
 #define RAVELIN_ENGINE_JIT_TRANSLATION_H
@@ -46,7 +46,7 @@ enum translation_result {
 };
 
 /* Generated. MARK has been appended by the caller. */
-enum translation_result riscv_translate(struct riscv_translation *translation);
+enum translation_result riscv_translate_instruction(struct riscv_translation *translation);
 
 /* The ends of an instruction that jumps; by the region builder. Addresses are guest-virtual. */
 void translation_jump(struct riscv_translation *translation, uint64_t target);
