@@ -82,6 +82,9 @@ static bool begin(struct session *session, const char *guest)
     }
     session->child = fork();
     if (session->child == 0) {
+        signal(SIGHUP, SIG_DFL); /* under nohup, or in the background of a script, they are ignored */
+        signal(SIGINT, SIG_DFL);
+        signal(SIGQUIT, SIG_DFL);
         setsid();
         ioctl(session->slave, TIOCSCTTY, 0);
         dup2(session->slave, 0);

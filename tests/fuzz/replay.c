@@ -101,7 +101,7 @@ static size_t change(uint64_t *state, uint8_t *bytes, size_t size, size_t capaci
         memmove(bytes + place + length, bytes + place, size - place);
         return size + length;
     case 4: return random_below(state, 16) == 0 ? place : size;
-    default: memcpy(bytes + place, bytes + random_below(state, size - length), length); return size;
+    default: memmove(bytes + place, bytes + random_below(state, size - length), length); return size;
     }
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # riscv_tests.sh RAVELIN [FOLDER]: every rv64 program of the published riscv-tests suite (built, isa/ folder) passes
 # through `ravelin run --elf`. The folder is the argument or RAVELIN_RISCV_TESTS. Prints each failure and a count.
+# Left out: Ziccid, which promises that instruction fetches see stores without fence.i; ravelin does not claim it.
 set -u
 ravelin=$1
 folder=${2:-${RAVELIN_RISCV_TESTS:-}}
@@ -11,7 +12,7 @@ if [ -z "$folder" ]; then
 fi
 passed=0 failed=0
 for elf in "$folder"/rv64*-[pv]-*; do
-    case $elf in *.dump) continue ;; esac
+    case $elf in *.dump | *uziccid*) continue ;; esac
     if "$ravelin" run --elf "$elf" --cpu max --console none --timeout 20 >/dev/null 2>&1; then
         passed=$((passed + 1))
     else
