@@ -7,7 +7,14 @@
  */
 #include "engine/jit/x86_64/select.h"
 
-#define ROUND_TO_MAX_MAGNITUDE 4u /* RISC-V's RMM, which SSE does not have */
+/* Encodings of RISC-V's rounding modes. */
+#define ROUND_TO_ZERO          1u
+#define ROUND_TO_MAX_MAGNITUDE 4u /* SSE does not have that */
+
+static bool is_conversion(enum ir_op op)
+{
+    return op >= IR_FCVT && op <= IR_UTOF;
+}
 
 /* dst = a op b. Without AVX, dst must not be b. */
 static void op3(struct compile *compile, uint32_t op, unsigned dst, unsigned a, unsigned b)
@@ -25,11 +32,6 @@ static unsigned data_nan(enum ir_type type)
     return type == IR_F32 ? DATA_AT(nan32) : DATA_AT(nan64);
 }
 
-static bool rounds_away(const struct compile *compile)
-{
-    return compile->request->facts.rounding >= ROUND_TO_MAX_MAGNITUDE;
-}
-
 /* Makes a NaN in dst the canonical one. */
 static void canonicalize(struct compile *compile, unsigned dst, enum ir_type type)
 {
@@ -42,9 +44,8 @@ static void canonicalize(struct compile *compile, unsigned dst, enum ir_type typ
 static uint32_t what_of(const struct compile *compile, const struct ir_value *value)
 {
     uint32_t rounding = compile->request->facts.rounding;
-    bool is_conversion = value->op == IR_FTOS || value->op == IR_FTOU;
-    if (is_conversion && value->immediate == IR_ROUND_ZERO) {
-        rounding = 1;
+    if (is_conversion(value->op) && value->immediate == IR_ROUND_ZERO) {
+        rounding = ROUND_TO_ZERO;
     }
     return RUNTIME_WHAT(value->op, value->arguments[0]->type, value->type, rounding);
 }
@@ -451,27 +452,30 @@ void float_stub(struct compile *compile, const struct stub *stub)
 
 /* -- Choice -------------------------------------------------------------------------------------------------------- */
 
-static bool depends_on_rounding(const struct ir_value *value)
+/* The operation needs a rounding mode that MXCSR does not hold and the instruction does not name. */
+static bool rounds_otherwise(const struct compile *compile, const struct ir_value *value)
 {
+    uint32_t rounding = compile->request->facts.rounding;
     switch ((int)value->op) {
     case IR_FADD:
     case IR_FSUB:
     case IR_FMUL:
     case IR_FDIV:
     case IR_FSQRT:
-    case IR_FMA:
+    case IR_FMA: return rounding >= ROUND_TO_MAX_MAGNITUDE;
     case IR_FCVT:
     case IR_STOF:
-    case IR_UTOF: return true;
+    case IR_UTOF:
+        return rounding >= ROUND_TO_MAX_MAGNITUDE || (value->immediate == IR_ROUND_ZERO && rounding != ROUND_TO_ZERO);
     case IR_FTOS:
-    case IR_FTOU: return value->immediate != IR_ROUND_ZERO;
+    case IR_FTOU: return value->immediate != IR_ROUND_ZERO && rounding >= ROUND_TO_MAX_MAGNITUDE;
     default: return false;
     }
 }
 
 void select_float(struct compile *compile, struct ir_value *value)
 {
-    if (rounds_away(compile) && depends_on_rounding(value)) {
+    if (rounds_otherwise(compile, value)) {
         select_by_runtime(compile, value);
         return;
     }
