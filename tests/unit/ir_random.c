@@ -228,7 +228,8 @@ static enum ir_type draw_integer_type(struct drawing *d)
 static enum ir_type draw_slot_type(struct drawing *d)
 {
     static const enum ir_type types[] = { IR_I64, IR_I64, IR_I64, IR_I32, IR_F64, IR_F32, IR_V128 };
-    unsigned limit = d->options->slots != NULL ? 1 : d->options->floats ? 7 : 4;
+    unsigned given = !d->options->typed_slots ? 1 : d->options->floats ? 6 : 4;
+    unsigned limit = d->options->slots != NULL ? given : d->options->floats ? 7 : 4;
     return types[draw(d, limit)];
 }
 

@@ -23,6 +23,7 @@ struct ir_random_options {
     bool calls;            /* of the functions in ir_random_callees */
     const uint32_t *slots; /* where GET and PUT go; NULL: overlapping slots below IR_RANDOM_STATE_SIZE */
     unsigned slot_count;
+    bool typed_slots; /* slots that are given hold I32, F32 and F64 too, where they hold only I64 otherwise */
 };
 
 uint64_t ir_random_next(uint64_t *state);

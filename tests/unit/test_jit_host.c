@@ -1,0 +1,792 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The back end against the evaluator: regions compiled for this host and run on a real CPU structure with memory must
+ * leave the same state, the same memory, the same flags, and leave the same way, as ir_evaluate() says.
+ */
+#include "test_riscv_fixture.h"
+
+#include "engine/jit/host.h"
+#include "engine/jit/ir_internal.h"
+#include "ir_random.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#define X(n)         ((uint32_t)offsetof(struct riscv_cpu, state.x[n]))
+#define F(n)         ((uint32_t)offsetof(struct riscv_cpu, state.f[n]))
+#define PC           UINT64_C(0x80001000)
+#define WINDOW_SIZE  0x1000u /* guest memory that regions use: the last of RAM, so that some accesses fault */
+#define WINDOW       (RAM_BASE + RAM_SIZE - WINDOW_SIZE)
+#define BLOCK_LIMIT  40u
+#define FACTS_KEY    0x1234u
+#define SLOT_COUNT   40u
+#define FCSR_FLAGS   UINT64_C(0x1f)
+#define ROUNDING(rm) ((uint64_t)(rm) << 5)
+
+struct bench {
+    struct fixture fixture;
+    struct riscv_cpu *cpu;
+    struct host *host;
+    uint64_t log;     /* of calls, in the run of now */
+    uint64_t *counts; /* what attention is asked after: NULL never */
+};
+
+static struct bench bench;
+
+static void bench_create(void)
+{
+    struct error error;
+    fixture_create(&bench.fixture, 0, 1);
+    bench.cpu = bench.fixture.cpu;
+    bench.cpu->facts_key = FACTS_KEY;
+    bench.host = host_create(bench.cpu, &error);
+    if (bench.host == NULL) {
+        fail_msg("%s", error.text);
+    }
+}
+
+static void bench_destroy(void)
+{
+    host_destroy(bench.host);
+    fixture_destroy(&bench.fixture);
+}
+
+static uint8_t *window(void)
+{
+    return memory_pointer(bench.fixture.memory, gpa(WINDOW), WINDOW_SIZE, MEMORY_READ);
+}
+
+/* ---- Functions that regions call: by the number of their arguments, for those that may trap --------------------- */
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t hash_state(const struct riscv_state *state)
+{
+    uint64_t hash = 1;
+    for (unsigned i = 0; i < 32; i++) {
+        hash = mix(mix(hash, state->x[i]), state->f[i]);
+    }
+    return hash;
+}
+
+/* What every function does, on whichever state: that of the CPU or the evaluator's. */
+static uint64_t act(struct riscv_state *state, const struct ir_callee *callee, uint64_t hash)
+{
+    bench.log = callee->pure ? bench.log : mix(bench.log, hash);
+    if (callee->reads_state) {
+        hash = mix(hash, hash_state(state));
+    }
+    if (callee->writes_state) {
+        for (unsigned i = 0; i < 32; i++) {
+            state->x[i] ^= hash << i;
+            state->f[i] += hash;
+        }
+    }
+    if (callee->uses_float) {
+        bench.log = mix(bench.log, state->csr.fcsr & FCSR_FLAGS);
+        state->csr.fcsr &= ~FCSR_FLAGS;
+    }
+    return hash;
+}
+
+static uint64_t hash_arguments(const uint64_t *arguments, unsigned count)
+{
+    uint64_t hash = count;
+    for (unsigned i = 0; i < count; i++) {
+        hash = mix(hash, arguments[i]);
+    }
+    return hash;
+}
+
+static bool succeeds(uint64_t hash)
+{
+    return hash % 8 != 0;
+}
+
+static const struct ir_callee callees[6][IR_ARGUMENTS_MAX + 1];
+
+enum { PURE, MAY_TRAP, READS, WRITES, FLOATS, PLAIN };
+
+/* Arguments come in the widths the region has; the pattern of narrow ones is not known here: see narrow_calls(). */
+#define ARGUMENTS_0 (uint64_t[]){ 0 }
+#define ARGUMENTS_1 \
+    (uint64_t[])    \
+    {               \
+        a           \
+    }
+#define ARGUMENTS_2 \
+    (uint64_t[])    \
+    {               \
+        a, b        \
+    }
+#define ARGUMENTS_3 \
+    (uint64_t[])    \
+    {               \
+        a, b, c     \
+    }
+#define ARGUMENTS_4 \
+    (uint64_t[])    \
+    {               \
+        a, b, c, d  \
+    }
+#define LIST_0(first) first
+#define LIST_1(first) first, uint64_t a
+#define LIST_2(first) first, uint64_t a, uint64_t b
+#define LIST_3(first) first, uint64_t a, uint64_t b, uint64_t c
+#define LIST_4(first) first, uint64_t a, uint64_t b, uint64_t c, uint64_t d
+#define CPU           struct riscv_cpu *cpu
+
+static void disturb_float(void)
+{
+    volatile double x = 1, y = 3;
+    x = x / y; /* raises inexact in the host's own flags */
+}
+
+#define DEFINE(n)                                                                                \
+    static bool may_trap_##n(LIST_##n(CPU), uint64_t *result)                                    \
+    {                                                                                            \
+        *result = act(&cpu->state, &callees[MAY_TRAP][n], hash_arguments(ARGUMENTS_##n, n));     \
+        return succeeds(*result);                                                                \
+    }                                                                                            \
+    static uint32_t reads_##n(LIST_##n(CPU))                                                     \
+    {                                                                                            \
+        return (uint32_t)act(&cpu->state, &callees[READS][n], hash_arguments(ARGUMENTS_##n, n)); \
+    }                                                                                            \
+    static void writes_##n(LIST_##n(CPU))                                                        \
+    {                                                                                            \
+        act(&cpu->state, &callees[WRITES][n], hash_arguments(ARGUMENTS_##n, n));                 \
+    }                                                                                            \
+    static bool floats_##n(LIST_##n(CPU))                                                        \
+    {                                                                                            \
+        disturb_float();                                                                         \
+        return act(&cpu->state, &callees[FLOATS][n], hash_arguments(ARGUMENTS_##n, n)) % 2 != 0; \
+    }                                                                                            \
+    static uint64_t plain_##n(LIST_##n(CPU))                                                     \
+    {                                                                                            \
+        return act(&cpu->state, &callees[PLAIN][n], hash_arguments(ARGUMENTS_##n, n));           \
+    }
+DEFINE(0)
+DEFINE(1)
+DEFINE(2)
+DEFINE(3)
+DEFINE(4)
+
+static uint64_t pure_0(void)
+{
+    return hash_arguments(ARGUMENTS_0, 0);
+}
+static uint64_t pure_1(uint64_t a)
+{
+    return hash_arguments(ARGUMENTS_1, 1);
+}
+static uint64_t pure_2(uint64_t a, uint64_t b)
+{
+    return hash_arguments(ARGUMENTS_2, 2);
+}
+static uint64_t pure_3(uint64_t a, uint64_t b, uint64_t c)
+{
+    return hash_arguments(ARGUMENTS_3, 3);
+}
+static uint64_t pure_4(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    return hash_arguments(ARGUMENTS_4, 4);
+}
+
+#define EACH(entry)        { entry(0), entry(1), entry(2), entry(3), entry(4) }
+#define CALLEE_PURE(n)     { .name = "pure", .function = (void *)pure_##n, .result = IR_I64, .pure = true }
+#define CALLEE_MAY_TRAP(n) { .name = "may_trap", .function = (void *)may_trap_##n, .result = IR_I64, .may_trap = true }
+#define CALLEE_READS(n)    { .name = "reads", .function = (void *)reads_##n, .result = IR_I32, .reads_state = true }
+#define CALLEE_WRITES(n)   { .name = "writes", .function = (void *)writes_##n, .result = IR_VOID, .writes_state = true }
+#define CALLEE_FLOATS(n)   { .name = "floats", .function = (void *)floats_##n, .result = IR_BOOL, .uses_float = true }
+#define CALLEE_PLAIN(n)    { .name = "plain", .function = (void *)plain_##n, .result = IR_F64 }
+
+static const struct ir_callee callees[6][IR_ARGUMENTS_MAX + 1] = {
+    EACH(CALLEE_PURE),   EACH(CALLEE_MAY_TRAP), EACH(CALLEE_READS),
+    EACH(CALLEE_WRITES), EACH(CALLEE_FLOATS),   EACH(CALLEE_PLAIN),
+};
+
+/* ---- The evaluator's side ---------------------------------------------------------------------------------------- */
+
+struct model {
+    struct riscv_cpu *cpu; /* a copy of the real one, of which only the state is used */
+    uint8_t memory[WINDOW_SIZE];
+    struct ir_machine machine;
+};
+
+static bool model_find(uint64_t address, unsigned size)
+{
+    return address >= WINDOW && address - WINDOW <= WINDOW_SIZE - size;
+}
+
+static bool model_load(void *context, uint64_t address, unsigned size, uint64_t *value)
+{
+    struct model *model = context;
+    if (!model_find(address, size)) {
+        return false;
+    }
+    *value = 0;
+    memcpy(value, model->memory + (address - WINDOW), size);
+    return true;
+}
+
+static bool model_store(void *context, uint64_t address, unsigned size, uint64_t value)
+{
+    struct model *model = context;
+    if (!model_find(address, size)) {
+        return false;
+    }
+    memcpy(model->memory + (address - WINDOW), &value, size);
+    return true;
+}
+
+static bool model_call(void *context, const struct ir_callee *callee, const uint64_t *arguments, unsigned count,
+                       uint64_t *result)
+{
+    struct model *model = context;
+    struct riscv_state *state = &model->cpu->state;
+    uint64_t hash = hash_arguments(arguments, count);
+    if (callee->uses_float) {
+        state->csr.fcsr |= model->machine.flags;
+    }
+    *result = act(state, callee, hash);
+    if (callee->uses_float) {
+        model->machine.flags = 0;
+        *result %= 2;
+    }
+    return !callee->may_trap || succeeds(*result);
+}
+
+/* ---- Running both ------------------------------------------------------------------------------------------------ */
+
+static const char *const exit_names[] = { "link", "indirect", "interpret", "trapped", "attention", "stale" };
+
+static enum host_exit expected_exit(const struct ir_region *region, const struct ir_outcome *outcome)
+{
+    (void)region;
+    switch (outcome->how) {
+    case IR_LEFT_INTERPRET:
+    case IR_LEFT_GUARD: return HOST_EXIT_INTERPRET;
+    case IR_LEFT_FAULT: return HOST_EXIT_TRAPPED;
+    case IR_LEFT_ATTENTION: return HOST_EXIT_ATTENTION;
+    case IR_LEFT_EXIT: break;
+    }
+    return HOST_EXIT_LINK; /* or HOST_EXIT_INDIRECT */
+}
+
+/* The pc that link number `link` leads to: EXITs are numbered in the order of blocks. */
+static uint64_t link_pc(const struct ir_region *region, uint32_t link)
+{
+    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        if (block->last->op == IR_EXIT && link-- == 0) {
+            return block->last->pc;
+        }
+    }
+    return 1;
+}
+
+static bool compile(struct ir_region *region, unsigned rounding, struct host_code *code)
+{
+    struct host_request request = {
+        .region = region,
+        .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
+        .facts_key = FACTS_KEY
+    };
+    if (host_compile(bench.host, &request, code)) {
+        return true;
+    }
+    host_flush(bench.host);
+    return host_compile(bench.host, &request, code);
+}
+
+static void report(struct ir_region *region, const struct host_code *code, uint64_t seed)
+{
+    ir_print(region, stderr);
+    if (getenv("DUMP") != NULL) {
+        host_dump(code, stderr);
+    }
+    fprintf(stderr, "seed %" PRIu64 "\n", seed);
+}
+
+static bool same_state(const struct riscv_state *expected, const struct riscv_state *got)
+{
+    bool same = true;
+    for (unsigned i = 0; i < 32; i++) {
+        if (expected->x[i] != got->x[i]) {
+            fprintf(stderr, "x%u: 0x%" PRIx64 ", got 0x%" PRIx64 "\n", i, expected->x[i], got->x[i]);
+            same = false;
+        }
+        if (expected->f[i] != got->f[i]) {
+            fprintf(stderr, "f%u: 0x%" PRIx64 ", got 0x%" PRIx64 "\n", i, expected->f[i], got->f[i]);
+            same = false;
+        }
+    }
+    if (expected->csr.fcsr != got->csr.fcsr) {
+        fprintf(stderr, "fcsr: 0x%" PRIx64 ", got 0x%" PRIx64 "\n", expected->csr.fcsr, got->csr.fcsr);
+        same = false;
+    }
+    return same;
+}
+
+/* Runs a region both ways from the CPU's state of now. */
+static void run_both(struct ir_region *region, uint64_t seed)
+{
+    struct riscv_cpu *cpu = bench.cpu;
+    unsigned rounding = (unsigned)(cpu->state.csr.fcsr >> 5 & 7);
+    struct model *model = check_alloc(sizeof *model);
+    model->cpu = check_alloc(sizeof *model->cpu);
+    memcpy(model->cpu, cpu, sizeof *cpu);
+    memcpy(model->memory, window(), WINDOW_SIZE);
+    model->machine = (struct ir_machine){ .state = (uint8_t *)model->cpu,
+                                          .state_size = sizeof *model->cpu,
+                                          .rounding = (enum float_rounding)rounding,
+                                          .context = model,
+                                          .load = model_load,
+                                          .store = model_store,
+                                          .call = model_call };
+    bench.log = 0;
+    struct ir_outcome outcome = ir_evaluate(region, &model->machine, BLOCK_LIMIT);
+    model->cpu->state.csr.fcsr |= model->machine.flags;
+    uint64_t log = bench.log;
+    if (outcome.how == IR_LEFT_ATTENTION) { /* a loop without end, maybe: nothing to compare */
+        free(model->cpu);
+        free(model);
+        return;
+    }
+
+    struct host_code code;
+    assert_true(compile(region, rounding, &code));
+    bench.log = 0;
+    uint64_t before = cpu->instructions;
+    struct host_result result = host_enter(bench.host, code.checked_entry);
+    uint64_t pc = result.exit == HOST_EXIT_LINK ? link_pc(region, result.link) : cpu->state.pc;
+    enum host_exit exit = result.exit == HOST_EXIT_INDIRECT ? HOST_EXIT_LINK : result.exit;
+    bool same = same_state(&model->cpu->state, &cpu->state);
+    if (expected_exit(region, &outcome) != exit || pc != outcome.pc) {
+        fprintf(stderr, "left for 0x%" PRIx64 " by %s, got 0x%" PRIx64 " by %s\n", outcome.pc,
+                exit_names[expected_exit(region, &outcome)], pc, exit_names[result.exit]);
+        same = false;
+    }
+    if (cpu->instructions - before != outcome.instructions) {
+        fprintf(stderr, "instructions: %" PRIu64 ", got %" PRIu64 "\n", outcome.instructions,
+                cpu->instructions - before);
+        same = false;
+    }
+    if (memcmp(model->memory, window(), WINDOW_SIZE) != 0) {
+        fprintf(stderr, "memory differs\n");
+        same = false;
+    }
+    if (bench.log != log) {
+        fprintf(stderr, "calls differ\n");
+        same = false;
+    }
+    if (!same) {
+        report(region, &code, seed);
+        fail_msg("compiled code and evaluator differ, seed %" PRIu64, seed);
+    }
+    free(model->cpu);
+    free(model);
+}
+
+static void fill_state(uint64_t seed)
+{
+    struct riscv_cpu *cpu = bench.cpu;
+    for (unsigned i = 0; i < 32; i++) {
+        cpu->state.x[i] = ir_random_number(&seed);
+        cpu->state.f[i] = ir_random_number(&seed);
+    }
+    cpu->state.csr.fcsr = ROUNDING(ir_random_below(&seed, 5)) | (ir_random_next(&seed) & FCSR_FLAGS);
+    uint8_t *memory = window();
+    for (unsigned i = 0; i < WINDOW_SIZE; i++) {
+        memory[i] = (uint8_t)ir_random_next(&seed);
+    }
+}
+
+/* ---- Random regions ---------------------------------------------------------------------------------------------- */
+
+/* Random addresses would all fault: most are brought into the window, some misaligned, some beyond its end. */
+static void tame_address(struct ir_region *region, struct ir_value *value, uint64_t *random)
+{
+    struct ir_value *old = value->arguments[0];
+    ir_insert_before(region, value);
+    struct ir_value mask = { .op = IR_CONST, .type = IR_I64, .immediate = ir_random_below(random, 3) ? 0xff8 : 0xfff };
+    struct ir_value base = { .op = IR_CONST, .type = IR_I64, .immediate = WINDOW + ir_random_below(random, 2) * 4 };
+    struct ir_value low = { .op = IR_AND, .type = IR_I64, .arguments = { old, ir_append(value->block, &mask) } };
+    struct ir_value sum = { .op = IR_ADD, .type = IR_I64, .arguments = { ir_append(value->block, &low) } };
+    sum.arguments[1] = ir_append(value->block, &base);
+    value->arguments[0] = ir_append(value->block, &sum);
+    value->arguments[0]->uses++;
+    old->uses--;
+    ir_insert_before(region, NULL);
+}
+
+static void tame_call(struct ir_value *value)
+{
+    for (unsigned kind = 0; kind < ir_random_callee_count; kind++) {
+        if (value->callee == ir_random_callees[kind]) {
+            value->callee = &callees[kind][ir_argument_count(value)];
+            return;
+        }
+    }
+}
+
+/* C leaves the upper bits of narrow arguments undefined; these functions look at them. */
+static void widen_arguments(struct ir_region *region, struct ir_value *value)
+{
+    ir_insert_before(region, value);
+    for (unsigned i = 0; i < ir_argument_count(value); i++) {
+        struct ir_value *old = value->arguments[i];
+        if (old->type != IR_I64) {
+            struct ir_value wide = { .op = IR_ZEXT, .type = IR_I64, .arguments = { old } };
+            value->arguments[i] = ir_append(value->block, &wide);
+            value->arguments[i]->uses++;
+            old->uses--;
+        }
+    }
+    ir_insert_before(region, NULL);
+}
+
+static void tame(struct ir_region *region, uint64_t seed)
+{
+    for (struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        for (struct ir_value *value = block->first; value != NULL; value = value->next) {
+            if (value->op >= IR_LOAD8 && value->op <= IR_STORE64) {
+                tame_address(region, value, &seed);
+            } else if (value->op == IR_CALL) {
+                widen_arguments(region, value);
+                tame_call(value);
+            }
+        }
+    }
+    const char *fault = ir_verify(region);
+    if (fault != NULL) {
+        fail_msg("%s", fault);
+    }
+}
+
+static struct ir_random_options random_options(uint64_t *random, uint32_t *slots)
+{
+    unsigned spread = (unsigned)ir_random_below(random, 31) + 2;
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
+        unsigned number = (unsigned)ir_random_below(random, spread) % 32;
+        slots[i] = ir_random_below(random, 3) == 0 ? F(number) : X(number);
+    }
+    return (struct ir_random_options){ .block_count = 1 + (unsigned)ir_random_below(random, 8),
+                                       .value_count = 1 + (unsigned)ir_random_below(random, 80),
+                                       .fold = ir_random_below(random, 2) != 0,
+                                       .memory = ir_random_below(random, 3) != 0,
+                                       .floats = ir_random_below(random, 3) != 0,
+                                       .calls = ir_random_below(random, 3) == 0,
+                                       .slots = slots,
+                                       .slot_count = SLOT_COUNT,
+                                       .typed_slots = ir_random_below(random, 4) == 0 };
+}
+
+static void run_random_region(uint64_t seed)
+{
+    uint64_t random = seed;
+    uint32_t slots[SLOT_COUNT];
+    struct ir_random_options options = random_options(&random, slots);
+    struct ir_region *region = ir_random_region(seed, &options);
+    tame(region, seed);
+    if (ir_random_below(&random, 3) == 0) {
+        ir_optimize(region);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        fill_state(seed * 7 + i);
+        run_both(region, seed);
+    }
+    ir_free(region);
+}
+
+static void random_regions_do_what_the_evaluator_says(void **state)
+{
+    (void)state;
+    uint64_t seed = ir_random_seed();
+    const char *text = getenv("COUNT");
+    unsigned count = text != NULL ? (unsigned)strtoul(text, NULL, 0) : 4000;
+    bench_create();
+    for (unsigned i = 0; i < count; i++) {
+        run_random_region(seed + i);
+    }
+    bench_destroy();
+}
+
+/* ---- By hand ----------------------------------------------------------------------------------------------------- */
+
+static struct host_code compile_at(struct ir_region *region, uint32_t first_link, const struct host_page *page)
+{
+    struct host_request request = { .region = region,
+                                    .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M, .float_on = 1 },
+                                    .facts_key = FACTS_KEY,
+                                    .first_link = first_link };
+    if (page != NULL) {
+        request.pages[0] = *page;
+        request.page_count = 1;
+    }
+    assert_null(ir_verify(region));
+    struct host_code code;
+    assert_true(host_compile(bench.host, &request, &code));
+    ir_free(region);
+    return code;
+}
+
+static void add_to_x(struct ir_block *block, unsigned number, uint64_t addend)
+{
+    struct ir_value *sum =
+        ir_binary(block, IR_ADD, ir_get(block, IR_I64, X(number)), ir_constant(block, IR_I64, addend));
+    ir_put(block, X(number), sum);
+}
+
+/* x10 += addend, then to `target`. */
+static struct ir_region *step(uint64_t addend, uint64_t target)
+{
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    ir_mark(block, PC, 0);
+    add_to_x(block, 10, addend);
+    ir_exit(block, target, 1);
+    return region;
+}
+
+static void an_unlinked_exit_says_its_number_and_a_linked_one_goes_on(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct host_code first = compile_at(step(1, PC + 4), 0, NULL);
+    struct host_code second = compile_at(step(10, PC + 8), 1, NULL);
+    assert_int_equal(first.link_count, 1);
+
+    struct host_result result = host_enter(bench.host, first.checked_entry);
+    assert_int_equal(result.exit, HOST_EXIT_LINK);
+    assert_int_equal(result.link, 0);
+    assert_int_equal(cpu->state.x[10], 1);
+    assert_int_equal(cpu->instructions, 1);
+
+    host_set_link(bench.host, 0, second.unchecked_entry);
+    result = host_enter(bench.host, first.checked_entry);
+    assert_int_equal(result.exit, HOST_EXIT_LINK);
+    assert_int_equal(result.link, 1);
+    assert_int_equal(cpu->state.x[10], 12);
+    assert_int_equal(cpu->instructions, 3);
+
+    host_unlink_all(bench.host);
+    result = host_enter(bench.host, first.checked_entry);
+    assert_int_equal(result.link, 0);
+    assert_int_equal(cpu->state.x[10], 13);
+    bench_destroy();
+}
+
+static void an_indirect_jump_finds_its_target_in_the_jump_cache(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    ir_mark(block, PC, 0);
+    add_to_x(block, 10, 1);
+    ir_exit_indirect(block, ir_get(block, IR_I64, X(11)), NULL, 0, 1);
+    struct host_code jump = compile_at(region, 0, NULL);
+    struct host_code target = compile_at(step(100, PC + 4), 0, NULL);
+
+    cpu->state.x[11] = PC + 0x40;
+    struct host_result result = host_enter(bench.host, jump.checked_entry);
+    assert_int_equal(result.exit, HOST_EXIT_INDIRECT);
+    assert_int_equal(cpu->state.pc, PC + 0x40);
+
+    host_set_jump(bench.host, PC + 0x40, target.checked_entry);
+    result = host_enter(bench.host, jump.checked_entry);
+    assert_int_equal(result.exit, HOST_EXIT_LINK);
+    assert_int_equal(cpu->state.x[10], 102);
+
+    cpu->state.x[11] = PC + 0x40 + 2 * 4096 * 2; /* the same entry of the cache */
+    result = host_enter(bench.host, jump.checked_entry);
+    assert_int_equal(result.exit, HOST_EXIT_INDIRECT);
+    assert_int_equal(cpu->state.pc, cpu->state.x[11]);
+
+    cpu->state.x[11] = PC + 0x40;
+    host_forget_jumps(bench.host);
+    assert_int_equal(host_enter(bench.host, jump.checked_entry).exit, HOST_EXIT_INDIRECT);
+    bench_destroy();
+}
+
+/* x10 counts down by 1 from where it is, x11 up; around, until x10 is 0. */
+static struct ir_region *countdown(void)
+{
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC), *end = ir_add_block(region, PC + 12);
+    block->is_loop_head = true;
+    block->weight = 8;
+    ir_mark(block, PC, 0);
+    add_to_x(block, 10, UINT64_MAX);
+    ir_mark(block, PC + 4, 1);
+    add_to_x(block, 11, 1);
+    ir_mark(block, PC + 8, 2);
+    struct ir_value *left = ir_get(block, IR_I64, X(10));
+    ir_branch(block, ir_compare(block, IR_NE, left, ir_constant(block, IR_I64, 0)), block, end, 3);
+    ir_exit(end, PC + 12, 0);
+    return region;
+}
+
+static void a_loop_runs_to_its_end_and_counts_its_instructions(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct host_code code = compile_at(countdown(), 0, NULL);
+    cpu->state.x[10] = 1000000;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+    assert_int_equal(cpu->state.x[10], 0);
+    assert_int_equal(cpu->state.x[11], 1000000);
+    assert_int_equal(cpu->instructions, 3000000);
+    bench_destroy();
+}
+
+static void *ask_for_attention(void *context)
+{
+    (void)context;
+    struct timespec moment = { .tv_nsec = 2000000 };
+    nanosleep(&moment, NULL);
+    vcpu_request(&bench.cpu->vcpu, VCPU_STOP);
+    return NULL;
+}
+
+static void a_loop_pays_attention_with_its_state_exact(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct host_code code = compile_at(countdown(), 0, NULL);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, ask_for_attention, NULL), 0);
+    struct host_result result = host_enter(bench.host, code.checked_entry); /* 2^64 times around */
+    pthread_join(thread, NULL);
+    assert_int_equal(result.exit, HOST_EXIT_ATTENTION);
+    assert_int_equal(cpu->state.pc, PC);
+    assert_int_equal(cpu->state.x[10], 0 - cpu->state.x[11]);
+    assert_int_equal(cpu->instructions, 3 * cpu->state.x[11]);
+    uint64_t before = cpu->instructions;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_ATTENTION);
+    assert_int_equal(cpu->instructions, before);
+    bench_destroy();
+}
+
+static void an_entry_refuses_other_facts_and_moved_pages(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    const uint8_t *page;
+    assert_true(riscv_fetch_page(cpu, PC, &page));
+    struct host_page here = { PC & ~PAGE_MASK, (uint64_t)(uintptr_t)page - (PC & ~PAGE_MASK) };
+    struct host_code code = compile_at(step(1, PC + 4), 0, &here);
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+
+    cpu->state.pc = 0;
+    cpu->facts_key = FACTS_KEY + 1;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_STALE);
+    assert_int_equal(cpu->state.pc, PC);
+    assert_int_equal(cpu->state.x[10], 1);
+    cpu->facts_key = FACTS_KEY;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+
+    struct tlb_entry *entry = tlb_entry(cpu->fetch_tlb, PC);
+    entry->addend += PAGE_SIZE;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_STALE);
+    entry->addend -= PAGE_SIZE;
+    entry->fetch = TLB_NO_TAG;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_STALE);
+    assert_int_equal(cpu->state.x[10], 2);
+    bench_destroy();
+}
+
+static void a_fault_leaves_what_came_before_it_and_nothing_after(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    ir_mark(block, PC, 0);
+    add_to_x(block, 10, 1);
+    ir_mark(block, PC + 4, 1);
+    ir_put(block, X(10), ir_load(block, 8, IR_I64, ir_get(block, IR_I64, X(12))));
+    ir_mark(block, PC + 8, 2);
+    add_to_x(block, 11, 1);
+    ir_exit(block, PC + 12, 3);
+    struct host_code code = compile_at(region, 0, NULL);
+    cpu->state.x[10] = 41;
+    cpu->state.x[12] = HOLE;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_TRAPPED);
+    assert_int_equal(cpu->state.pc, PC + 4);
+    assert_int_equal(cpu->state.x[10], 42);
+    assert_int_equal(cpu->state.x[11], 0);
+    assert_int_equal(cpu->instructions, 1);
+    assert_int_equal(cpu->trap.cause, RISCV_EXCEPTION_LOAD_ACCESS_FAULT);
+    assert_int_equal(cpu->trap.tval, HOLE);
+    bench_destroy();
+}
+
+static void a_device_is_told_no_bits_beyond_the_size_of_a_store(void **state)
+{
+    (void)state;
+    bench_create();
+    for (unsigned size = 1; size <= 4; size *= 2) {
+        struct ir_region *region = ir_create();
+        struct ir_block *block = ir_add_block(region, PC);
+        ir_mark(block, PC, 0);
+        ir_store(block, size, ir_constant(block, IR_I64, DEVICE_BASE), ir_get(block, IR_I64, X(10)));
+        ir_exit(block, PC + 4, 1);
+        struct host_code code = compile_at(region, 0, NULL);
+        bench.cpu->state.x[10] = UINT64_MAX;
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+        assert_int_equal(bench.fixture.device_value, UINT64_MAX >> (64 - 8 * size));
+    }
+    bench_destroy();
+}
+
+static void full_code_memory_refuses_and_is_usable_again_after_a_flush(void **state)
+{
+    (void)state;
+    bench_create();
+    struct host_request request = { .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M },
+                                    .facts_key = FACTS_KEY };
+    struct host_code code;
+    struct ir_region *region = step(1, PC + 4);
+    request.region = region;
+    unsigned made = 0;
+    for (request.first_link = 0; host_compile(bench.host, &request, &code); request.first_link++) {
+        made++;
+    }
+    assert_true(made > 500);
+    assert_true(made <= HOST_LINK_COUNT);
+    host_flush(bench.host);
+    request.first_link = 0;
+    assert_true(host_compile(bench.host, &request, &code));
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+    ir_free(region);
+    bench_destroy();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_unlinked_exit_says_its_number_and_a_linked_one_goes_on),
+        cmocka_unit_test(an_indirect_jump_finds_its_target_in_the_jump_cache),
+        cmocka_unit_test(a_loop_runs_to_its_end_and_counts_its_instructions),
+        cmocka_unit_test(a_loop_pays_attention_with_its_state_exact),
+        cmocka_unit_test(an_entry_refuses_other_facts_and_moved_pages),
+        cmocka_unit_test(a_fault_leaves_what_came_before_it_and_nothing_after),
+        cmocka_unit_test(a_device_is_told_no_bits_beyond_the_size_of_a_store),
+        cmocka_unit_test(full_code_memory_refuses_and_is_usable_again_after_a_flush),
+        cmocka_unit_test(random_regions_do_what_the_evaluator_says),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
