@@ -152,6 +152,26 @@ static struct ir_value *fold_and(struct ir_block *block, struct ir_value *a, str
     return reassociate(block, IR_AND, a, b->immediate);
 }
 
+/* or(x xor c, y) where y has no bit of c: or(x, y) xor c. Joining a negated sign with the rest of a number comes to
+ * this. */
+static struct ir_value *fold_or_xor(struct ir_block *block, const struct ir_value *a, struct ir_value *b)
+{
+    if (!is_op_constant(a, IR_XOR) || (a->arguments[1]->immediate & ~ir_known_zeros(b)) != 0) {
+        return NULL;
+    }
+    return ir_binary(block, IR_XOR, ir_binary(block, IR_OR, a->arguments[0], b), a->arguments[1]);
+}
+
+/* (x & c) | (x & d): x & (c | d). */
+static struct ir_value *fold_or_of_parts(struct ir_block *block, const struct ir_value *a, const struct ir_value *b)
+{
+    if (!is_op_constant(a, IR_AND) || !is_op_constant(b, IR_AND) || a->arguments[0] != b->arguments[0]) {
+        return NULL;
+    }
+    uint64_t kept = a->arguments[1]->immediate | b->arguments[1]->immediate;
+    return binary_constant(block, IR_AND, a->arguments[0], kept);
+}
+
 static struct ir_value *fold_or(struct ir_block *block, struct ir_value *a, struct ir_value *b)
 {
     if (a == b || is_constant(b, 0)) {
@@ -160,7 +180,12 @@ static struct ir_value *fold_or(struct ir_block *block, struct ir_value *a, stru
     if (is_constant(b, UINT64_MAX)) {
         return b;
     }
-    return b->op == IR_CONST ? reassociate(block, IR_OR, a, b->immediate) : NULL;
+    if (b->op == IR_CONST) {
+        return reassociate(block, IR_OR, a, b->immediate);
+    }
+    struct ir_value *folded = fold_or_of_parts(block, a, b);
+    folded = folded != NULL ? folded : fold_or_xor(block, a, b);
+    return folded != NULL ? folded : fold_or_xor(block, b, a);
 }
 
 /* The comparison that is true where this one is false, or IR_OP_COUNT. Those of floats have none: NaN. */
@@ -244,6 +269,10 @@ static struct ir_value *fold_shift(struct ir_block *block, enum ir_op op, struct
     }
     bool same = (a->op == IR_SHL || a->op == IR_SHR) && is_op_constant(a, a->op) &&
                 ((unsigned)a->arguments[1]->immediate & (bits - 1)) == by;
+    if (op == IR_SHL && is_op_constant(a, IR_XOR)) { /* constants outward, where they meet others */
+        struct ir_value *shifted = binary_constant(block, IR_SHL, a->arguments[0], by);
+        return binary_constant(block, IR_XOR, shifted, a->arguments[1]->immediate << by);
+    }
     if (same && op == IR_SHR) { /* up and down, or down and up: a mask */
         return binary_constant(block, IR_AND, a->arguments[0], type_mask(a->type) >> by);
     }
