@@ -84,7 +84,7 @@ RAVELIN_API bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, str
 /* The vCPUs' model: a base ("rv64gc", "rva22", "max") and changes, as in "rv64gc,+zba,-zicond". */
 RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin_error *error);
 
-/* The engine: "interp". */
+/* The engine: "interp" (the reference), "jit" (translates hot code), "check" (both in lockstep; one vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
 
 /* A virtio disk over a raw image file, at most RAVELIN_DISK_LIMIT. The file is opened when the machine starts and

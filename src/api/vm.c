@@ -172,8 +172,20 @@ bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin
 
 bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error)
 {
-    return may_change(vm, error) &&
-           (strcmp(name, "interp") == 0 || fail(error, "there is no engine of that name: give interp"));
+    static const struct {
+        const char *name;
+        enum engine_kind kind;
+    } engines[] = { { "interp", ENGINE_INTERP }, { "jit", ENGINE_JIT }, { "check", ENGINE_CHECK } };
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
+        if (strcmp(name, engines[i].name) == 0) {
+            vm->config.engine = engines[i].kind;
+            return true;
+        }
+    }
+    return fail(error, "there is no engine of that name: give interp, jit or check");
 }
 
 bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly, struct ravelin_error *error)

@@ -12,7 +12,7 @@
 #include "devices/virtio/blk.h"
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/net.h"
-#include "engine/interp/interp.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -202,6 +202,12 @@ static bool add_virtio_devices(struct virt *virt, struct device *plic, struct er
     return true;
 }
 
+/* Instructions are traced by the interpreter. */
+static enum engine_kind engine_kind(const struct virt_config *config)
+{
+    return (config->trace_kinds & VIRT_TRACE_INSTRUCTIONS) != 0 ? ENGINE_INTERP : config->engine;
+}
+
 static bool create_machine(struct virt *virt, struct error *error)
 {
     struct riscv_machine_config config = {
@@ -217,7 +223,10 @@ static bool create_machine(struct virt *virt, struct error *error)
         return false;
     }
     for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
-        interp_create(virt->machine->cpus[i]);
+        if (!engine_create(virt->machine->cpus[i], engine_kind(&virt->config), error)) {
+            return false;
+        }
+        virt->engine_count++;
     }
     return true;
 }
@@ -331,8 +340,8 @@ static void take_apart(struct virt *virt)
     console_share_destroy(virt->share);
     console_destroy(virt->console);
     if (virt->machine != NULL) {
-        for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
-            interp_destroy(virt->machine->cpus[i]);
+        for (unsigned i = 0; i < virt->engine_count; i++) {
+            engine_destroy(virt->machine->cpus[i]);
         }
         riscv_machine_destroy(virt->machine);
     }

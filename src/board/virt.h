@@ -21,6 +21,7 @@
 #include "core/error.h"
 #include "devices/console.h"
 #include "devices/slirp.h"
+#include "engine/engine.h"
 #include "riscv_state.h"
 
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct virt_config {
     uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE */
     unsigned cpu_count;                  /* 1 … VIRT_CPU_COUNT_MAX */
     struct riscv_features features;
+    enum engine_kind engine;             /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;
     bool network;

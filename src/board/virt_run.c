@@ -4,7 +4,7 @@
 #include "board/virt_trace.h"
 #include "core/check.h"
 #include "devices/virtio/blk.h"
-#include "engine/interp/interp.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -156,7 +156,7 @@ static void *run_vcpu(void *context)
     do {
         while (request_of(virt) == VIRT_REQUEST_NONE) {
             if (hart_wait_started(cpu)) {
-                interp_run(cpu); /* until a stop is asked, or the hart stops itself */
+                engine_run(cpu); /* until a stop is asked, or the hart stops itself */
             }
         }
     } while (virt_meet(virt));

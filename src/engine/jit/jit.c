@@ -173,6 +173,10 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
     struct riscv_facts facts = region_facts(cpu);
     struct region_plan plan;
     uint64_t started = alarm_now();
+    const uint8_t *page;
+    if (!riscv_fetch_page(cpu, pc, &page)) { /* it may have left the fetch TLB since the interpreter saw it */
+        return NULL;
+    }
     region_build(&plan, cpu, pc, &facts);
     if (plan.ir == NULL) {
         jit->statistics.refused++;

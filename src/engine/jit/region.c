@@ -363,8 +363,9 @@ void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, 
     builder->plan = plan;
     builder->facts = *facts;
     plan->ir = ir_create();
-    CHECK(host_of(builder, pc) != NULL);
-    add_block(builder, pc);
+    if (host_of(builder, pc) != NULL) { /* else protection is finer than its page */
+        add_block(builder, pc);
+    }
     for (unsigned i = 0; i < builder->block_count; i++) {
         unsigned returns = builder->return_count;
         translate_block(builder, i);

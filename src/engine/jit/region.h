@@ -32,7 +32,7 @@ struct region_plan {
     unsigned instruction_count;
 };
 
-/* On the vCPU's thread. The page of pc must be in the fetch TLB. */
+/* On the vCPU's thread, with the page of pc in the fetch TLB as far as it can be there. */
 void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts);
 
 /* The facts that hold now, and their key. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include "engine/interp/interp.h"
+#include "engine/jit/jit.h"
+
+bool engine_has_jit(void)
+{
+#if defined(__x86_64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+bool engine_create(struct riscv_cpu *cpu, enum engine_kind kind, struct error *error)
+{
+    switch (kind) {
+    case ENGINE_INTERP: interp_create(cpu); return true;
+    case ENGINE_JIT: return jit_create(cpu, error);
+    case ENGINE_CHECK: break;
+    }
+    return error_set(error, "the check engine is not there yet; choose interp or jit");
+}
+
+void engine_destroy(struct riscv_cpu *cpu)
+{
+    if (cpu->jit != NULL) {
+        jit_destroy(cpu);
+    } else {
+        interp_destroy(cpu);
+    }
+}
+
+void engine_run(struct riscv_cpu *cpu)
+{
+    if (cpu->jit != NULL) {
+        jit_run(cpu);
+    } else {
+        interp_run(cpu);
+    }
+}
