@@ -36,6 +36,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,6 +87,11 @@ RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, st
 
 /* The engine: "interp" (the reference), "jit" (translates hot code), "check" (both in lockstep; one vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
+
+/* What the JIT generates, as text to `stream` (borrowed until the machine is destroyed): kinds is "ir", "host" or
+ * "ir,host". Other engines generate nothing. */
+RAVELIN_API bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream,
+                                     struct ravelin_error *error);
 
 /* A virtio disk over a raw image file, at most RAVELIN_DISK_LIMIT. The file is opened when the machine starts and
  * locked against a second writer. */

@@ -188,6 +188,22 @@ bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravel
     return fail(error, "there is no engine of that name: give interp, jit or check");
 }
 
+bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream, struct ravelin_error *error)
+{
+    static const char *const names[] = { "", "ir", "host", "ir,host" };
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    for (unsigned i = 1; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(kinds, names[i]) == 0) {
+            vm->config.dump = stream;
+            vm->config.dump_kinds = i;
+            return true;
+        }
+    }
+    return fail(error, "there is nothing of that kind to dump: give ir, host or ir,host");
+}
+
 bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly, struct ravelin_error *error)
 {
     if (!may_change(vm, error)) {

@@ -227,6 +227,7 @@ static bool create_machine(struct virt *virt, struct error *error)
             return false;
         }
         virt->engine_count++;
+        engine_set_dump(virt->machine->cpus[i], virt->config.dump, virt->config.dump_kinds);
     }
     return true;
 }

@@ -48,7 +48,9 @@ struct virt_config {
     uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE */
     unsigned cpu_count;                  /* 1 … VIRT_CPU_COUNT_MAX */
     struct riscv_features features;
-    enum engine_kind engine;             /* tracing instructions takes the interpreter in any case */
+    FILE *dump; /* what the JIT generates goes there; NULL: none; borrowed */
+    unsigned dump_kinds;
+    enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;
     bool network;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const char *const engines[] = { "interp", "jit", "check", NULL };
+static const char *const dumps[] = { "ir", "host", "ir,host", NULL };
 static const char *const networks[] = { "user", "none", NULL };
 static const char *const consoles[] = { "stdio", "none", "file:", "pty", NULL };
 static const char *const models[] = { "rv64gc", "rva22", "max", NULL };
@@ -54,6 +55,9 @@ static const struct cli_option run_options[] = {
     { "trace", CLI_OUTPUT, "FILE[,instructions]", RUN(trace),
       "Writes a line for each trap, reset, and mistake of the guest's drivers; with ,instructions also for each "
       "instruction, which makes the guest slow and the file large." },
+    { "dump", CLI_CHOICE, "KINDS", RUN(dump),
+      "Prints what the JIT generates to standard error: its intermediate representation, the host's code, or both.",
+      NULL, .choices = dumps },
     { "dump-dtb", CLI_OUTPUT, "FILE", RUN(dump_dtb),
       "Writes the device tree that the guest is given. With nothing to boot, that is all that is done." },
     { "signature", CLI_OUTPUT, "FILE", RUN(signature),

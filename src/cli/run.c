@@ -111,6 +111,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
     bool set = ravelin_vm_set_memory(vm, values->memory, error) &&
                ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
                ravelin_vm_set_engine(vm, values->engine, error) &&
+               (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&
                ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
                ravelin_vm_set_reboot(vm, !values->no_reboot, error);
     for (unsigned i = 0; set && i < values->disks.count; i++) {

@@ -32,6 +32,13 @@ void engine_destroy(struct riscv_cpu *cpu)
     }
 }
 
+void engine_set_dump(struct riscv_cpu *cpu, FILE *stream, unsigned kinds)
+{
+    if (cpu->jit != NULL) {
+        jit_set_dump(cpu, stream, kinds);
+    }
+}
+
 void engine_run(struct riscv_cpu *cpu)
 {
     if (cpu->jit != NULL) {

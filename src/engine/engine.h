@@ -11,6 +11,8 @@
 
 #include "arch/riscv/cpu.h"
 
+#include <stdio.h>
+
 enum engine_kind {
     ENGINE_INTERP, /* the reference */
     ENGINE_JIT,    /* translates hot code to the host's */
@@ -20,6 +22,9 @@ enum engine_kind {
 /* False and an error: this host cannot run the JIT (then ENGINE_INTERP can be had), or the kind wants one vCPU. */
 bool engine_create(struct riscv_cpu *cpu, enum engine_kind kind, struct error *error);
 void engine_destroy(struct riscv_cpu *cpu);
+
+/* What a JIT generates goes to `stream`, by kind: "ir" 1, "host" 2 (enum jit_dump). No effect on other engines. */
+void engine_set_dump(struct riscv_cpu *cpu, FILE *stream, unsigned kinds);
 
 void engine_run(struct riscv_cpu *cpu);
 

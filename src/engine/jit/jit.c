@@ -7,6 +7,7 @@
 #include "engine/jit/host.h"
 #include "engine/jit/region.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ struct jit {
     uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
     uint32_t link_count;
     uint64_t epoch; /* code epoch that the links were made under */
+    FILE *dump;     /* NULL: none */
+    unsigned dump_kinds;
     struct jit_statistics statistics;
 };
 
@@ -167,6 +170,23 @@ static bool compile(struct jit *jit, const struct region_plan *plan, const struc
     return host_compile(jit->host, &request, code);
 }
 
+static void dump(const struct jit *jit, const struct region_plan *plan, const struct host_code *code)
+{
+    if (jit->dump == NULL) {
+        return;
+    }
+    flockfile(jit->dump);
+    fprintf(jit->dump, "region %016" PRIx64 " hart %u: %u instructions, %u pages, %zu bytes\n", plan->ir->blocks->pc,
+            jit->cpu->vcpu.number, plan->instruction_count, plan->page_count, code->size);
+    if ((jit->dump_kinds & JIT_DUMP_IR) != 0) {
+        ir_print(plan->ir, jit->dump);
+    }
+    if ((jit->dump_kinds & JIT_DUMP_HOST) != 0) {
+        host_dump(code, jit->dump);
+    }
+    funlockfile(jit->dump);
+}
+
 static struct region *make_region(struct jit *jit, uint64_t pc)
 {
     struct riscv_cpu *cpu = jit->cpu;
@@ -187,6 +207,7 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
     struct region *region = NULL;
     if (compile(jit, &plan, &facts, &code)) {
         note_links(jit, &plan, &code);
+        dump(jit, &plan, &code);
         region = check_alloc(sizeof *region + plan.source_count * sizeof plan.sources[0] +
                              source_bytes(plan.sources, plan.source_count));
         region->pc = pc;
@@ -333,6 +354,13 @@ void jit_destroy(struct riscv_cpu *cpu)
     free(jit);
     interp_destroy(cpu);
     cpu->jit = NULL;
+}
+
+void jit_set_dump(struct riscv_cpu *cpu, FILE *stream, unsigned kinds)
+{
+    struct jit *jit = cpu->jit;
+    jit->dump = stream;
+    jit->dump_kinds = kinds;
 }
 
 const struct jit_statistics *jit_statistics(const struct riscv_cpu *cpu)

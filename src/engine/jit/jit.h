@@ -16,6 +16,8 @@
 
 #include "arch/riscv/cpu.h"
 
+#include <stdio.h>
+
 struct jit_statistics {
     uint64_t regions;      /* translated since the start */
     uint64_t instructions; /* guest instructions in them */
@@ -35,6 +37,14 @@ void jit_run(struct riscv_cpu *cpu);
 /* Runs until at least `count` more instructions are retired or a trap was taken, and stops at the next boundary between
  * translated code and interpreter: for lockstep comparison. */
 void jit_run_some(struct riscv_cpu *cpu, uint64_t count);
+
+enum jit_dump {
+    JIT_DUMP_IR = 1,   /* each region after its passes */
+    JIT_DUMP_HOST = 2, /* its code, disassembled */
+};
+
+/* Writes what is generated from now on to `stream` (borrowed; one vCPU's at a time under its lock). NULL: nothing. */
+void jit_set_dump(struct riscv_cpu *cpu, FILE *stream, unsigned kinds);
 
 const struct jit_statistics *jit_statistics(const struct riscv_cpu *cpu);
 
