@@ -225,3 +225,15 @@ void ir_exit_interpret(struct ir_block *block, uint64_t pc, uint32_t count)
     struct ir_value candidate = { .op = IR_EXIT_INTERPRET, .pc = pc, .count = count };
     ir_append(block, &candidate);
 }
+
+void ir_simplify_end(struct ir_value *end)
+{
+    struct ir_value *a = end->arguments[0];
+    if (end->op == IR_BRANCH && (ir_is_constant(a) || a->op == IR_XOR || end->targets[0] == end->targets[1])) {
+        ir_branch(end->block, a, end->targets[0], end->targets[1], end->count);
+        ir_remove(end);
+    } else if (end->op == IR_EXIT_INDIRECT && ir_is_constant(a)) {
+        ir_exit_indirect(end->block, a, end->targets, end->target_count, end->count);
+        ir_remove(end);
+    }
+}

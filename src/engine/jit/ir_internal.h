@@ -95,6 +95,9 @@ bool ir_compute(const struct ir_value *value, const uint64_t *arguments, uint64_
  */
 struct ir_value *ir_simplify(struct ir_block *block, struct ir_value *candidate);
 
+/* Puts a simpler terminator in the place of this one if there is one. New values must go before it already. */
+void ir_simplify_end(struct ir_value *end);
+
 /* Bits of an integer value or BOOL known to be 0, those above its width included. */
 uint64_t ir_known_zeros(const struct ir_value *value);
 

@@ -104,19 +104,6 @@ static void visit_put(struct forwarding *known, struct ir_value *put)
     note(known, put->slot, value);
 }
 
-/* A branch or indirect exit that turned out to be simpler than it was. */
-static void visit_end(struct ir_value *end)
-{
-    struct ir_value *a = end->arguments[0];
-    if (end->op == IR_BRANCH && (ir_is_constant(a) || a->op == IR_XOR || end->targets[0] == end->targets[1])) {
-        ir_branch(end->block, a, end->targets[0], end->targets[1], end->count);
-        ir_remove(end);
-    } else if (end->op == IR_EXIT_INDIRECT && ir_is_constant(a)) {
-        ir_exit_indirect(end->block, a, end->targets, end->target_count, end->count);
-        ir_remove(end);
-    }
-}
-
 static void visit(struct forwarding *known, struct ir_value *value)
 {
     struct ir_block *block = value->block;
@@ -131,7 +118,7 @@ static void visit(struct forwarding *known, struct ir_value *value)
     } else if (value->op == IR_GUARD && ir_is_constant(value->arguments[0]) && value->arguments[0]->immediate != 0) {
         ir_remove(value);
     } else if (ir_op_table[value->op].effect == IR_EFFECT_END) {
-        visit_end(value);
+        ir_simplify_end(value);
     } else {
         struct ir_value *simple = ir_simplify(block, value);
         if (simple != NULL) {

@@ -53,6 +53,10 @@ static void visit(struct merging *merging, struct ir_value *value)
     merging->stamp++;
     if (ir_resolve(value)) { /* merged arguments may be equal now */
         ir_insert_before(block->region, value);
+        if (ir_op_table[value->op].effect == IR_EFFECT_END) {
+            ir_simplify_end(value);
+            return;
+        }
         struct ir_value *simple = ir_simplify(block, value);
         if (simple != NULL) {
             ir_replace(value, simple);
