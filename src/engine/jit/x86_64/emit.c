@@ -394,7 +394,7 @@ void emit_jump_data(struct emit *emit, uint32_t data_offset)
 
 void emit_align(struct emit *emit, uint32_t alignment)
 {
-    while (emit->cursor % alignment != 0) {
+    while (emit->cursor % alignment != 0 && !emit->overflow) {
         emit_immediate8(emit, 0xcc);
     }
 }

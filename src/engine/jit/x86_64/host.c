@@ -11,7 +11,9 @@
 
 #include <capstone/capstone.h>
 
-#define JUMP_NONE 1u /* no instruction is at an odd address */
+#define REGION_SIZE_MIN 256u /* room that makes writing beyond the end safe: see emit.h */
+
+#define JUMP_NONE       1u /* no instruction is at an odd address */
 
 struct host {
     struct riscv_cpu *cpu;
@@ -183,7 +185,7 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
 {
     struct compile *compile = &host->compile;
     uint32_t links = count_links(request->region);
-    if (links > HOST_LINK_COUNT - request->first_link) {
+    if (links > HOST_LINK_COUNT - request->first_link || host->code_limit - host->used < REGION_SIZE_MIN) {
         return false;
     }
     prepare_tables(host, request->region);
