@@ -3,9 +3,11 @@
  * MACHINE_translate.c: each instruction as calls that build IR (engine/jit/translate_ops.h).
  *
  * Every expression becomes a builder call; what is constant for one decoded instruction folds while the IR is built, so
- * nothing is decided here that the builder knows better. An instruction that needs what IR does not express (control
- * registers by number, a change of mode, values wider than 64 bits, unconditional traps, effects under a condition that
- * is not known) is not translated: its function is absent, and the interpreter runs it.
+ * nothing is decided here that the builder knows better. A control register by number is translated when the number is
+ * constant and the register is plain storage, without rules of its own (sscratch, scause); else the instruction is
+ * left. An instruction that needs what IR does not express (a change of mode, values wider than 64 bits, unconditional
+ * traps, effects under a condition that is not known) is not translated: its function is absent, and the interpreter
+ * runs it.
  */
 #include "isa/emit_expr.h"
 #include "isa/output.h"
@@ -43,7 +45,7 @@ static bool is_high_product(const struct isa_expr *expr)
 static bool call_fits(const struct isa_expr *expr)
 {
     const struct isa_function *function = expr->function;
-    if ((function->effects & UNTRANSLATED_EFFECTS) != 0) {
+    if (function->primitive && (function->effects & UNTRANSLATED_EFFECTS) != 0) {
         return false;
     }
     for (const struct isa_local *p = function->parameters; p != NULL; p = p->next) {
@@ -62,8 +64,7 @@ static bool expr_fits(const struct isa_expr *expr)
     if (expr->width > 64 && expr->width != ISA_VOID) {
         return false;
     }
-    if (expr->kind == ISA_EXPR_CSR || expr->kind == ISA_EXPR_CSR_READ ||
-        (expr->kind == ISA_EXPR_CALL && !call_fits(expr))) {
+    if (expr->kind == ISA_EXPR_CSR || (expr->kind == ISA_EXPR_CALL && !call_fits(expr))) {
         return false;
     }
     if (expr->kind == ISA_EXPR_CSR_FIELD && (expr->a != NULL || expr->csr_field->rule == ISA_RULE_IS)) {
@@ -87,8 +88,8 @@ static bool stmt_fits(const struct isa_stmt *stmt)
 {
     switch (stmt->kind) {
     case ISA_STMT_TRAP:
-    case ISA_STMT_SET_CSR:
-    case ISA_STMT_CSR_WRITE: return false;
+    case ISA_STMT_SET_CSR: return false;
+    case ISA_STMT_CSR_WRITE: return expr_fits(stmt->index) && expr_fits(stmt->value);
     case ISA_STMT_IF:
         return expr_fits(stmt->value) && (is_guard(stmt) || (block_fits(stmt->body) && block_fits(stmt->otherwise)));
     case ISA_STMT_FOR: return block_fits(stmt->body);
@@ -117,7 +118,7 @@ static bool block_fits(const struct isa_stmt *stmt)
 
 static bool is_translated(const struct isa_instruction *insn)
 {
-    return insn->same_as == NULL && (insn->effects & UNTRANSLATED_EFFECTS) == 0 && block_fits(insn->body);
+    return insn->same_as == NULL && block_fits(insn->body);
 }
 
 /* -- Expressions --------------------------------------------------------------------------------------------------- */
@@ -333,8 +334,8 @@ static const char *value_of(struct writer *writer, const struct isa_expr *expr)
     case ISA_EXPR_HAS:
         return emit_text(emit, "tr_bool(t, %s_has(t->features, %s_EXT_%s))", emit->prefix, emit->upper,
                          emit_capitals(emit, expr->extension->name));
-    case ISA_EXPR_CSR:
-    case ISA_EXPR_CSR_READ: break;
+    case ISA_EXPR_CSR_READ: return emit_text(emit, "csr_read(t, %s)", value_of(writer, expr->a));
+    case ISA_EXPR_CSR: break;
     }
     check_failed(__FILE__, __LINE__, "an expression that fits");
 }
@@ -355,10 +356,14 @@ static void write_register(struct writer *writer, const struct isa_stmt *stmt)
               reg->width, reg->count, reg->zero, value_of(writer, stmt->index), value);
 }
 
-static bool only_sets_locals(const struct isa_stmt *stmt)
+/* Assignments without effects, which can be made whatever the condition says. */
+static bool only_computes_locals(const struct isa_stmt *stmt)
 {
     for (; stmt != NULL; stmt = stmt->next) {
-        if (stmt->kind != ISA_STMT_SET_LOCAL) {
+        bool has_effects =
+            stmt->value != NULL && (stmt->value->kind == ISA_EXPR_CSR_READ ||
+                                    (stmt->value->kind == ISA_EXPR_CALL && stmt->value->function->effects != 0));
+        if (stmt->kind != ISA_STMT_SET_LOCAL || has_effects) {
             return false;
         }
     }
@@ -417,7 +422,7 @@ static void write_if(struct writer *writer, const struct isa_stmt *stmt)
         write_branch(writer, stmt, condition);
         return;
     }
-    if (only_sets_locals(stmt->body) && only_sets_locals(stmt->otherwise)) {
+    if (only_computes_locals(stmt->body) && only_computes_locals(stmt->otherwise)) {
         write_choice(writer, stmt, condition);
         return;
     }
@@ -473,8 +478,11 @@ static void write_stmt(struct writer *writer, const struct isa_stmt *stmt)
     case ISA_STMT_RETURN:
         emit_line(emit, writer->depth, "return %s;", stmt->value != NULL ? value_of(writer, stmt->value) : "NULL");
         break;
-    case ISA_STMT_SET_CSR:
     case ISA_STMT_CSR_WRITE:
+        emit_line(emit, writer->depth, "csr_write(t, %s, %s);", value_of(writer, stmt->index),
+                  value_of(writer, stmt->value));
+        break;
+    case ISA_STMT_SET_CSR:
     case ISA_STMT_TRAP: check_failed(__FILE__, __LINE__, "a statement that fits");
     }
 }
@@ -741,6 +749,127 @@ static bool is_needed(const struct needs *needs, const struct isa_function *func
     return false;
 }
 
+/* -- Control registers by number ----------------------------------------------------------------------------------- */
+
+/* Reading it is reading its storage, and computed fields that are constants. */
+static bool reads_plainly(const struct isa_csr *csr)
+{
+    const struct isa_csr *base = csr->view != NULL ? csr->view : csr;
+    if (!csr->numbered || csr->count != 0 || csr->width != 64 || csr->access != NULL || csr->read != NULL ||
+        base->read != NULL || !base->has_storage) {
+        return false;
+    }
+    for (const struct isa_csr_field *field = base->fields; field != NULL; field = field->next) {
+        if (field->rule == ISA_RULE_IS && !expr_fits(field->is)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Writing it is writing its storage. */
+static bool writes_plainly(const struct isa_csr *csr)
+{
+    for (const struct isa_csr_field *field = csr->fields; field != NULL; field = field->next) {
+        if (field->rule != ISA_RULE_PLAIN) {
+            return false;
+        }
+    }
+    return csr->view == NULL && csr->write == NULL && csr->after == NULL && reads_plainly(csr);
+}
+
+static uint64_t field_mask(const struct isa_csr_field *field)
+{
+    return (uint64_t)emit_ones(field->high - field->low + 1) << field->low;
+}
+
+/* The bits of the fields a read shows (a view's, or all), stored or computed ones. */
+static uint64_t shown_mask(const struct isa_csr *csr, bool stored)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < csr->view_field_count; i++) {
+        mask |= (csr->view_fields[i]->rule != ISA_RULE_IS) == stored ? field_mask(csr->view_fields[i]) : 0;
+    }
+    for (const struct isa_csr_field *field = csr->view != NULL ? NULL : csr->fields; field != NULL;
+         field = field->next) {
+        mask |= (field->rule != ISA_RULE_IS) == stored ? field_mask(field) : 0;
+    }
+    return mask;
+}
+
+static const char *csr_slot(struct emit *emit, const struct isa_csr *csr)
+{
+    return emit_text(emit, "offsetof(struct %s_cpu, state.csr.%s)", emit->prefix,
+                     emit_identifier(emit, (csr->view != NULL ? csr->view : csr)->name));
+}
+
+static void write_csr_read_case(struct writer *writer, const struct isa_csr *csr)
+{
+    struct emit *emit = writer->emit;
+    const struct isa_csr *base = csr->view != NULL ? csr->view : csr;
+    const uint64_t computed = shown_mask(csr, false);
+    emit_line(emit, 1, "case 0x%" PRIx32 ": /* %s */", csr->number, csr->name);
+    emit_line(emit, 2, "if (%s) {", emit_condition(emit, csr->in, "t->features"));
+    emit_line(emit, 3,
+              "struct ir_value *value = tr_arithmetic(t, IR_AND, 64, tr_read(t, %s, 64), tr_constant(t, 64, "
+              "UINT64_C(0x%" PRIx64 ")));",
+              csr_slot(emit, csr), shown_mask(csr, true));
+    for (const struct isa_csr_field *field = base->fields; field != NULL; field = field->next) {
+        if (field->rule == ISA_RULE_IS && (computed & field_mask(field)) != 0) {
+            emit_line(emit, 3,
+                      "value = tr_arithmetic(t, IR_OR, 64, value, tr_shift(t, IR_SHL, 64, tr_zext(t, %u, %s, 64), 64, "
+                      "tr_constant(t, 64, %u)));",
+                      field->high - field->low + 1, value_of(writer, field->is), field->low);
+        }
+    }
+    emit_line(emit, 3, "return value;");
+    emit_line(emit, 2, "}");
+    emit_line(emit, 2, "break;");
+}
+
+static void write_csr_access(struct emit *emit)
+{
+    struct writer writer = { .emit = emit, .depth = 3 };
+    emit_line(emit, 0, "static struct ir_value *csr_read(struct %s_translation *t, struct ir_value *number)",
+              emit->prefix);
+    emit_line(emit, 0, "{");
+    emit_line(emit, 1, "switch (ir_is_constant(number) ? number->immediate : UINT64_MAX) {");
+    for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
+        if (reads_plainly(csr)) {
+            write_csr_read_case(&writer, csr);
+        }
+    }
+    emit_line(emit, 1, "default: break;");
+    emit_line(emit, 1, "}");
+    emit_line(emit, 1, "tr_leave(t);");
+    emit_line(emit, 1, "return tr_constant(t, 64, 0);");
+    emit_line(emit, 0, "}");
+    emit_blank(emit);
+    emit_line(emit, 0,
+              "static void csr_write(struct %s_translation *t, struct ir_value *number, struct ir_value *value)",
+              emit->prefix);
+    emit_line(emit, 0, "{");
+    emit_line(emit, 1, "switch (ir_is_constant(number) ? number->immediate : UINT64_MAX) {");
+    for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
+        if (writes_plainly(csr)) {
+            emit_line(emit, 1, "case 0x%" PRIx32 ": /* %s */", csr->number, csr->name);
+            emit_line(emit, 2, "if (%s) {", emit_condition(emit, csr->in, "t->features"));
+            emit_line(emit, 3,
+                      "tr_write(t, %s, 64, tr_arithmetic(t, IR_AND, 64, value, tr_constant(t, 64, UINT64_C(0x%" PRIx64
+                      "))));",
+                      csr_slot(emit, csr), shown_mask(csr, true));
+            emit_line(emit, 3, "return;");
+            emit_line(emit, 2, "}");
+            emit_line(emit, 2, "break;");
+        }
+    }
+    emit_line(emit, 1, "default: break;");
+    emit_line(emit, 1, "}");
+    emit_line(emit, 1, "tr_leave(t);");
+    emit_line(emit, 0, "}");
+    emit_blank(emit);
+}
+
 /* -- The file ------------------------------------------------------------------------------------------------------ */
 
 static void write_instruction(struct emit *emit, const struct isa_instruction *insn)
@@ -800,6 +929,17 @@ void output_translate(struct emit *emit)
             need_block(needs, insn->body);
         }
     }
+    for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
+        for (const struct isa_csr_field *field = csr->fields; field != NULL; field = field->next) {
+            need_expr(needs, field->is);
+        }
+    }
+    emit_line(emit, 0, "static struct ir_value *csr_read(struct %s_translation *t, struct ir_value *number);",
+              emit->prefix);
+    emit_line(emit, 0,
+              "static void csr_write(struct %s_translation *t, struct ir_value *number, struct ir_value *value);",
+              emit->prefix);
+    emit_blank(emit);
     for (const struct isa_function *function = emit->machine->functions; function != NULL; function = function->next) {
         if (is_needed(needs, function) && function_fits(function)) {
             struct writer writer = { .emit = emit, .depth = 1 };
@@ -810,6 +950,7 @@ void output_translate(struct emit *emit)
             }
         }
     }
+    write_csr_access(emit);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
         if (is_written(insn)) {
             write_instruction(emit, insn);
