@@ -20,7 +20,7 @@ static mode_t default_mode(void)
 
 static int open_temporary(struct output_file *file)
 {
-    if (asprintf(&file->temporary, "%s.XXXXXX", file->path) < 0) {
+    if (asprintf(&file->temporary, "%s.XXXXXX", file->target != NULL ? file->target : file->path) < 0) {
         file->temporary = NULL;
         errno = ENOMEM;
         return -1;
@@ -40,6 +40,12 @@ static int open_temporary(struct output_file *file)
     return fd;
 }
 
+/* /dev/stdout and the like: names for what is open already, to be written to and never to be replaced. */
+static bool names_a_descriptor(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
 bool output_file_open(struct output_file *file, const char *option, const char *path)
 {
     struct stat status;
@@ -48,13 +54,18 @@ bool output_file_open(struct output_file *file, const char *option, const char *
     bool exists = stat(path, &status) == 0;
     if (exists && S_ISDIR(status.st_mode)) {
         errno = EISDIR;
-    } else if (exists && !S_ISREG(status.st_mode)) {
-        fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    } else if (!exists || access(path, W_OK) == 0) {
+    } else if (exists && (!S_ISREG(status.st_mode) || names_a_descriptor(path))) {
+        fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+    } else if (exists && access(path, W_OK) == 0) {
+        file->target = realpath(path, NULL); /* a link stays one */
+        fd = file->target != NULL ? open_temporary(file) : -1;
+    } else if (!exists) {
         fd = open_temporary(file);
     }
     file->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (file->stream == NULL) {
+        free(file->target);
+        file->target = NULL;
         cli_report("%s %s cannot be written (%s): give another file name", option, path, strerror(errno));
         return false;
     }
@@ -68,7 +79,7 @@ bool output_file_commit(struct output_file *file)
         return false;
     }
     if (file->temporary != NULL) {
-        if (rename(file->temporary, file->path) != 0) {
+        if (rename(file->temporary, file->target != NULL ? file->target : file->path) != 0) {
             cli_report("cannot write %s (%s): give another file name", file->path, strerror(errno));
             return false;
         }
@@ -80,6 +91,8 @@ bool output_file_commit(struct output_file *file)
 
 bool output_file_close(struct output_file *file)
 {
+    free(file->target);
+    file->target = NULL;
     if (file->stream == NULL) {
         return true;
     }

@@ -19,6 +19,7 @@
 struct output_file {
     FILE *stream; /* NULL: not open */
     const char *path;
+    char *target;    /* where a link leads, if the file was there before */
     char *temporary; /* NULL: no longer, or written directly */
 };
 

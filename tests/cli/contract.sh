@@ -283,6 +283,13 @@ if command -v dtc > /dev/null; then
     holds 'the command line' grep -q 'bootargs = "a b"' alone.dts
 fi
 holds 'no temporary file is left' test -z "$(find . -name '*.??????' -newer pass -name '*.json.*' -o -name '*.dtb.*')"
+echo before > real
+ln -s real link
+ends 0 'a link takes an output' run --elf pass --stats link
+holds 'stays one' test -L link
+holds 'and leads to it' grep -q '"end"' real
+ends 0 'standard output takes an output' run --elf hello --stats /dev/stdout
+holds 'after what was there' test "$(head -n 1 out)" = hello
 ln -sf /dev/null null
 ends 0 'a device takes an output' run --elf pass --stats null
 holds 'and stays one' test -c null
