@@ -257,9 +257,14 @@ struct host_result host_enter(struct host *host, const void *checked_entry)
     uint64_t (*enter)(struct riscv_cpu *, const void *);
     const void *code = host->memory.executable + host->runtime.enter;
     memcpy(&enter, &code, sizeof enter); /* ISO C has no cast from data to code */
-    runtime_float_enter(host->cpu);
+    bool has_float = (host->cpu->facts_key & FACTS_KEY_FLOAT) != 0;
+    if (has_float) {
+        runtime_float_enter(host->cpu);
+    }
     uint64_t result = enter(host->cpu, checked_entry);
-    runtime_float_leave(host->cpu);
+    if (has_float) {
+        runtime_float_leave(host->cpu);
+    }
     return (struct host_result){ .exit = (enum host_exit)(uint32_t)result, .link = (uint32_t)(result >> 32) };
 }
 

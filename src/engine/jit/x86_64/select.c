@@ -279,8 +279,8 @@ static void guard_division(struct compile *compile, const struct ir_value *value
     struct emit *emit = &compile->emit;
     unsigned width = type_width(value->type);
     const struct ir_value *b = resolve(compile, value->arguments[1]);
-    uint64_t minus_one = width == 8 ? UINT64_MAX : UINT32_MAX;
-    if (b->op == IR_CONST && b->immediate != 0 && b->immediate != minus_one) {
+    uint64_t minus_one = width == 8 ? UINT64_MAX : UINT32_MAX; /* a constant seen through TRUNC has more bits */
+    if (b->op == IR_CONST && (b->immediate & minus_one) != 0 && (b->immediate & minus_one) != minus_one) {
         return;
     }
     enum emit_condition condition = CC_E;
