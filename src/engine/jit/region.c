@@ -54,7 +54,7 @@ struct riscv_facts region_facts(const struct riscv_cpu *cpu)
 
 uint32_t region_facts_key(const struct riscv_facts *facts)
 {
-    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 | (uint32_t)facts->float_on << 6 |
+    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 | (facts->float_on != 0 ? FACTS_KEY_FLOAT : 0) |
            (uint32_t)facts->rounding << 7;
 }
 

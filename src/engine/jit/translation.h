@@ -21,6 +21,9 @@ struct riscv_facts {
     uint8_t rounding; /* fcsr.FRM */
 };
 
+/* Of cpu->facts_key: floating point is on, so that translated code may contain any. */
+#define FACTS_KEY_FLOAT (1u << 6)
+
 struct riscv_translation {
     struct ir_block *block;
     struct riscv_decoded decoded;
