@@ -29,7 +29,7 @@ while IFS='	' read -r elf expected isa notes; do
     *) model=max,-svadu,+svade ;;
     esac
     rm -f "$work/signature"
-    if "$ravelin" run --elf "$elf" --cpu "$model" --console none --timeout 60 --signature "$work/signature" \
+    if "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --elf "$elf" --cpu "$model" --console none --timeout 60 --signature "$work/signature" \
         >"$work/log" 2>&1 </dev/null && cmp -s "$work/signature" "$expected"; then
         passed=$((passed + 1))
     else

@@ -43,7 +43,7 @@ for option; do
     set -- "$@" "$option"
 done
 echo "$program with $vcpus vCPUs, RAVELIN_SEED=$seed"
-"$ravelin" run $boot "$work/program" --cpus "$vcpus" --timeout "${RAVELIN_BARE_TIMEOUT:-150}" "$@" </dev/null >"$work/console" 2>&1
+"$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" $boot "$work/program" --cpus "$vcpus" --timeout "${RAVELIN_BARE_TIMEOUT:-150}" "$@" </dev/null >"$work/console" 2>&1
 status=$?
 if [ "$status" -ne 0 ]; then
     echo "FAIL: status $status"

@@ -23,7 +23,7 @@ fi
 [ -z "$firmware" ] || [ -f "$firmware" ] || skip "no $firmware; install the package opensbi"
 
 status=0
-"$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus "$cpus" --memory 512M \
+"$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus "$cpus" --memory 512M \
     ${firmware:+--firmware "$firmware"} --timeout 150 >"$work/console" 2>&1 </dev/null || status=$?
 [ "$status" -eq 0 ] || fail "exit status $status, expected 0"
 console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs"

@@ -9,7 +9,7 @@ echo "user space reached"
 MAIN
 for boot in $(seq "$times"); do
     status=0
-    "$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus 2 --memory 256M \
+    "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus 2 --memory 256M \
         --timeout 100 >"$work/console" 2>&1 </dev/null || status=$?
     [ "$status" -eq 0 ] || fail "boot $boot of $times: exit status $status, expected 0"
     console 'user space reached' || fail "boot $boot of $times: user space was not reached"

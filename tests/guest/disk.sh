@@ -14,7 +14,7 @@ mke2fs -q -t ext4 -d "$work/tree" "$work/disk.img" 64M
 run() { # run SCRIPT-NAME OPTION...
     name=$1
     shift
-    "$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/$name.gz" --append "console=ttyS0" --memory 256M \
+    "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/$name.gz" --append "console=ttyS0" --memory 256M \
         --timeout 100 "$@" >"$work/console" 2>&1 </dev/null
 }
 

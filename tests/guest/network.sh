@@ -19,7 +19,7 @@ echo "listening"
 nc -l -p 7777 </tmp/got >/tmp/forwarded
 sha256sum </tmp/forwarded | sed 's/^/forwarded /'
 MAIN
-"$ravelin" run --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --memory 256M --net user \
+"$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --memory 256M --net user \
     --forward "tcp:$forward:7777" --timeout 150 >"$work/console" 2>&1 </dev/null &
 vm=$!
 background="$background $vm"

@@ -13,7 +13,7 @@ fi
 passed=0 failed=0
 for elf in "$folder"/rv64*-[pv]-*; do
     case $elf in *.dump | *uziccid*) continue ;; esac
-    if "$ravelin" run --elf "$elf" --cpu max --console none --timeout 20 >/dev/null 2>&1; then
+    if "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --elf "$elf" --cpu max --console none --timeout 20 >/dev/null 2>&1; then
         passed=$((passed + 1))
     else
         echo "FAIL ${elf##*/}: status $?"

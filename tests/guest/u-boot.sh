@@ -22,7 +22,7 @@ printf '\200\0\0\0\203\0\0\0\0\10\0\0\0\370\3\0' | dd of="$work/disk.img" bs=1 s
 printf '\125\252' | dd of="$work/disk.img" bs=1 seek=510 conv=notrunc status=none
 
 status=0
-"$ravelin" run --kernel "$uboot" --firmware "$opensbi" --disk "$work/disk.img,readonly" --cpus "$cpus" --memory 512M \
+"$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$uboot" --firmware "$opensbi" --disk "$work/disk.img,readonly" --cpus "$cpus" --memory 512M \
     --timeout 150 >"$work/console" 2>&1 </dev/null || status=$?
 grep -q 'U-Boot' "$work/console" || fail "U-Boot did not start"
 [ "$status" -eq 0 ] || fail "exit status $status, expected 0"
