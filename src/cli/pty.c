@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
@@ -162,6 +163,23 @@ int pty_fd(const struct pty *pty)
     return pty->guest;
 }
 
+/* Closing our side takes from a reader what it has not read yet: waits for it. What was just written takes a moment to
+ * be counted, so that the first look comes late. */
+static void wait_until_read(const struct pty *pty)
+{
+    int slave = is_plugged_in(pty) ? open(pty->name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+    int unread = 1;
+    for (unsigned looks = 0; slave >= 0 && looks < CLOSING_TIME; looks++) {
+        poll(NULL, 0, LOOK_TIME);
+        if (ioctl(slave, FIONREAD, &unread) != 0 || unread == 0) {
+            break;
+        }
+    }
+    if (slave >= 0) {
+        close(slave);
+    }
+}
+
 static void close_one(int fd)
 {
     if (fd >= 0) {
@@ -177,6 +195,7 @@ void pty_close(struct pty *pty)
     close_one(pty->guest); /* the pump sees the end of the file */
     if (pty->started) {
         pthread_join(pty->thread, NULL);
+        wait_until_read(pty);
     }
     close_one(pty->pump);
     close_one(pty->master);

@@ -296,11 +296,21 @@ holds 'and stays one' test -c null
 
 # -- Signals ----------------------------------------------------------------------------------------------------------
 
+set -m # else what runs in the background ignores SIGINT
 for signal in TERM INT HUP; do
-    timeout --preserve-status -s $signal 1 "$ravelin" run --elf loop --stats signal.json > out 2> err < /dev/null
+    rm -f started.dtb
+    "$ravelin" run --elf loop --stats signal.json --dump-dtb started.dtb --timeout 30 > out 2> err < /dev/null &
+    machine=$!
+    for _ in $(seq 200); do
+        [ -e started.dtb ] && break
+        sleep 0.05
+    done
+    kill -$signal $machine
+    wait $machine
     holds "SIG$signal ends the machine" test $? -eq $((128 + $(kill -l $signal)))
     holds "with its statistics" grep -q '"end": "stopped"' signal.json
 done
+set +m
 
 # -- Help, version, completion, manual ------------------------------------------------------------------------------
 
