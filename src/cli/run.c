@@ -11,6 +11,7 @@
 #include <ravelin/vm.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct run {
     struct console console;
     bool console_is_open;
     struct output_file stats, trace, tree, signature;
-    char *trace_path; /* owned */
+    char trace_path[PATH_MAX];
     bool trace_instructions;
     uint64_t begin;      /* now() when loading began */
     bool progress_shown; /* a line of progress is on the terminal */
@@ -165,7 +166,9 @@ static bool open_outputs(struct run *run)
 {
     const struct cli_run_values *values = run->values;
     if (values->trace != NULL) {
-        run->trace_path = split_suffix(values->trace, ",instructions", &run->trace_instructions);
+        char *path = split_suffix(values->trace, ",instructions", &run->trace_instructions);
+        snprintf(run->trace_path, sizeof run->trace_path, "%s", path); /* none that is longer can be opened */
+        free(path);
     }
     return (values->stats == NULL || output_file_open(&run->stats, "--stats", values->stats)) &&
            (values->trace == NULL || output_file_open(&run->trace, "--trace", run->trace_path)) &&
@@ -380,7 +383,6 @@ int cli_run(const void *values, char *const *operands, unsigned operand_count)
     closed = output_file_close(&run.trace) && closed;
     closed = output_file_close(&run.stats) && closed;
     closed = output_file_close(&run.tree) && closed;
-    free(run.trace_path);
     closed = output_file_close(&run.signature) && closed;
     return closed || status != CLI_SUCCESS ? status : CLI_FAILURE;
 }
