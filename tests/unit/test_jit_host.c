@@ -20,7 +20,7 @@
 #define WINDOW_SIZE  0x1000u /* guest memory that regions use: the last of RAM, so that some accesses fault */
 #define WINDOW       (RAM_BASE + RAM_SIZE - WINDOW_SIZE)
 #define BLOCK_LIMIT  40u
-#define FACTS_KEY    0x1234u
+#define FACTS_KEY    (0x1234u | FACTS_KEY_FLOAT)
 #define SLOT_COUNT   40u
 #define FCSR_FLAGS   UINT64_C(0x1f)
 #define ROUNDING(rm) ((uint64_t)(rm) << 5)

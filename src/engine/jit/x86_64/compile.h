@@ -69,7 +69,8 @@ struct block_facts {
     uint32_t dirty_made;   /* pins written after the last call */
     bool leaves, calls;
     uint32_t dirty_in, live_in;
-    bool is_emitted;
+    bool is_emitted, is_placed;
+    uint32_t link;  /* number of its EXIT */
     uint32_t start; /* position of its code */
 };
 
@@ -112,6 +113,7 @@ struct compile {
 
     struct node *nodes;
     struct block_facts *blocks;
+    struct ir_block **order; /* of blocks in memory */
 
     struct pin pins[PINS_MAX];
     unsigned pin_count;
@@ -131,9 +133,9 @@ struct compile {
 
     /* Where we are. */
     struct ir_block *block;
+    const struct ir_block *next_block; /* in memory */
     uint64_t mark_pc;
     uint32_t mark_count;
-    uint32_t link;
 
     struct jump_place *jumps;
     unsigned jump_count, jump_room;

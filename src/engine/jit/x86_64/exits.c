@@ -75,7 +75,7 @@ static void count_instructions(struct compile *compile, const struct ir_value *v
 
 static void jump_unless_next(struct compile *compile, const struct ir_block *target)
 {
-    if (compile->block->next != target) {
+    if (compile->next_block != target) {
         select_jump(compile, CC_ALWAYS, target);
     }
 }
@@ -85,7 +85,7 @@ static void select_branch(struct compile *compile, struct ir_value *value)
     const struct ir_block *taken = value->targets[0], *otherwise = value->targets[1];
     count_instructions(compile, value);
     enum emit_condition condition = select_condition(compile, value->arguments[0]);
-    if (compile->block->next == taken) {
+    if (compile->next_block == taken) {
         select_jump(compile, (enum emit_condition)(condition ^ 1u), otherwise);
     } else {
         select_jump(compile, condition, taken);
@@ -99,8 +99,8 @@ static void select_exit(struct compile *compile, struct ir_value *value)
 {
     count_instructions(compile, value);
     pins_store(compile, compile->dirty);
-    emit_jump_data(&compile->emit, DATA_AT(links) + compile->link * (uint32_t)sizeof(void *));
-    compile->link++;
+    uint32_t link = compile->blocks[compile->block->number].link;
+    emit_jump_data(&compile->emit, DATA_AT(links) + link * (uint32_t)sizeof(void *));
 }
 
 static void select_exit_indirect(struct compile *compile, struct ir_value *value)

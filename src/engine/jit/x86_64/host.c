@@ -15,6 +15,14 @@
 
 #define JUMP_NONE       1u /* no instruction is at an odd address */
 
+#define NOTED_MAX       1024u
+
+/* Which members of a table were set, unless there were too many: guests flush often, and mostly little. */
+struct noted {
+    unsigned count; /* NOTED_MAX: any may be set */
+    uint32_t members[NOTED_MAX];
+};
+
 struct host {
     struct riscv_cpu *cpu;
     struct code_memory memory;
@@ -26,7 +34,8 @@ struct host {
     uint32_t link_count; /* link cells in use */
     uint64_t random;     /* adversity: see adversity_seed() */
     uint32_t link_stubs[HOST_LINK_COUNT];
-    struct compile compile; /* kept for its tables */
+    struct noted linked, jumped; /* link cells and jump cache entries that lead somewhere */
+    struct compile compile;      /* kept for its tables */
     size_t node_room, block_room;
 };
 
@@ -108,6 +117,7 @@ struct host *host_create(struct riscv_cpu *cpu, struct error *error)
     struct emit emit = begin_emit(host);
     runtime_emit(&host->runtime, &emit);
     CHECK(!emit.overflow);
+    host->jumped.count = NOTED_MAX;
     host_flush(host);
     return host;
 }
@@ -120,6 +130,7 @@ void host_destroy(struct host *host)
     code_memory_destroy(&host->memory);
     free(host->compile.nodes);
     free(host->compile.blocks);
+    free(host->compile.order);
     free(host->compile.aliases);
     free(host->compile.jumps);
     free(host->compile.stubs);
@@ -139,6 +150,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     if (host->block_room < region->block_count) {
         host->block_room = region->block_count * 2ul;
         compile->blocks = check_realloc(compile->blocks, host->block_room * sizeof compile->blocks[0]);
+        compile->order = check_realloc(compile->order, host->block_room * sizeof(struct ir_block *));
     }
     memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
@@ -181,6 +193,42 @@ static void patch_jumps(struct compile *compile)
     }
 }
 
+static struct ir_block *heaviest_target(const struct compile *compile, const struct ir_block *block)
+{
+    struct ir_block *best = NULL;
+    for (unsigned i = 0; i < block->last->target_count; i++) {
+        struct ir_block *target = block->last->targets[i];
+        if (!compile->blocks[target->number].is_placed && (best == NULL || target->weight > best->weight)) {
+            best = target;
+        }
+    }
+    return best;
+}
+
+/* The order of blocks in memory: after each the likeliest of its successors that is left, blocks that leave the region
+ * at once at the end. Numbers links, in the order of the IR. */
+static void lay_out(struct compile *compile, const struct host_request *request)
+{
+    uint32_t count = 0, link = request->first_link;
+    for (struct ir_block *block = request->region->blocks; block != NULL; block = block->next) {
+        if (block->last->op == IR_EXIT) {
+            compile->blocks[block->number].link = link++;
+        }
+    }
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (struct ir_block *first = request->region->blocks; first != NULL; first = first->next) {
+            struct ir_block *block = first;
+            while (block != NULL && !compile->blocks[block->number].is_placed &&
+                   (block->weight != 0 || pass == 1 || count == 0)) {
+                compile->blocks[block->number].is_placed = true;
+                compile->order[count++] = block;
+                block = heaviest_target(compile, block);
+            }
+        }
+    }
+    CHECK(count == request->region->block_count);
+}
+
 bool host_compile(struct host *host, const struct host_request *request, struct host_code *code)
 {
     struct compile *compile = &host->compile;
@@ -193,13 +241,14 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     compile->runtime = &host->runtime;
     compile->features = host->features;
     compile->emit = begin_emit(host);
-    compile->link = request->first_link;
     code->start = host->memory.executable + host->used;
     code->link_count = links;
     pins_choose(compile);
     select_entry(compile, code);
-    for (struct ir_block *block = request->region->blocks; block != NULL; block = block->next) {
-        select_block(compile, block);
+    lay_out(compile, request);
+    for (uint32_t i = 0; i < request->region->block_count; i++) {
+        compile->next_block = i + 1 < request->region->block_count ? compile->order[i + 1] : NULL;
+        select_block(compile, compile->order[i]);
     }
     stubs_emit(compile);
     patch_jumps(compile);
@@ -217,12 +266,20 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     return true;
 }
 
+static void note(struct noted *noted, uint32_t member)
+{
+    if (noted->count < NOTED_MAX) {
+        noted->members[noted->count++] = member;
+    }
+}
+
 /* -- Links and jumps ----------------------------------------------------------------------------------------------- */
 
 void host_flush(struct host *host)
 {
     host->used = host->runtime.end;
     host->link_count = 0;
+    host->linked.count = 0;
     host_forget_jumps(host);
 }
 
@@ -230,24 +287,47 @@ void host_set_link(struct host *host, uint32_t link, const void *entry)
 {
     CHECK(link < host->link_count);
     host->data->links[link] = entry;
+    note(&host->linked, link);
 }
 
 void host_unlink_all(struct host *host)
 {
-    unlink_range(host, 0, host->link_count);
+    if (host->linked.count == NOTED_MAX) {
+        unlink_range(host, 0, host->link_count);
+    } else {
+        for (unsigned i = 0; i < host->linked.count; i++) {
+            unlink_range(host, host->linked.members[i], 1);
+        }
+    }
+    host->linked.count = 0;
+}
+
+static unsigned jump_index(uint64_t pc)
+{
+    return (unsigned)(pc >> 1) & (JUMP_CACHE_ENTRIES - 1);
 }
 
 void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry)
 {
-    host->data->jumps[pc >> 1 & (JUMP_CACHE_ENTRIES - 1)] = (struct jump_cache_entry){ pc, checked_entry };
+    unsigned index = jump_index(pc);
+    host->data->jumps[index] = (struct jump_cache_entry){ pc, checked_entry };
+    note(&host->jumped, index);
+}
+
+static void forget_jump(struct host *host, unsigned index)
+{
+    const void *nowhere = host->memory.executable + host->runtime.leave_indirect;
+    host->data->jumps[index] = (struct jump_cache_entry){ JUMP_NONE, nowhere };
 }
 
 void host_forget_jumps(struct host *host)
 {
-    const void *nowhere = host->memory.executable + host->runtime.leave_indirect;
-    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++) {
-        host->data->jumps[i] = (struct jump_cache_entry){ JUMP_NONE, nowhere };
+    bool all = host->jumped.count == NOTED_MAX;
+    unsigned count = all ? JUMP_CACHE_ENTRIES : host->jumped.count;
+    for (unsigned i = 0; i < count; i++) {
+        forget_jump(host, all ? i : host->jumped.members[i]);
     }
+    host->jumped.count = 0;
 }
 
 /* -- Running ------------------------------------------------------------------------------------------------------- */
