@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "program.h"
+#include "maker.h"
 
 #include "core/check.h"
 
@@ -7,35 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Registers with a job: BASE and SP point into the data area (compressed encodings can name both), LINK is where
- * register-indirect jumps find their target. */
-enum { REG_SP = 2, REG_LINK = 5, REG_BASE = 8, REG_T5 = 30, REG_T6 = 31 };
-
-enum {
-    CSR_FFLAGS = 0x001,
-    CSR_SSCRATCH = 0x140,
-    CSR_MSTATUS = 0x300,
-    CSR_MTVEC = 0x305,
-    CSR_MENVCFG = 0x30a,
-    CSR_MSCRATCH = 0x340,
-    CSR_MEPC = 0x341,
-};
-
 /* Registers that mean the same on every machine and that the trap handler does not use. */
 static const uint16_t safe_csrs[] = { 0x001, 0x002, 0x003, 0x143 /* stval */ };
 
-struct maker {
-    struct program *program;
-    const struct isa_machine *machine;
-    const struct riscv_features *features;
-    const struct isa_instruction **choices;
-    size_t choice_count;
-    uint64_t at; /* where the next instruction goes */
-    uint64_t random;
-};
-
 /* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
-static uint64_t next_random(struct maker *maker)
+uint64_t maker_random(struct maker *maker)
 {
     uint64_t z = maker->random += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -43,14 +19,14 @@ static uint64_t next_random(struct maker *maker)
     return z ^ z >> 31;
 }
 
-static unsigned below(struct maker *maker, unsigned limit)
+unsigned maker_below(struct maker *maker, unsigned limit)
 {
-    return (unsigned)(next_random(maker) % limit);
+    return (unsigned)(maker_random(maker) % limit);
 }
 
 /* -- Encoding ------------------------------------------------------------------------------------------------------ */
 
-static void put(struct maker *maker, uint32_t bits)
+void maker_put(struct maker *maker, uint32_t bits)
 {
     unsigned length = (bits & 3) == 3 ? 4 : 2;
     uint64_t offset = maker->at - PROGRAM_BASE;
@@ -59,35 +35,35 @@ static void put(struct maker *maker, uint32_t bits)
     maker->at += length;
 }
 
-static void put_i(struct maker *maker, unsigned opcode, unsigned funct3, unsigned rd, unsigned rs1, uint32_t imm)
+void maker_put_i(struct maker *maker, unsigned opcode, unsigned funct3, unsigned rd, unsigned rs1, uint32_t imm)
 {
-    put(maker, (imm & 0xfff) << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode);
+    maker_put(maker, (imm & 0xfff) << 20 | rs1 << 15 | funct3 << 12 | rd << 7 | opcode);
 }
 
-static void addi(struct maker *maker, unsigned rd, unsigned rs1, uint32_t imm)
+void maker_addi(struct maker *maker, unsigned rd, unsigned rs1, uint32_t imm)
 {
-    put_i(maker, 0x13, 0, rd, rs1, imm);
+    maker_put_i(maker, 0x13, 0, rd, rs1, imm);
 }
 
-static void csrrw(struct maker *maker, unsigned rd, unsigned csr, unsigned rs1)
+void maker_csrrw(struct maker *maker, unsigned rd, unsigned csr, unsigned rs1)
 {
-    put_i(maker, 0x73, 1, rd, rs1, csr);
+    maker_put_i(maker, 0x73, 1, rd, rs1, csr);
 }
 
-static void csrrs(struct maker *maker, unsigned rd, unsigned csr, unsigned rs1)
+void maker_csrrs(struct maker *maker, unsigned rd, unsigned csr, unsigned rs1)
 {
-    put_i(maker, 0x73, 2, rd, rs1, csr);
+    maker_put_i(maker, 0x73, 2, rd, rs1, csr);
 }
 
 /* Addresses below 4 GiB: lui sign-extends, so the upper half is shifted out again. */
-static void load_address(struct maker *maker, unsigned rd, uint64_t address)
+void maker_load_address(struct maker *maker, unsigned rd, uint64_t address)
 {
     uint32_t low = (uint32_t)address & 0xfff;
     uint32_t high = ((uint32_t)address + 0x800) & 0xfffff000;
-    put(maker, high | rd << 7 | 0x37);
-    addi(maker, rd, rd, low);
-    put_i(maker, 0x13, 1, rd, rd, 32); /* slli rd, rd, 32 */
-    put_i(maker, 0x13, 5, rd, rd, 32); /* srli rd, rd, 32 */
+    maker_put(maker, high | rd << 7 | 0x37);
+    maker_addi(maker, rd, rd, low);
+    maker_put_i(maker, 0x13, 1, rd, rd, 32); /* slli rd, rd, 32 */
+    maker_put_i(maker, 0x13, 5, rd, rd, 32); /* srli rd, rd, 32 */
 }
 
 static void set_field(const struct isa_format *format, uint32_t *bits, const char *name, uint64_t value)
@@ -145,18 +121,18 @@ static bool excluded(const struct isa_instruction *instruction)
 static bool fill_operands(struct maker *maker, const struct isa_instruction *instruction, uint32_t *bits)
 {
     for (int attempt = 0; attempt < 200; attempt++) {
-        uint32_t free = (uint32_t)next_random(maker);
+        uint32_t free = (uint32_t)maker_random(maker);
         uint32_t mask = instruction->format->size == 16 ? 0xffff : 0xffffffff;
         uint32_t candidate = ((free & ~instruction->mask) | instruction->match) & mask;
-        if (has_field(instruction->format, "rm") && below(maker, 16) != 0) {
-            set_field(instruction->format, &candidate, "rm", below(maker, 2) ? 7 : below(maker, 5));
+        if (has_field(instruction->format, "rm") && maker_below(maker, 16) != 0) {
+            set_field(instruction->format, &candidate, "rm", maker_below(maker, 2) ? 7 : maker_below(maker, 5));
         }
         if (has_field(instruction->format, "csr")) {
-            set_field(instruction->format, &candidate, "csr",
-                      safe_csrs[below(maker, sizeof safe_csrs / sizeof safe_csrs[0])]);
+            set_field(instruction->format, &candidate, "csr", maker->csrs[maker_below(maker, maker->csr_count)]);
         }
         struct riscv_decoded decoded;
-        if (riscv_decode(candidate, maker->features, &decoded) && decoded.insn == instruction->number) {
+        bool is_reserved = (maker->reserved >> (candidate >> 7 & 31) & 1) != 0; /* rd, where there is one */
+        if (!is_reserved && riscv_decode(candidate, maker->features, &decoded) && decoded.insn == instruction->number) {
             *bits = candidate;
             return true;
         }
@@ -167,12 +143,15 @@ static bool fill_operands(struct maker *maker, const struct isa_instruction *ins
 /* Both base registers, near the middle of the data area; one time in eight misaligned. */
 static void set_bases(struct maker *maker)
 {
-    uint64_t base = PROGRAM_DATA - 512 + (below(maker, 1024) & ~UINT64_C(15));
-    if (below(maker, 8) == 0) {
-        base += below(maker, 16);
+    uint64_t base = PROGRAM_DATA - 512 + (maker_below(maker, 1024) & ~UINT64_C(15));
+    if (maker_below(maker, 8) == 0) {
+        base += maker_below(maker, 16);
     }
-    load_address(maker, REG_BASE, base);
-    addi(maker, REG_SP, REG_BASE, below(maker, 64) * 16);
+    if (maker->elsewhere != 0 && maker_below(maker, 48) == 0) {
+        base = maker->elsewhere + maker_below(maker, 64) * 8;
+    }
+    maker_load_address(maker, REG_BASE, base);
+    maker_addi(maker, REG_SP, REG_BASE, maker_below(maker, 64) * 16);
 }
 
 /* Whether SC pairs with an LR of another size is the implementation's choice (volume I, "Load-Reserved/
@@ -180,11 +159,11 @@ static void set_bases(struct maker *maker)
 static void put_store_conditional(struct maker *maker, uint32_t bits)
 {
     uint32_t load_reserved = (bits & UINT32_C(0x000ff07f)) | UINT32_C(2) << 27;
-    put(maker, load_reserved);
-    put(maker, bits);
+    maker_put(maker, load_reserved);
+    maker_put(maker, bits);
     set_bases(maker);
-    if (below(maker, 2) == 0) {
-        put(maker, bits);
+    if (maker_below(maker, 2) == 0) {
+        maker_put(maker, bits);
     }
 }
 
@@ -200,7 +179,7 @@ static void put_memory(struct maker *maker, const struct isa_instruction *instru
     if (strncmp(instruction->name, "sc.", 3) == 0) {
         put_store_conditional(maker, bits);
     } else if (riscv_decode(bits, maker->features, &decoded) && decoded.insn == instruction->number) {
-        put(maker, bits);
+        maker_put(maker, bits);
     }
 }
 
@@ -209,19 +188,19 @@ static void put_jump(struct maker *maker, const struct isa_instruction *instruct
 {
     unsigned length = instruction->format->size / 8;
     if (strcmp(instruction->name, "jalr") == 0) {
-        put(maker, (uint32_t)REG_LINK << 7 | 0x17); /* auipc REG_LINK, 0 */
+        maker_put(maker, (uint32_t)REG_LINK << 7 | 0x17); /* auipc REG_LINK, 0 */
         bits = (bits & ~(UINT32_C(31) << 15)) | REG_LINK << 15;
         set_field(instruction->format, &bits, "imm", 12);
     } else {
         set_field(instruction->format, &bits, "imm", length + 4);
     }
-    put(maker, bits);
-    addi(maker, 9 + below(maker, 20), below(maker, 32), (uint32_t)next_random(maker));
+    maker_put(maker, bits);
+    maker_addi(maker, 9 + maker_below(maker, 17), maker_below(maker, 32), (uint32_t)maker_random(maker));
 }
 
-static void put_random(struct maker *maker)
+void maker_put_random(struct maker *maker)
 {
-    const struct isa_instruction *instruction = maker->choices[below(maker, (unsigned)maker->choice_count)];
+    const struct isa_instruction *instruction = maker->choices[maker_below(maker, (unsigned)maker->choice_count)];
     uint32_t bits;
     if (!fill_operands(maker, instruction, &bits)) {
         return;
@@ -231,7 +210,7 @@ static void put_random(struct maker *maker)
     } else if (jumps(instruction)) {
         put_jump(maker, instruction, bits);
     } else {
-        put(maker, bits);
+        maker_put(maker, bits);
     }
 }
 
@@ -286,17 +265,17 @@ static const uint64_t interesting[] = {
 
 static uint64_t random_value(struct maker *maker)
 {
-    uint64_t value = next_random(maker);
-    switch (below(maker, 6)) {
+    uint64_t value = maker_random(maker);
+    switch (maker_below(maker, 6)) {
     case 0: return value;
     case 1: return value | UINT64_C(0xffffffff00000000);
     case 2: return value | UINT64_C(0xffffffffffff0000);
-    case 3: return value >> below(maker, 64);
-    default: return interesting[below(maker, sizeof interesting / sizeof interesting[0])];
+    case 3: return value >> maker_below(maker, 64);
+    default: return interesting[maker_below(maker, sizeof interesting / sizeof interesting[0])];
     }
 }
 
-static void fill_data(struct maker *maker)
+void maker_fill_data(struct maker *maker)
 {
     uint64_t start = PROGRAM_DATA - PROGRAM_DATA_SPAN - PROGRAM_BASE;
     for (uint64_t offset = 0; offset < 2 * PROGRAM_DATA_SPAN; offset += 8) {
@@ -308,50 +287,52 @@ static void fill_data(struct maker *maker)
 /* Steps over the instruction at mepc: 2 bytes if the low two bits of its first parcel are not 11. */
 static void put_trap_handler(struct maker *maker)
 {
-    csrrw(maker, REG_T6, CSR_MSCRATCH, REG_T6);
-    csrrw(maker, 0, CSR_SSCRATCH, REG_T5);
-    csrrs(maker, REG_T5, CSR_MEPC, 0);
-    put_i(maker, 0x03, 5, REG_T6, REG_T5, 0); /* lhu t6, 0(t5) */
-    put_i(maker, 0x13, 7, REG_T6, REG_T6, 3); /* andi t6, t6, 3 */
-    addi(maker, REG_T6, REG_T6, (uint32_t)-3);
-    put(maker, (uint32_t)REG_T6 << 20 | 3 << 12 | REG_T6 << 7 | 0x33); /* sltu t6, zero, t6 */
-    put_i(maker, 0x13, 1, REG_T6, REG_T6, 1);                          /* slli t6, t6, 1 */
-    put(maker, UINT32_C(0x20) << 25 | (uint32_t)REG_T6 << 20 | REG_T5 << 15 | REG_T5 << 7 | 0x33); /* sub t5, t5, t6 */
-    addi(maker, REG_T5, REG_T5, 4);
-    csrrw(maker, 0, CSR_MEPC, REG_T5);
-    csrrs(maker, REG_T5, CSR_SSCRATCH, 0);
-    csrrw(maker, REG_T6, CSR_MSCRATCH, REG_T6);
-    put(maker, 0x30200073); /* mret */
+    maker_csrrw(maker, REG_T6, CSR_MSCRATCH, REG_T6);
+    maker_csrrw(maker, 0, CSR_SSCRATCH, REG_T5);
+    maker_csrrs(maker, REG_T5, CSR_MEPC, 0);
+    maker_put_i(maker, 0x03, 5, REG_T6, REG_T5, 0); /* lhu t6, 0(t5) */
+    maker_put_i(maker, 0x13, 7, REG_T6, REG_T6, 3); /* andi t6, t6, 3 */
+    maker_addi(maker, REG_T6, REG_T6, (uint32_t)-3);
+    maker_put(maker, (uint32_t)REG_T6 << 20 | 3 << 12 | REG_T6 << 7 | 0x33); /* sltu t6, zero, t6 */
+    maker_put_i(maker, 0x13, 1, REG_T6, REG_T6, 1);                          /* slli t6, t6, 1 */
+    maker_put(maker,
+              UINT32_C(0x20) << 25 | (uint32_t)REG_T6 << 20 | REG_T5 << 15 | REG_T5 << 7 | 0x33); /* sub t5, t5, t6 */
+    maker_addi(maker, REG_T5, REG_T5, 4);
+    maker_csrrw(maker, 0, CSR_MEPC, REG_T5);
+    maker_csrrs(maker, REG_T5, CSR_SSCRATCH, 0);
+    maker_csrrw(maker, REG_T6, CSR_MSCRATCH, REG_T6);
+    maker_put(maker, 0x30200073); /* mret */
 }
 
 static void put_prologue(struct maker *maker)
 {
     uint64_t handler = PROGRAM_BASE + 0x40;
     uint64_t body = PROGRAM_BASE + 0x100;
-    put(maker, (uint32_t)(body - maker->at) << 20 | 0x6f); /* jal zero, body: below 2 KiB, bits 10:1 are in order */
+    maker_put(maker,
+              (uint32_t)(body - maker->at) << 20 | 0x6f); /* jal zero, body: below 2 KiB, bits 10:1 are in order */
     maker->at = handler;
     put_trap_handler(maker);
     CHECK(maker->at <= body);
     maker->at = body;
-    load_address(maker, 6, handler);
-    csrrw(maker, 0, CSR_MTVEC, 6);
-    load_address(maker, 6, 0x7800); /* mstatus: FS dirty, MPP machine */
-    csrrw(maker, 0, CSR_MSTATUS, 6);
-    load_address(maker, 6, 0xf0); /* menvcfg: cache-block instructions permitted */
-    csrrw(maker, 0, CSR_MENVCFG, 6);
-    csrrw(maker, 0, CSR_FFLAGS + 2, 0);
-    csrrw(maker, 0, CSR_MSCRATCH, 0);
-    csrrw(maker, 0, CSR_SSCRATCH, 0);
+    maker_load_address(maker, 6, handler);
+    maker_csrrw(maker, 0, CSR_MTVEC, 6);
+    maker_load_address(maker, 6, 0x7800); /* mstatus: FS dirty, MPP machine */
+    maker_csrrw(maker, 0, CSR_MSTATUS, 6);
+    maker_load_address(maker, 6, 0xf0); /* menvcfg: cache-block instructions permitted */
+    maker_csrrw(maker, 0, CSR_MENVCFG, 6);
+    maker_csrrw(maker, 0, CSR_FFLAGS + 2, 0);
+    maker_csrrw(maker, 0, CSR_MSCRATCH, 0);
+    maker_csrrw(maker, 0, CSR_SSCRATCH, 0);
     for (size_t i = 0; i < sizeof safe_csrs / sizeof safe_csrs[0]; i++) {
-        csrrw(maker, 0, safe_csrs[i], 0);
+        maker_csrrw(maker, 0, safe_csrs[i], 0);
     }
-    load_address(maker, REG_BASE, PROGRAM_DATA);
+    maker_load_address(maker, REG_BASE, PROGRAM_DATA);
     for (unsigned i = 0; i < 32; i++) { /* fld f, 8i(base), then ld x, -8i(base) */
-        put_i(maker, 0x07, 3, i, REG_BASE, i * 8);
+        maker_put_i(maker, 0x07, 3, i, REG_BASE, i * 8);
     }
     for (unsigned i = 1; i < 32; i++) {
         if (i != REG_BASE) {
-            put_i(maker, 0x03, 3, i, REG_BASE, (uint32_t)-8 * i);
+            maker_put_i(maker, 0x03, 3, i, REG_BASE, (uint32_t)-8 * i);
         }
     }
     maker->program->first = maker->at;
@@ -360,19 +341,19 @@ static void put_prologue(struct maker *maker)
 static void put_epilogue(struct maker *maker)
 {
     for (uint64_t offset = 0; offset < 2 * PROGRAM_DATA_SPAN; offset += 2048) {
-        load_address(maker, REG_BASE, PROGRAM_DATA - PROGRAM_DATA_SPAN + offset);
+        maker_load_address(maker, REG_BASE, PROGRAM_DATA - PROGRAM_DATA_SPAN + offset);
         for (unsigned i = 0; i < 256; i++) {
-            put_i(maker, 0x03, 3, 9 + i % 16, REG_BASE, i * 8);
+            maker_put_i(maker, 0x03, 3, 9 + i % 16, REG_BASE, i * 8);
         }
     }
-    load_address(maker, 6, 0x5555);
-    load_address(maker, 7, 0x100000);
+    maker_load_address(maker, 6, 0x5555);
+    maker_load_address(maker, 7, 0x100000);
     maker->program->end = maker->at;
-    put(maker, UINT32_C(6) << 20 | 7 << 15 | 2 << 12 | 0x23); /* sw t1, 0(t2) */
-    put(maker, 0x6f);                                         /* j . */
+    maker_put(maker, UINT32_C(6) << 20 | 7 << 15 | 2 << 12 | 0x23); /* sw t1, 0(t2) */
+    maker_put(maker, 0x6f);                                         /* j . */
 }
 
-static void collect_choices(struct maker *maker)
+void maker_collect_choices(struct maker *maker)
 {
     maker->choices = check_alloc(maker->machine->instruction_count * sizeof *maker->choices);
     for (const struct isa_instruction *i = maker->machine->instructions; i != NULL; i = i->next) {
@@ -387,14 +368,18 @@ void program_make(struct program *program, const struct isa_machine *machine, co
 {
     program->size = PROGRAM_DATA + PROGRAM_DATA_SPAN - PROGRAM_BASE;
     program->bytes = check_alloc(program->size);
-    struct maker maker = {
-        .program = program, .machine = machine, .features = features, .at = PROGRAM_BASE, .random = seed
-    };
-    collect_choices(&maker);
-    fill_data(&maker);
+    struct maker maker = { .program = program,
+                           .machine = machine,
+                           .features = features,
+                           .at = PROGRAM_BASE,
+                           .random = seed,
+                           .csrs = safe_csrs,
+                           .csr_count = sizeof safe_csrs / sizeof safe_csrs[0] };
+    maker_collect_choices(&maker);
+    maker_fill_data(&maker);
     put_prologue(&maker);
     for (unsigned i = 0; i < count; i++) {
-        put_random(&maker);
+        maker_put_random(&maker);
     }
     put_epilogue(&maker);
     free(maker.choices);

@@ -34,8 +34,8 @@ static bool serve_attention(struct riscv_cpu *cpu)
     if ((asked & VCPU_FLUSH) != 0) {
         riscv_flush(cpu);
     }
-    if ((asked & VCPU_INTERRUPT) != 0) {
-        riscv_take_interrupt(cpu);
+    if ((asked & VCPU_INTERRUPT) != 0 && riscv_take_interrupt(cpu)) {
+        return !((struct interp *)cpu->interp)->stepping; /* taking it was the step */
     }
     return true;
 }

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops]: runs random programs that get hot (loops.h) on the JIT and, on
+ * a second machine, on the interpreter, and compares them wherever the JIT's translated code gives way: all registers,
+ * traps taken, retired instructions, the data, and in the end all memory. Between two such places pages are remapped
+ * and interrupts raised, at the same instruction in both machines.
+ *
+ * With --stops another thread asks the JIT's hart to stop at random moments, so that it also leaves in the middle of
+ * what it would do in one go; where, no seed decides.
+ *
+ * Prints the seed of each program; the first difference ends it with a report. Default 1,000,000 instructions; SEED
+ * defaults to RAVELIN_SEED or the clock.
+ */
+#include "loops.h"
+
+#include "arch/riscv/cpu_model.h"
+#include "engine/interp/interp.h"
+#include "engine/jit/jit.h"
+#include "isa/read.h"
+#include "riscv_functions.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define ROUNDS_MAX   60u
+#define TRACE_LENGTH 48u
+
+struct subject {
+    struct memory *memory;
+    struct alarm_clock *clock;
+    struct riscv_machine *machine;
+    struct riscv_cpu *cpu;
+    uint64_t device_reads, device_writes;
+};
+
+struct run {
+    struct subject jit, interp;
+    struct program program;
+    uint64_t random;
+    uint64_t stops, raised, remapped;
+    struct { /* what the interpreter ran last */
+        uint64_t pc;
+        uint32_t bits;
+    } trace[TRACE_LENGTH];
+    uint64_t traced;
+};
+
+static bool asks_for_stops;
+static _Atomic bool is_over;
+
+static void need(bool fine, const struct error *error)
+{
+    if (!fine) {
+        fprintf(stderr, "lockstep: %s\n", error->text);
+        exit(1);
+    }
+}
+
+static uint64_t next_random(struct run *run)
+{
+    uint64_t z = run->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64, as in program.c */
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* -- Machines ------------------------------------------------------------------------------------------------------ */
+
+/* Each read gives another value: one that is done twice shows. */
+static bool device_read(void *device, uint64_t offset, unsigned size, uint64_t *value)
+{
+    struct subject *subject = device;
+    *value = (++subject->device_reads * UINT64_C(0x9e3779b97f4a7c15) + offset) & UINT64_MAX >> (64 - 8 * size);
+    return true;
+}
+
+/* Every write takes the interrupt away. */
+static bool device_write(void *device, uint64_t offset, unsigned size, uint64_t value)
+{
+    struct subject *subject = device;
+    (void)offset, (void)size, (void)value;
+    subject->device_writes++;
+    riscv_cpu_set_line(subject->cpu, RISCV_INTERRUPT_MSI, false);
+    return true;
+}
+
+static const struct memory_device_ops device_ops = { device_read, device_write };
+
+static void subject_start(struct subject *subject, const struct riscv_features *features, const struct program *program,
+                          uint64_t seed)
+{
+    struct error error;
+    *subject = (struct subject){ .memory = memory_create(NULL) };
+    need(memory_add_ram(subject->memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, "ram", &error), &error);
+    need(memory_add_device(subject->memory, gpa(LOOPS_DEVICE), LOOPS_DEVICE_SIZE, &device_ops, subject, "device",
+                           &error),
+         &error);
+    subject->clock = alarm_clock_create(&error);
+    need(subject->clock != NULL, &error);
+    struct riscv_machine_config config = {
+        .memory = subject->memory, .clock = subject->clock, .features = *features, .cpu_count = 1, .pmp_entry_count = 16
+    };
+    subject->machine = riscv_machine_create(&config, &error);
+    need(subject->machine != NULL, &error);
+    subject->cpu = subject->machine->cpus[0];
+    loops_start(program, subject->cpu, seed);
+}
+
+static void subject_stop(struct subject *subject)
+{
+    riscv_machine_destroy(subject->machine);
+    alarm_clock_destroy(subject->clock);
+    memory_destroy(subject->memory);
+}
+
+/* -- Comparing ----------------------------------------------------------------------------------------------------- */
+
+static unsigned difference(const char *name, unsigned number, uint64_t jit, uint64_t interp)
+{
+    if (jit != interp) {
+        printf("    %s%u: jit %016" PRIx64 ", interpreter %016" PRIx64 "\n", name, number, jit, interp);
+    }
+    return jit != interp;
+}
+
+static uint64_t trap_count(const struct riscv_cpu *cpu)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < 64; i++) {
+        count += cpu->statistics.exceptions[i] + cpu->statistics.interrupts[i];
+    }
+    return count;
+}
+
+static uint64_t reservation_offset(const struct subject *subject)
+{
+    const uint8_t *host = subject->cpu->reservation.host;
+    const uint8_t *ram = memory_pointer(subject->memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, MEMORY_READ);
+    return host == NULL ? 1 : (uint64_t)(host - ram);
+}
+
+static unsigned compare_memory(const struct run *run, uint64_t start, uint64_t size, const char *name)
+{
+    const uint64_t *a = memory_pointer(run->jit.memory, gpa(start), size, MEMORY_READ);
+    const uint64_t *b = memory_pointer(run->interp.memory, gpa(start), size, MEMORY_READ);
+    unsigned count = 0;
+    if (memcmp(a, b, size) != 0) {
+        for (uint64_t i = 0; i < size / 8 && count < 16; i++) {
+            if (a[i] != b[i]) {
+                printf("    %s at %" PRIx64 ":\n", name, start + 8 * i);
+                count += difference("word ", (unsigned)i, a[i], b[i]);
+            }
+        }
+    }
+    return count;
+}
+
+static unsigned compare(const struct run *run)
+{
+    const struct riscv_cpu *a = run->jit.cpu, *b = run->interp.cpu;
+    unsigned count = difference("pc", 0, a->state.pc, b->state.pc) +
+                     difference("mode", 0, a->state.mode, b->state.mode) +
+                     difference("instructions", 0, a->instructions, b->instructions) +
+                     difference("traps", 0, trap_count(a), trap_count(b)) +
+                     difference("device reads", 0, run->jit.device_reads, run->interp.device_reads) +
+                     difference("device writes", 0, run->jit.device_writes, run->interp.device_writes) +
+                     difference("reservation", 0, reservation_offset(&run->jit), reservation_offset(&run->interp));
+    for (unsigned i = 0; i < 32; i++) {
+        count += difference("x", i, a->state.x[i], b->state.x[i]) + difference("f", i, a->state.f[i], b->state.f[i]);
+    }
+    const uint64_t *csr_a = (const uint64_t *)&a->state.csr, *csr_b = (const uint64_t *)&b->state.csr;
+    for (unsigned i = 0; i < sizeof a->state.csr / sizeof *csr_a; i++) {
+        bool is_mip = &csr_a[i] == &a->state.csr.mip; /* what was posted is taken over when somebody looks */
+        count += difference("csr word ", i, csr_a[i] | (is_mip ? a->posted : 0), csr_b[i] | (is_mip ? b->posted : 0));
+    }
+    return count + compare_memory(run, PROGRAM_DATA - PROGRAM_DATA_SPAN, 2 * PROGRAM_DATA_SPAN, "data");
+}
+
+/* -- Running ------------------------------------------------------------------------------------------------------- */
+
+static void note(void *context, struct riscv_cpu *cpu, uint32_t encoding)
+{
+    struct run *run = context;
+    run->trace[run->traced % TRACE_LENGTH].pc = cpu->state.pc;
+    run->trace[run->traced++ % TRACE_LENGTH].bits = encoding;
+}
+
+static void show_trace(const struct run *run)
+{
+    printf("  the interpreter's last instructions:\n");
+    uint64_t first = run->traced > TRACE_LENGTH ? run->traced - TRACE_LENGTH : 0;
+    for (uint64_t i = first; i < run->traced; i++) {
+        char text[128];
+        uint64_t pc = run->trace[i % TRACE_LENGTH].pc;
+        uint32_t bits = run->trace[i % TRACE_LENGTH].bits;
+        riscv_disassemble(text, sizeof text, bits, pc, &run->interp.cpu->features);
+        printf("    %016" PRIx64 ": %08" PRIx32 "  %s\n", pc, bits, text);
+    }
+}
+
+/* Takes the interpreter to where the JIT is. */
+static void follow(struct run *run)
+{
+    const struct riscv_cpu *a = run->jit.cpu;
+    struct riscv_cpu *b = run->interp.cpu;
+    uint64_t traps = trap_count(a);
+    while (b->instructions < a->instructions || trap_count(b) < traps) {
+        if (b->instructions > a->instructions || trap_count(b) > traps) {
+            return; /* they differ */
+        }
+        interp_step(b);
+    }
+}
+
+static void disturb(struct run *run)
+{
+    uint64_t random = next_random(run);
+    switch (random >> 60) {
+    case 0:
+    case 1:
+        run->raised++;
+        riscv_cpu_post(run->jit.cpu, RISCV_INTERRUPT_SSI);
+        riscv_cpu_post(run->interp.cpu, RISCV_INTERRUPT_SSI);
+        break;
+    case 2:
+        run->raised++;
+        riscv_cpu_set_line(run->jit.cpu, RISCV_INTERRUPT_MSI, true);
+        riscv_cpu_set_line(run->interp.cpu, RISCV_INTERRUPT_MSI, true);
+        break;
+    case 3:
+        run->remapped++;
+        loops_remap(run->jit.cpu, random);
+        loops_remap(run->interp.cpu, random);
+        break;
+    default: break;
+    }
+}
+
+static void *ask_for_stops(void *context)
+{
+    struct riscv_cpu *cpu = context;
+    uint64_t random = 1;
+    while (!is_over) {
+        random = random * UINT64_C(6364136223846793005) + 1;
+        struct timespec pause = { .tv_nsec = (long)(random >> 40) % 200000 };
+        nanosleep(&pause, NULL);
+        vcpu_request(&cpu->vcpu, VCPU_STOP);
+    }
+    return NULL;
+}
+
+static bool is_at_end(const struct run *run)
+{
+    return run->jit.cpu->state.pc - run->program.end < 8;
+}
+
+/* True: no difference up to the end or to `limit` instructions. */
+static bool run_both(struct run *run, uint64_t limit)
+{
+    pthread_t thread;
+    is_over = false;
+    if (asks_for_stops) {
+        CHECK(pthread_create(&thread, NULL, ask_for_stops, run->jit.cpu) == 0);
+    }
+    bool same = true;
+    while (same && !is_at_end(run) && run->jit.cpu->instructions < limit) {
+        uint64_t random = next_random(run);
+        jit_run_some(run->jit.cpu, 1 + random % ((random >> 32 & 7) == 0 ? 20000 : 500));
+        vcpu_take(&run->jit.cpu->vcpu, VCPU_STOP);
+        run->stops++;
+        follow(run);
+        same = compare(run) == 0;
+        disturb(run);
+    }
+    is_over = true;
+    if (asks_for_stops) {
+        pthread_join(thread, NULL);
+    }
+    same = same && compare_memory(run, PROGRAM_BASE, PROGRAM_RAM_SIZE, "memory") == 0;
+    if (!same) {
+        show_trace(run);
+    }
+    return same;
+}
+
+static bool run_program(const struct isa_machine *machine, const struct riscv_features *features, uint64_t seed,
+                        uint64_t *instructions)
+{
+    struct run *run = calloc(1, sizeof *run);
+    struct error error;
+    CHECK(run != NULL);
+    run->random = seed;
+    loops_make(&run->program, machine, features, seed, ROUNDS_MAX);
+    subject_start(&run->jit, features, &run->program, seed);
+    subject_start(&run->interp, features, &run->program, seed);
+    need(jit_create(run->jit.cpu, &error), &error);
+    interp_create(run->interp.cpu);
+    interp_set_hook(run->interp.cpu, note, run);
+    bool same = run_both(run, 2000000);
+    const struct jit_statistics *statistics = jit_statistics(run->jit.cpu);
+    *instructions = run->interp.cpu->instructions;
+    printf("%" PRIu64 " instructions, %" PRIu64 " traps, %" PRIu64 " regions (%" PRIu64 " changed), compared %" PRIu64
+           " times, %" PRIu64 " interrupts, %" PRIu64 " pages remapped%s: %s\n",
+           *instructions, trap_count(run->interp.cpu), statistics->regions, statistics->changed, run->stops,
+           run->raised, run->remapped, is_at_end(run) ? "" : ", did not end", same ? "no difference" : "DIFFERENT");
+    jit_destroy(run->jit.cpu);
+    interp_destroy(run->interp.cpu);
+    subject_stop(&run->jit);
+    subject_stop(&run->interp);
+    program_free(&run->program);
+    free(run);
+    return same;
+}
+
+static uint64_t first_seed(int count, char **arguments)
+{
+    const char *text = count > 3 ? arguments[3] : getenv("RAVELIN_SEED");
+    return text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 2 && strcmp(arguments[count - 1], "--stops") == 0) {
+        asks_for_stops = true;
+        count--;
+    }
+    struct isa_diagnostics diagnostics;
+    struct isa_machine *machine = count > 1 ? isa_read(arguments[1], &diagnostics) : NULL;
+    if (machine == NULL) {
+        fprintf(stderr, "usage: lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops]\n");
+        return 2;
+    }
+    uint64_t wanted = count > 2 ? strtoull(arguments[2], NULL, 0) : 1000000;
+    struct riscv_features features;
+    struct error error;
+    need(riscv_cpu_model_parse("max", &features, &error), &error);
+    uint64_t compared = 0;
+    for (uint64_t seed = first_seed(count, arguments); compared < wanted; seed++) {
+        printf("seed %" PRIu64 ": ", seed);
+        fflush(stdout);
+        uint64_t instructions;
+        if (!run_program(machine, &features, seed, &instructions)) {
+            printf("FAIL: run again with: lockstep %s 1 %" PRIu64 "%s\n", arguments[1], seed,
+                   asks_for_stops ? " --stops" : "");
+            return 1;
+        }
+        compared += instructions;
+    }
+    printf("%" PRIu64 " instructions in all\n", compared);
+    isa_free(machine);
+    return 0;
+}
