@@ -405,6 +405,27 @@ static void constants_go_through_slots_and_fold(void **state)
                "block @0 pc=0x0 weight=1\n  %8 = const.i64 0x1010\n  put %8 slot=8\n  exit pc=0x1010 count=2\n");
 }
 
+static void a_slot_that_is_computed_with_is_loaded_and_stored_as_a_float(void **state)
+{
+    (void)state;
+    check_pass(ir_optimize,
+               "block @0\n mark pc=0 count=0\n %0 = get.i64 slot=0\n %1 = load64.i64 %0\n put %1 slot=64\n"
+               " mark pc=4 count=1\n %2 = get.f64 slot=64\n %3 = fadd.f64 %2 %2\n put %3 slot=64\n"
+               " mark pc=8 count=2\n %4 = get.i64 slot=64\n store64 %0 %4\n exit pc=12 count=3\n",
+               "block @0 pc=0x0 weight=1\n  mark pc=0x0 count=0\n  %0 = get.i64 slot=0\n  %1 = load64.i64 %0\n"
+               "  %12 = bitcast.f64 %1\n  mark pc=0x4 count=1\n  %3 = fadd.f64 %12 %12\n  put %3 slot=64\n"
+               "  mark pc=0x8 count=2\n  %14 = bitcast.i64 %3\n  store64 %0 %14\n  exit pc=0xc count=3\n");
+}
+
+static void a_slot_used_more_as_an_integer_keeps_its_type(void **state)
+{
+    (void)state;
+    const char *text = "block @0 pc=0x0 weight=1\n  %0 = get.i64 slot=0\n  %1 = const.i64 0x5\n"
+                       "  %2 = add.i64 %0 %1\n  put %2 slot=0\n  %3 = get.f64 slot=0\n  put %3 slot=8\n"
+                       "  exit pc=0x0 count=0\n";
+    check_pass(ir_type_slots, text, text);
+}
+
 static void equal_operations_are_done_once(void **state)
 {
     (void)state;
@@ -552,6 +573,8 @@ int main(void)
         cmocka_unit_test(a_put_of_what_the_slot_holds_goes),
         cmocka_unit_test(nothing_is_forwarded_over_a_call_that_writes_state),
         cmocka_unit_test(constants_go_through_slots_and_fold),
+        cmocka_unit_test(a_slot_that_is_computed_with_is_loaded_and_stored_as_a_float),
+        cmocka_unit_test(a_slot_used_more_as_an_integer_keeps_its_type),
         cmocka_unit_test(equal_operations_are_done_once),
         cmocka_unit_test(loads_are_not_merged),
         cmocka_unit_test(float_operations_are_merged_unless_flags_may_have_been_cleared),

@@ -133,6 +133,12 @@ static void folding_while_building_changes_nothing(void **state)
     }
 }
 
+static void typing_slots_changes_nothing(void **state)
+{
+    (void)state;
+    check_pass(ir_type_slots, "type_slots", 2000);
+}
+
 static void forwarding_gets_changes_nothing(void **state)
 {
     (void)state;
@@ -168,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_regions_are_well_formed_and_repeatable),
         cmocka_unit_test(folding_while_building_changes_nothing),
+        cmocka_unit_test(typing_slots_changes_nothing),
         cmocka_unit_test(forwarding_gets_changes_nothing),
         cmocka_unit_test(merging_common_operations_changes_nothing),
         cmocka_unit_test(dropping_dead_puts_changes_nothing),

@@ -224,6 +224,7 @@ struct ir_region *ir_read(const char *text, const struct ir_callee *const *calle
 const char *ir_verify(struct ir_region *region);
 
 /* The passes, in their order (ir_optimize runs all): each leaves the region equivalent and well-formed. */
+void ir_type_slots(struct ir_region *region);     /* GETs and PUTs of one slot agree: I64 or F64 */
 void ir_forward_gets(struct ir_region *region);   /* GET after GET or PUT of the same slot */
 void ir_merge_common(struct ir_region *region);   /* common subexpressions, per block */
 void ir_drop_dead_puts(struct ir_region *region); /* PUTs overwritten on every path before anything can see them */

@@ -495,7 +495,7 @@ static struct ir_value *fold_bitcast(const struct ir_value *c, struct ir_value *
     if (a->op == IR_BITCAST) {
         return a->arguments[0];
     }
-    return a->op == IR_GET ? get_retyped(a, c->type) : NULL;
+    return a->op == IR_GET && ir_is_float(c->type) ? get_retyped(a, c->type) : NULL; /* see pass_type_slots.c */
 }
 
 /* Exact conversions need no rounding: one form for all. */

@@ -90,14 +90,10 @@ static void visit_get(struct forwarding *known, struct ir_value *get)
 static void visit_put(struct forwarding *known, struct ir_value *put)
 {
     struct ir_value *value = put->arguments[0];
-    if (value->op == IR_BITCAST) { /* the bytes are the same */
-        value->uses--;
-        value = value->arguments[0];
-        value->uses++;
-        put->arguments[0] = value;
-    }
     uint32_t start = 0;
-    if (find(known, put->slot, ir_type_size(value->type), &start) == value && start == put->slot) {
+    const struct ir_value *holder = find(known, put->slot, ir_type_size(value->type), &start);
+    bool is_same = holder == value || (value->op == IR_BITCAST && holder == value->arguments[0]);
+    if (is_same && start == put->slot) {
         ir_remove(put);
         return;
     }

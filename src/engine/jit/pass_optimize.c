@@ -12,7 +12,7 @@ struct pass {
 };
 
 static const struct pass passes[] = {
-    { "forward_gets", ir_forward_gets },     { "merge_common", ir_merge_common },
+    { "type_slots", ir_type_slots },         { "forward_gets", ir_forward_gets }, { "merge_common", ir_merge_common },
     { "drop_unused", ir_drop_unused }, /* a GET that nobody needs would keep a PUT */
     { "drop_dead_puts", ir_drop_dead_puts }, { "drop_unused", ir_drop_unused },
 };
