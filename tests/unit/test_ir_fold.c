@@ -263,6 +263,21 @@ static void shifts_fold(void **state)
     assert_int_equal(extended->immediate, 8);
 }
 
+static void scaled_indices_are_extended_first(void **state)
+{
+    (void)state;
+    const struct ir_value *index = op2(IR_SHR, op2(IR_SHL, f.x, k(32)), k(30));
+    assert_op_constant(index, IR_SHL, index->arguments[0], 2);
+    assert_op_constant(index->arguments[0], IR_AND, f.x, UINT32_MAX);
+    index = op2(IR_SAR, op2(IR_SHL, f.x, k(32)), k(29));
+    assert_op_constant(index, IR_SHL, index->arguments[0], 3);
+    assert_unary(index->arguments[0], IR_SEXT, f.x);
+    assert_int_equal(op2(IR_SHR, op2(IR_SHL, f.x, k(32)), k(33))->op, IR_SHR);
+    assert_int_equal(op2(IR_SHR, op2(IR_SHL, f.x, k(31)), k(30))->op, IR_SHR);
+    assert_int_equal(op2(IR_SHR, op2(IR_SHL, f.x, f.y), k(30))->op, IR_SHR);
+    assert_op_constant(op2(IR_SHR, op2(IR_SHL, f.v, k32(24)), k32(24)), IR_AND, f.v, 0xff);
+}
+
 static void extensions_fold(void **state)
 {
     (void)state;
@@ -519,6 +534,7 @@ int main(void)
         CASE(masks_of_bits_that_are_zero_anyway_go),
         CASE(the_sign_of_one_number_on_itself_is_that_number),
         CASE(shifts_fold),
+        CASE(scaled_indices_are_extended_first),
         CASE(extensions_fold),
         CASE(odd_widths_are_extended_by_shifts),
         CASE(comparisons_fold),

@@ -248,6 +248,19 @@ static struct ir_value *shift_again(struct ir_block *block, enum ir_op op, const
     return binary_constant(block, op, a->arguments[0], sum < bits ? sum : bits - 1);
 }
 
+/* (x << up) >> by, with or without sign, where the first shift leaves 8, 16 or 32 bits: extend, then shift up by what
+ * is left. So a scaled index looks like one, however it was written. */
+static struct ir_value *shift_back(struct ir_block *block, enum ir_op op, const struct ir_value *a, unsigned by)
+{
+    unsigned bits = ir_type_bits(a->type), up = (unsigned)a->arguments[1]->immediate & (bits - 1), left = bits - up;
+    if (a->arguments[1]->op != IR_CONST || by > up || (left != 8 && left != 16 && left != 32)) {
+        return NULL;
+    }
+    struct ir_value *low = op == IR_SAR ? ir_sext(block, a->type, a->arguments[0], left)
+                                        : binary_constant(block, IR_AND, a->arguments[0], UINT64_MAX >> (64 - left));
+    return binary_constant(block, IR_SHL, low, up - by);
+}
+
 static struct ir_value *fold_shift(struct ir_block *block, enum ir_op op, struct ir_value *a, struct ir_value *b)
 {
     unsigned bits = ir_type_bits(a->type);
@@ -279,8 +292,7 @@ static struct ir_value *fold_shift(struct ir_block *block, enum ir_op op, struct
     if (same && op == IR_SHL) {
         return binary_constant(block, IR_AND, a->arguments[0], type_mask(a->type) << by);
     }
-    bool extends = same && op == IR_SAR && a->op == IR_SHL && (bits - by == 8 || bits - by == 16 || bits - by == 32);
-    return extends ? ir_sext(block, a->type, a->arguments[0], bits - by) : NULL;
+    return a->op == IR_SHL && op != IR_ROTR ? shift_back(block, op, a, by) : NULL;
 }
 
 /* Sign extension of a value whose upper bits, from the sign on, are known to be 0 or copies of the sign already. */
