@@ -3,6 +3,7 @@
 
 #include "core/alarm.h"
 #include "core/check.h"
+#include "devices/frame_guard.h"
 #include "devices/thread.h"
 
 #include <errno.h>
@@ -111,7 +112,10 @@ static void take_frames(struct slirp *slirp)
 {
     size_t size;
     for (unsigned i = 0; (size = next_frame(slirp)) != 0; i++) {
-        slirp_input(slirp->stack, slirp->buffer, (int)size);
+        size = frame_guard_size(slirp->buffer, size);
+        if (size != 0) {
+            slirp_input(slirp->stack, slirp->buffer, (int)size);
+        }
         if (i == SEND_BURST_MAX) {
             wake(slirp);
             break;
