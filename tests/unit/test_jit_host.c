@@ -409,20 +409,40 @@ static void fill_state(uint64_t seed)
 
 /* ---- Random regions ---------------------------------------------------------------------------------------------- */
 
-/* Random addresses would all fault: most are brought into the window, some misaligned, some beyond its end. */
-static void tame_address(struct ir_region *region, struct ir_value *value, uint64_t *random)
+/* Random addresses would all fault: most are brought into the window, some misaligned, some beyond its end. Every other
+ * one lies near the one before, so that accesses meet that ask the translation cache together. */
+static struct ir_value *draw_address(struct ir_value *value, uint64_t *random)
 {
-    struct ir_value *old = value->arguments[0];
-    ir_insert_before(region, value);
-    struct ir_value mask = { .op = IR_CONST, .type = IR_I64, .immediate = ir_random_below(random, 3) ? 0xff8 : 0xfff };
-    struct ir_value base = { .op = IR_CONST, .type = IR_I64, .immediate = WINDOW + ir_random_below(random, 2) * 4 };
-    struct ir_value low = { .op = IR_AND, .type = IR_I64, .arguments = { old, ir_append(value->block, &mask) } };
+    static const uint64_t masks[] = { 0xff8, 0xff8, 0xff8, 0xfff };
+    struct ir_value mask = { .op = IR_CONST, .type = IR_I64, .immediate = masks[ir_random_below(random, 4)] };
+    struct ir_value base = { .op = IR_CONST, .type = IR_I64, .immediate = WINDOW + 0x80 };
+    struct ir_value low = { .op = IR_AND, .type = IR_I64, .arguments = { value->arguments[0] } };
+    low.arguments[1] = ir_append(value->block, &mask);
     struct ir_value sum = { .op = IR_ADD, .type = IR_I64, .arguments = { ir_append(value->block, &low) } };
     sum.arguments[1] = ir_append(value->block, &base);
-    value->arguments[0] = ir_append(value->block, &sum);
-    value->arguments[0]->uses++;
+    return ir_append(value->block, &sum);
+}
+
+static void tame_address(struct ir_value *value, struct ir_value **recent, uint64_t *random)
+{
+    struct ir_value *old = value->arguments[0];
+    ir_insert_before(value->block->region, value);
+    if (*recent == NULL || ir_random_below(random, 3) == 0) {
+        *recent = draw_address(value, random);
+    }
+    struct ir_value *address = *recent;
+    if (ir_random_below(random, 3) != 0) {
+        uint64_t offset = ir_random_below(random, 0x100) - 0x80;
+        offset &= ir_random_below(random, 4) == 0 ? UINT64_MAX : ~UINT64_C(7);
+        struct ir_value constant = { .op = IR_CONST, .type = IR_I64, .immediate = offset };
+        struct ir_value sum = { .op = IR_ADD, .type = IR_I64, .arguments = { address } };
+        sum.arguments[1] = ir_append(value->block, &constant);
+        address = ir_append(value->block, &sum);
+    }
+    value->arguments[0] = address;
+    address->uses++;
     old->uses--;
-    ir_insert_before(region, NULL);
+    ir_insert_before(value->block->region, NULL);
 }
 
 static void tame_call(struct ir_value *value)
@@ -454,9 +474,10 @@ static void widen_arguments(struct ir_region *region, struct ir_value *value)
 static void tame(struct ir_region *region, uint64_t seed)
 {
     for (struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        struct ir_value *recent = NULL;
         for (struct ir_value *value = block->first; value != NULL; value = value->next) {
             if (value->op >= IR_LOAD8 && value->op <= IR_STORE64) {
-                tame_address(region, value, &seed);
+                tame_address(value, &recent, &seed);
             } else if (value->op == IR_CALL) {
                 widen_arguments(region, value);
                 tame_call(value);

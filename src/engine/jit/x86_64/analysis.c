@@ -48,7 +48,7 @@ static bool is_fusable(const struct walk *walk, const struct ir_value *value, co
     if (is_comparison(value->op)) {
         return user->op == IR_BRANCH || user->op == IR_GUARD || (user->op == IR_SELECT && is_first);
     }
-    if (value->op == IR_ADD && value->type == IR_I64) {
+    if (value->op == IR_ADD && value->type == IR_I64 && node_of(compile, value)->uses == 1) {
         return is_memory(user->op) && is_first &&
                !((user->op >= IR_STORE8) && resolve(compile, user->arguments[1]) == value);
     }
@@ -64,6 +64,14 @@ static bool is_fusable(const struct walk *walk, const struct ir_value *value, co
         return (user->op == IR_EQ || user->op == IR_NE) && is_first && is_constant(user->arguments[1], 0);
     }
     return false;
+}
+
+/* Base and offset: better added by each access than kept in a register. */
+static bool is_offset_address(const struct ir_value *value, const struct node *node)
+{
+    return value->op == IR_ADD && value->type == IR_I64 && node->addressing == node->uses && node->uses > 1 &&
+           value->arguments[1]->op == IR_CONST && emit_fits(value->arguments[1]->immediate) &&
+           value->arguments[0]->op != IR_CONST;
 }
 
 /* The only user of a LOAD that extends or casts what it loads. */
@@ -152,10 +160,14 @@ static void look_at(struct walk *walk, struct ir_value *value)
         take_over_user(walk, value, node->user);
     }
     forget_bad_target(walk, node);
-    uint32_t at = walk->position;
+    uint32_t at = walk->position, count = 1;
     if (node->uses == 1 && is_fusable(walk, value, node->user)) {
         node->fused = true;
         at = node->last;
+    } else if (is_offset_address(value, node)) {
+        node->fused = true;
+        at = node->last;
+        count = node->uses;
     }
     if (is_same_place(value)) {
         struct ir_value *argument = value->arguments[0];
@@ -165,7 +177,10 @@ static void look_at(struct walk *walk, struct ir_value *value)
         return;
     }
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
-        use(walk, value->arguments[i], value, 1, at);
+        use(walk, value->arguments[i], value, count, at);
+        if (i == 0 && is_memory(value->op)) {
+            node_of(walk->compile, value->arguments[i])->addressing++;
+        }
     }
     if (value->op == IR_PUT) {
         look_at_put(walk, value);
@@ -179,6 +194,78 @@ static void look_at(struct walk *walk, struct ir_value *value)
     }
     if (op_leaves(value->op)) {
         walk->next_leave = walk->position;
+    }
+}
+
+/* -- Groups of accesses -------------------------------------------------------------------------------------------- */
+
+#define GROUP_SPAN_MAX 512 /* the wider, the likelier it is to cross a page */
+
+static int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static int32_t greatest(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool fits_group(const struct group *group, int32_t offset, int32_t size)
+{
+    int64_t low = least(group->low, offset), end = (int64_t)greatest(group->end - size, offset) + size;
+    int32_t granule = least(group->alignment, size);
+    return end - low <= GROUP_SPAN_MAX && ((offset - group->reference) & (granule - 1)) == 0;
+}
+
+static void join_group(struct group *group, int32_t offset, int32_t size)
+{
+    group->low = least(group->low, offset);
+    group->end = greatest(group->end, offset + size);
+    if (size > group->alignment) {
+        group->alignment = (uint8_t)size;
+        group->reference = offset;
+    }
+    group->count++;
+}
+
+static void find_group(struct compile *compile, struct ir_value *value)
+{
+    int32_t offset;
+    bool stores = value->op >= IR_STORE8;
+    int32_t size = 1 << (value->op - (stores ? IR_STORE8 : IR_LOAD8));
+    const struct ir_value *base = address_base(compile, value->arguments[0], &offset);
+    if (base == NULL || base->op == IR_CONST || offset > INT32_MAX / 2 || offset < INT32_MIN / 2) {
+        return;
+    }
+    for (unsigned i = compile->group_count; i-- > 0;) {
+        struct group *group = &compile->groups[i];
+        if (group->base == base && group->stores == stores && fits_group(group, offset, size)) {
+            join_group(group, offset, size);
+            node_of(compile, value)->group = (uint8_t)(i + 1);
+            return;
+        }
+    }
+    if (compile->group_count < GROUPS_MAX) {
+        compile->groups[compile->group_count++] = (struct group){ .base = base,
+                                                                  .low = offset,
+                                                                  .end = offset + size,
+                                                                  .reference = offset,
+                                                                  .alignment = (uint8_t)size,
+                                                                  .stores = stores,
+                                                                  .reg = REG_NONE,
+                                                                  .count = 1 };
+        node_of(compile, value)->group = (uint8_t)compile->group_count;
+    }
+}
+
+static void find_groups(struct compile *compile, struct ir_block *block)
+{
+    compile->group_count = 0;
+    for (struct ir_value *value = block->first; value != NULL; value = value->next) {
+        if (is_memory(value->op)) {
+            find_group(compile, value);
+        }
     }
 }
 
@@ -196,4 +283,5 @@ void analyse_block(struct compile *compile, struct ir_block *block)
         walk.position--;
         look_at(&walk, value);
     }
+    find_groups(compile, block);
 }

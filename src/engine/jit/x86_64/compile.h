@@ -50,11 +50,30 @@ struct node {
     uint16_t spill;
     uint8_t place; /* enum place */
     uint8_t reg;
-    uint8_t target; /* pin this value should be computed into, or PIN_NONE */
-    uint8_t form;   /* enum load_form */
-    bool fused;     /* computed by its only user */
+    uint8_t target;      /* pin this value should be computed into, or PIN_NONE */
+    uint8_t form;        /* enum load_form */
+    uint8_t group;       /* LOAD, STORE: number of its struct group, plus 1; 0: none */
+    uint32_t addressing; /* uses as the address of a LOAD or STORE */
+    bool fused;          /* computed by its users */
     bool dead;
 };
+
+/*
+ * Loads, or stores, of one block at constant offsets from one value. The first asks the translation cache for all of
+ * them at once: that the lowest and the highest byte are in one page, and the offset at `reference` is a multiple of
+ * `alignment`. The others use the addend it found, which is 0 if it found none.
+ */
+struct group {
+    const struct ir_value *base;
+    int32_t low, end;  /* offsets: of the first byte, behind the last */
+    int32_t reference; /* offset of an access of `alignment` bytes, the most there is */
+    uint8_t alignment;
+    bool stores;
+    uint8_t reg; /* that keeps the addend, or REG_NONE */
+    uint32_t count;
+};
+
+#define GROUPS_MAX 32u
 
 struct pin {
     uint32_t slot;
@@ -100,7 +119,8 @@ struct stub {
     uint32_t back;
     uint32_t dirty;
     uint32_t count;
-    uint32_t what; /* STUB_FLOAT: for runtime's float_slow() */
+    uint32_t what;        /* STUB_FLOAT: for runtime_float() */
+    int32_t displacement; /* STUB_LOAD, STUB_STORE: of the address, from register a */
     uint64_t pc;
 };
 
@@ -125,9 +145,12 @@ struct compile {
     uint32_t temp_gpr, temp_xmm;
     uint32_t locked_gpr, locked_xmm;   /* in use by the operation being emitted */
     uint32_t scratch_gpr, scratch_xmm; /* of these: hold no value */
+    uint32_t kept_gpr;                 /* keep a group's addend, while no better use is found for them */
     struct ir_value *gpr[REGISTER_COUNT], *xmm[REGISTER_COUNT];
     struct ir_value **aliases; /* values that are in a pin or a slot */
     unsigned alias_count, alias_room;
+    struct group groups[GROUPS_MAX];
+    unsigned group_count;
     uint16_t spill_free[SPILL_COUNT];
     unsigned spill_free_count, spill_next;
 
@@ -182,6 +205,22 @@ static inline unsigned random_below(struct compile *compile, unsigned limit)
 {
     compile->random = compile->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (unsigned)(compile->random >> 33) % limit;
+}
+
+/* base + offset of the address of a LOAD or STORE; NULL: it is more than that. */
+static inline struct ir_value *address_base(const struct compile *compile, struct ir_value *address, int32_t *offset)
+{
+    address = resolve(compile, address);
+    *offset = 0;
+    if (address->op != IR_ADD || !compile->nodes[address->number].fused) {
+        return address;
+    }
+    const struct ir_value *addend = resolve(compile, address->arguments[1]);
+    if (addend->op != IR_CONST || !emit_fits(addend->immediate)) {
+        return NULL;
+    }
+    *offset = (int32_t)addend->immediate;
+    return resolve(compile, address->arguments[0]);
 }
 
 /* May leave the region in its middle, or lets C code see the state. */

@@ -22,14 +22,10 @@ static bool is_fused_shift(const struct compile *compile, const struct ir_value 
     return value->op == IR_SHL && node_of(compile, value)->fused;
 }
 
-/* The registers and displacement of a fused addition. */
-static struct emit_memory fused_address(struct compile *compile, struct ir_value *sum)
+/* base + (index << scale), of a fused addition without a constant, in a register. */
+static unsigned select_sum(struct compile *compile, struct ir_value *sum)
 {
     struct ir_value *a = resolve(compile, sum->arguments[0]), *b = resolve(compile, sum->arguments[1]);
-    int32_t immediate;
-    if (immediate_of(compile, b, 8, &immediate)) {
-        return emit_at(use_gpr(compile, a), immediate);
-    }
     if (is_fused_shift(compile, a)) {
         struct ir_value *other = a;
         a = b;
@@ -42,27 +38,40 @@ static struct emit_memory fused_address(struct compile *compile, struct ir_value
     } else {
         memory.index = (uint8_t)use_gpr(compile, b);
     }
-    return memory;
-}
-
-/* The register that holds the address; consumed. */
-static unsigned select_address(struct compile *compile, struct ir_value *address)
-{
-    address = resolve(compile, address);
-    if (!node_of(compile, address)->fused) {
-        unsigned reg = use_gpr(compile, address);
-        done(compile, address);
-        return reg;
-    }
-    struct emit_memory memory = fused_address(compile, address);
-    done(compile, address);
+    done(compile, sum);
     unlock_gpr(compile, memory.base);
-    if (memory.index != REG_NONE) {
-        unlock_gpr(compile, memory.index);
-    }
+    unlock_gpr(compile, memory.index);
     unsigned reg = scratch_gpr(compile);
     emit_rm(&compile->emit, OP_LEA, 8, reg, memory);
     return reg;
+}
+
+/* An access to be made: at register + offset. */
+struct access {
+    unsigned base;
+    int32_t offset;
+    unsigned size;
+    size_t tag; /* member of struct tlb_entry */
+    struct group *group;
+};
+
+/* The address of an access, consumed. */
+static struct access select_address(struct compile *compile, struct ir_value *value, unsigned size, size_t tag)
+{
+    struct ir_value *address = resolve(compile, value->arguments[0]);
+    struct access access = { .size = size, .tag = tag };
+    struct ir_value *base = address_base(compile, address, &access.offset);
+    if (base == NULL) {
+        access.base = select_sum(compile, address);
+        return access;
+    }
+    access.base = use_gpr(compile, base);
+    done(compile, address);
+    unsigned group = node_of(compile, value)->group;
+    if (group != 0 && compile->groups[group - 1].count > 1) {
+        access.group = &compile->groups[group - 1];
+    }
+    return access;
 }
 
 static struct emit_memory tlb_memory(const struct compile *compile, unsigned index, size_t member)
@@ -72,25 +81,89 @@ static struct emit_memory tlb_memory(const struct compile *compile, unsigned ind
     return (struct emit_memory){ REG_RBP, (uint8_t)index, 0, (int32_t)offset - CPU_BIAS };
 }
 
-/* Leaves the entry's addend in `index`. Returns where the jump to the stub is. */
-static uint32_t probe(struct compile *compile, unsigned address, unsigned index, unsigned tag, unsigned size,
-                      size_t member)
+/* Leaves the addend of the entry for base + low in `index`, if that entry's tag is good for base + check. Returns where
+ * the jump to the stub is. */
+static uint32_t probe(struct compile *compile, const struct access *access, int32_t low, int32_t check,
+                      unsigned alignment, unsigned index, unsigned tag)
 {
     struct emit *emit = &compile->emit;
-    if (compile->features.bmi2) {
-        emit_vex_rr(emit, OP_RORX, 4, index, 0, address);
+    if (low == 0 && compile->features.bmi2) {
+        emit_vex_rr(emit, OP_RORX, 4, index, 0, access->base);
         emit_immediate8(emit, PAGE_SHIFT - ENTRY_SHIFT);
     } else {
-        emit_mov_rr(emit, 4, index, address);
+        emit_rm(emit, OP_LEA, 4, index, emit_at(access->base, low));
         emit_shift_ri(emit, SHIFT_SHR, 4, index, PAGE_SHIFT - ENTRY_SHIFT);
     }
     emit_group_ri(emit, GROUP_AND, 4, index, (int32_t)((TLB_ENTRY_COUNT - 1) << ENTRY_SHIFT));
-    emit_mov_rr(emit, 8, tag, address);
-    emit_group_ri(emit, GROUP_AND, 8, tag, (int32_t)(~(uint32_t)PAGE_MASK | (size - 1)));
-    emit_rm(emit, OP_CMP, 8, tag, tlb_memory(compile, index, member));
+    if (check == 0) {
+        emit_mov_rr(emit, 8, tag, access->base);
+    } else {
+        emit_rm(emit, OP_LEA, 8, tag, emit_at(access->base, check));
+    }
+    emit_group_ri(emit, GROUP_AND, 8, tag, (int32_t)(~(uint32_t)PAGE_MASK | (alignment - 1)));
+    emit_rm(emit, OP_CMP, 8, tag, tlb_memory(compile, index, access->tag));
     uint32_t place = emit_jump_forward(emit, CC_NE);
     emit_rm(emit, OP_MOV, 8, index, tlb_memory(compile, index, offsetof(struct tlb_entry, addend)));
     return place;
+}
+
+/* The last aligned piece of a group: if it lies in the page of the first byte, so does all between. (No other page than
+ * that can be in the entry that belongs to the first byte.) */
+static int32_t check_offset(const struct group *group)
+{
+    int32_t mask = group->alignment - 1;
+    int32_t distance = group->end - group->alignment - group->reference;
+    return group->reference + ((distance + mask) & ~mask);
+}
+
+/* Registers an access needs while it is asked for. */
+struct probing {
+    unsigned index, tag;
+    bool keeps; /* a group's addend in `index` */
+};
+
+static struct probing prepare(struct compile *compile, struct access *access)
+{
+    struct probing probing = { .keeps = access->group != NULL };
+    if (probing.keeps && access->group->reg != REG_NONE) {
+        probing.index = access->group->reg;
+        probing.tag = REG_NONE;
+        compile->locked_gpr |= 1u << probing.index;
+        return probing;
+    }
+    probing.index = scratch_gpr(compile);
+    probing.tag = scratch_gpr(compile);
+    return probing;
+}
+
+static uint32_t ask(struct compile *compile, struct access *access, const struct probing *probing)
+{
+    struct group *group = access->group;
+    if (group == NULL) {
+        return probe(compile, access, access->offset, access->offset, access->size, probing->index, probing->tag);
+    }
+    if (probing->tag == REG_NONE) {
+        emit_rr(&compile->emit, OP_TEST, 8, probing->index, probing->index);
+        return emit_jump_forward(&compile->emit, CC_E);
+    }
+    keep_addend(compile, group, probing->index);
+    return probe(compile, access, group->low, check_offset(group), group->alignment, probing->index, probing->tag);
+}
+
+static struct emit_memory host_memory(const struct access *access, const struct probing *probing)
+{
+    return (struct emit_memory){ (uint8_t)access->base, (uint8_t)probing->index, 0, access->offset };
+}
+
+static struct stub *add_stub(struct compile *compile, enum stub_kind kind, uint32_t place, const struct access *access,
+                             const struct probing *probing)
+{
+    struct stub *stub = stub_add(compile, kind, place);
+    stub->a = (uint8_t)access->base;
+    stub->displacement = access->offset;
+    stub->size = (uint8_t)access->size;
+    stub->c = probing->keeps && probing->tag != REG_NONE ? (uint8_t)probing->index : (uint8_t)REG_NONE;
+    return stub;
 }
 
 static uint32_t load_op(unsigned size, enum load_form form)
@@ -119,15 +192,13 @@ void select_load(struct compile *compile, struct ir_value *value)
 {
     unsigned size = 1u << (value->op - IR_LOAD8);
     enum load_form form = (enum load_form)node_of(compile, value)->form;
-    unsigned address = select_address(compile, value->arguments[0]);
-    unsigned index = scratch_gpr(compile), tag = scratch_gpr(compile);
-    unsigned dst = form == LOAD_FLOAT ? define_xmm(compile, value, REG_NONE) : define_gpr(compile, value, tag);
-    uint32_t place = probe(compile, address, index, tag, size, offsetof(struct tlb_entry, read));
-    emit_load(compile, size, form, dst, (struct emit_memory){ (uint8_t)address, (uint8_t)index, 0, 0 });
-    struct stub *stub = stub_add(compile, STUB_LOAD, place);
-    stub->a = (uint8_t)address;
+    struct access access = select_address(compile, value, size, offsetof(struct tlb_entry, read));
+    struct probing probing = prepare(compile, &access);
+    unsigned dst = form == LOAD_FLOAT ? define_xmm(compile, value, REG_NONE) : define_gpr(compile, value, probing.tag);
+    uint32_t place = ask(compile, &access, &probing);
+    emit_load(compile, size, form, dst, host_memory(&access, &probing));
+    struct stub *stub = add_stub(compile, STUB_LOAD, place, &access, &probing);
     stub->dst = (uint8_t)dst;
-    stub->size = (uint8_t)size;
     stub->form = (uint8_t)form;
 }
 
@@ -172,17 +243,15 @@ static void emit_store(struct emit *emit, unsigned size, struct source source, s
 void select_store(struct compile *compile, struct ir_value *value)
 {
     unsigned size = 1u << (value->op - IR_STORE8);
-    unsigned address = select_address(compile, value->arguments[0]);
+    struct access access = select_address(compile, value, size, offsetof(struct tlb_entry, write));
     struct source source = select_source(compile, value->arguments[1], size);
-    unsigned index = scratch_gpr(compile), tag = scratch_gpr(compile);
-    uint32_t place = probe(compile, address, index, tag, size, offsetof(struct tlb_entry, write));
-    emit_store(&compile->emit, size, source, (struct emit_memory){ (uint8_t)address, (uint8_t)index, 0, 0 });
-    struct stub *stub = stub_add(compile, STUB_STORE, place);
-    stub->a = (uint8_t)address;
+    struct probing probing = prepare(compile, &access);
+    uint32_t place = ask(compile, &access, &probing);
+    emit_store(&compile->emit, size, source, host_memory(&access, &probing));
+    struct stub *stub = add_stub(compile, STUB_STORE, place, &access, &probing);
     stub->b = (uint8_t)source.reg;
     stub->form = (uint8_t)source.kind;
     stub->what = (uint32_t)source.constant;
-    stub->size = (uint8_t)size;
 }
 
 /* -- The slow paths ------------------------------------------------------------------------------------------------ */
@@ -190,6 +259,23 @@ void select_store(struct compile *compile, struct ir_value *value)
 static unsigned log2_of(unsigned size)
 {
     return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+}
+
+static void pass_address(struct compile *compile, const struct stub *stub)
+{
+    struct emit_memory place = emit_at(REG_RSP, FRAME_ADDRESS);
+    emit_rm(&compile->emit, OP_MOV_STORE, 8, stub->a, place);
+    if (stub->displacement != 0) {
+        emit_group_mi(&compile->emit, GROUP_ADD, 8, place, stub->displacement);
+    }
+}
+
+/* The rest of the group goes slowly, too. */
+static void give_up_group(struct compile *compile, const struct stub *stub)
+{
+    if (stub->c != REG_NONE) {
+        emit_rr(&compile->emit, OP_XOR, 4, stub->c, stub->c);
+    }
 }
 
 static void leave_if_trapped(struct compile *compile, const struct stub *stub)
@@ -204,10 +290,11 @@ void load_stub(struct compile *compile, const struct stub *stub)
 {
     struct emit *emit = &compile->emit;
     unsigned keeps_xmm = (compile->uses_xmm ? 1u : 0u);
-    emit_rm(emit, OP_MOV_STORE, 8, stub->a, emit_at(REG_RSP, FRAME_ADDRESS));
+    pass_address(compile, stub);
     emit_call_to(emit, compile->runtime->load[log2_of(stub->size)][keeps_xmm]);
     leave_if_trapped(compile, stub);
     emit_load(compile, stub->size, (enum load_form)stub->form, stub->dst, emit_at(REG_RSP, FRAME_RESULT));
+    give_up_group(compile, stub);
 }
 
 void store_stub(struct compile *compile, const struct stub *stub)
@@ -215,11 +302,12 @@ void store_stub(struct compile *compile, const struct stub *stub)
     struct emit *emit = &compile->emit;
     unsigned keeps_xmm = (compile->uses_xmm ? 1u : 0u);
     struct source source = { .kind = stub->form, .reg = stub->b, .constant = (int32_t)stub->what };
-    emit_rm(emit, OP_MOV_STORE, 8, stub->a, emit_at(REG_RSP, FRAME_ADDRESS));
+    pass_address(compile, stub);
     if (stub->size != 8) { /* what a device is told has no bits beyond its size */
         emit_store_i(emit, 8, emit_at(REG_RSP, FRAME_VALUE), 0);
     }
     emit_store(emit, stub->size, source, emit_at(REG_RSP, FRAME_VALUE));
     emit_call_to(emit, compile->runtime->store[log2_of(stub->size)][keeps_xmm]);
     leave_if_trapped(compile, stub);
+    give_up_group(compile, stub);
 }

@@ -14,6 +14,7 @@ void registers_begin_block(struct compile *compile)
         compile->xmm[i] = NULL;
     }
     compile->locked_gpr = compile->locked_xmm = compile->scratch_gpr = compile->scratch_xmm = 0;
+    compile->kept_gpr = 0;
     compile->alias_count = 0;
     compile->spill_free_count = 0;
     compile->spill_next = 0;
@@ -69,15 +70,37 @@ static unsigned evict(struct compile *compile, struct ir_value **holders, uint32
     return best;
 }
 
+void keep_addend(struct compile *compile, struct group *group, unsigned reg)
+{
+    group->reg = (uint8_t)reg;
+    compile->kept_gpr |= 1u << reg;
+    compile->scratch_gpr &= ~(1u << reg);
+}
+
+void forget_addend(struct compile *compile, unsigned reg)
+{
+    compile->kept_gpr &= ~(1u << reg);
+    for (unsigned i = 0; i < compile->group_count; i++) {
+        if (compile->groups[i].reg == reg) {
+            compile->groups[i].reg = REG_NONE;
+        }
+    }
+}
+
 static unsigned allocate_gpr(struct compile *compile)
 {
     uint32_t usable = compile->temp_gpr & ~compile->locked_gpr;
     unsigned start = compile->random != 0 ? random_below(compile, sizeof gpr_order) : 0;
     for (unsigned i = 0; i < sizeof gpr_order; i++) {
         unsigned reg = gpr_order[(i + start) % sizeof gpr_order];
-        if ((usable >> reg & 1) != 0 && compile->gpr[reg] == NULL) {
+        if ((usable & ~compile->kept_gpr) >> reg & 1 && compile->gpr[reg] == NULL) {
             return reg;
         }
+    }
+    if ((usable & compile->kept_gpr) != 0) {
+        unsigned reg = (unsigned)__builtin_ctz(usable & compile->kept_gpr);
+        forget_addend(compile, reg);
+        return reg;
     }
     return evict(compile, compile->gpr, usable);
 }
@@ -113,11 +136,12 @@ void claim_gpr(struct compile *compile, unsigned reg)
 {
     CHECK((compile->temp_gpr >> reg & 1) != 0 && (compile->locked_gpr >> reg & 1) == 0);
     compile->locked_gpr |= 1u << reg;
+    forget_addend(compile, reg);
     struct ir_value *holder = compile->gpr[reg];
     if (holder != NULL) {
         uint32_t usable = compile->temp_gpr & ~compile->locked_gpr;
         for (unsigned to = 0; to < REGISTER_COUNT; to++) {
-            if ((usable >> to & 1) != 0 && compile->gpr[to] == NULL) {
+            if ((usable & ~compile->kept_gpr) >> to & 1 && compile->gpr[to] == NULL) {
                 emit_mov_rr(&compile->emit, 8, to, reg);
                 compile->gpr[to] = holder;
                 compile->gpr[reg] = NULL;
@@ -258,6 +282,9 @@ void save_temporaries(struct compile *compile, uint32_t gpr_mask, bool state)
         }
     }
     for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+        if ((compile->kept_gpr >> reg & 1) != 0) {
+            forget_addend(compile, reg);
+        }
         if (compile->gpr[reg] != NULL && (gpr_mask >> reg & 1) != 0) {
             spill(compile, compile->gpr[reg]);
         }
@@ -409,7 +436,8 @@ unsigned define_gpr(struct compile *compile, struct ir_value *value, unsigned pr
         return scratch_gpr(compile);
     }
     unsigned reg = prefer;
-    if (prefer >= REGISTER_COUNT || (compile->temp_gpr >> prefer & 1) == 0 || compile->gpr[prefer] != NULL) {
+    if (prefer >= REGISTER_COUNT || ((compile->temp_gpr & ~compile->kept_gpr) >> prefer & 1) == 0 ||
+        compile->gpr[prefer] != NULL) {
         reg = allocate_gpr(compile);
     }
     compile->gpr[reg] = value;

@@ -27,6 +27,10 @@ unsigned scratch_xmm(struct compile *compile);
 /* This very register, whatever was in it being moved elsewhere; not one that is pinned or locked. */
 void claim_gpr(struct compile *compile, unsigned reg);
 
+/* A scratch register keeps a group's addend after the operation, until it is forgotten or the register is needed. */
+void keep_addend(struct compile *compile, struct group *group, unsigned reg);
+void forget_addend(struct compile *compile, unsigned reg);
+
 /* An operation may hand back early what it has locked. */
 void unlock_gpr(struct compile *compile, unsigned reg);
 
