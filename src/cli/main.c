@@ -4,9 +4,11 @@
 #include "cli/help.h"
 #include "cli/report.h"
 
+#include <fcntl.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COMMAND_MAX 32u
 
@@ -64,8 +66,20 @@ static int run_command(const struct cli_command *command, char **arguments, unsi
     return cli_flush_output() || status != CLI_SUCCESS ? status : CLI_FAILURE;
 }
 
+/* Whoever closed a standard descriptor must not get his disk image or statistics opened in its place and our messages
+ * or the guest's console written there. What stands there instead cannot be written to, either. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd) {
+            _exit(CLI_FAILURE); /* nowhere to say why */
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     if (argc < 2) {
         cli_report("no command: give one, for example ravelin run --kernel IMAGE; see ravelin help");
         return CLI_USAGE;

@@ -10,6 +10,38 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define TEMPORARY_MAX 8u
+
+/* Names of the temporary files there are, for output_file_abandon(): the process's, as its signal handlers are. */
+static char *volatile temporaries[TEMPORARY_MAX];
+
+static void note_temporary(char *before, char *after)
+{
+    for (unsigned i = 0; i < TEMPORARY_MAX; i++) {
+        if (temporaries[i] == before) {
+            temporaries[i] = after;
+            return;
+        }
+    }
+}
+
+void output_file_abandon(void)
+{
+    for (unsigned i = 0; i < TEMPORARY_MAX; i++) {
+        const char *name = temporaries[i];
+        if (name != NULL) {
+            unlink(name);
+        }
+    }
+}
+
+static void forget_temporary(struct output_file *file)
+{
+    note_temporary(file->temporary, NULL);
+    free(file->temporary);
+    file->temporary = NULL;
+}
+
 /* The user's default permissions, which mkostemp() does not give. */
 static mode_t default_mode(void)
 {
@@ -18,7 +50,7 @@ static mode_t default_mode(void)
     return (mode_t)(0666 & ~mask);
 }
 
-static int open_temporary(struct output_file *file)
+static int open_temporary(struct output_file *file, mode_t mode)
 {
     if (asprintf(&file->temporary, "%s.XXXXXX", file->target != NULL ? file->target : file->path) < 0) {
         file->temporary = NULL;
@@ -26,7 +58,7 @@ static int open_temporary(struct output_file *file)
         return -1;
     }
     int fd = mkostemp(file->temporary, O_CLOEXEC);
-    if (fd < 0 || fchmod(fd, default_mode()) != 0) {
+    if (fd < 0 || fchmod(fd, mode) != 0) {
         int saved = errno;
         if (fd >= 0) {
             unlink(file->temporary);
@@ -37,6 +69,7 @@ static int open_temporary(struct output_file *file)
         errno = saved;
         return -1;
     }
+    note_temporary(NULL, file->temporary);
     return fd;
 }
 
@@ -58,9 +91,9 @@ bool output_file_open(struct output_file *file, const char *option, const char *
         fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
     } else if (exists && access(path, W_OK) == 0) {
         file->target = realpath(path, NULL); /* a link stays one */
-        fd = file->target != NULL ? open_temporary(file) : -1;
+        fd = file->target != NULL ? open_temporary(file, status.st_mode & 0777) : -1;
     } else if (!exists) {
-        fd = open_temporary(file);
+        fd = open_temporary(file, default_mode());
     }
     file->stream = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (file->stream == NULL) {
@@ -75,6 +108,7 @@ bool output_file_open(struct output_file *file, const char *option, const char *
 bool output_file_commit(struct output_file *file)
 {
     if (fflush(file->stream) != 0 || ferror(file->stream) != 0) {
+        file->failure_told = true;
         cli_report("cannot write %s (%s): free space or give another file name", file->path, strerror(errno));
         return false;
     }
@@ -83,8 +117,7 @@ bool output_file_commit(struct output_file *file)
             cli_report("cannot write %s (%s): give another file name", file->path, strerror(errno));
             return false;
         }
-        free(file->temporary);
-        file->temporary = NULL;
+        forget_temporary(file);
     }
     return true;
 }
@@ -99,13 +132,12 @@ bool output_file_close(struct output_file *file)
     bool committed = file->temporary == NULL;
     if (!committed) {
         unlink(file->temporary);
-        free(file->temporary);
-        file->temporary = NULL;
+        forget_temporary(file);
     }
     bool had_failed = ferror(file->stream) != 0;
     bool written = fclose(file->stream) == 0 && !had_failed;
     file->stream = NULL;
-    if (committed && !written) {
+    if (committed && !written && !file->failure_told) {
         cli_report("cannot write %s (%s): free space or give another file name", file->path, strerror(errno));
     }
     return !committed || written;

@@ -21,6 +21,7 @@ struct output_file {
     const char *path;
     char *target;    /* where a link leads, if the file was there before */
     char *temporary; /* NULL: no longer, or written directly */
+    bool failure_told;
 };
 
 /* Reports and returns false if it cannot be written; `option` is for the message. */
@@ -32,5 +33,8 @@ bool output_file_commit(struct output_file *file);
 /* Closes; a file that was not committed disappears. False (and a report): the host did not take all of it. A closed
  * or zeroed one is allowed. */
 bool output_file_close(struct output_file *file);
+
+/* Removes every file that was not committed. Async-signal-safe; the process must end then. */
+void output_file_abandon(void);
 
 #endif

@@ -289,6 +289,7 @@ static int run_to_end(struct run *run)
     ravelin_vm_stop(run->vm);
     if (!ravelin_vm_wait(run->vm, STOP_TIME, &end)) {
         terminal_end();
+        output_file_abandon();
         cli_report("the machine does not stop: it is left behind");
         _exit(timed_out ? CLI_TIMEOUT : CLI_FAILURE);
     }
@@ -323,9 +324,6 @@ static int start_and_run(struct run *run)
 {
     struct ravelin_error error;
     run->begin = now();
-    if (!terminal_begin(run->console.kind == CONSOLE_STDIO)) {
-        return CLI_FAILURE;
-    }
     bool started = ravelin_vm_start(run->vm, &error);
     if (run->progress_shown && isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r\033[K");
@@ -334,6 +332,7 @@ static int start_and_run(struct run *run)
         terminal_end();
         return failure(&error);
     }
+    terminal_enter(run->console.kind == CONSOLE_STDIO);
     /* From here on the logs are there for others to follow. */
     if ((run->trace.stream != NULL && !output_file_commit(&run->trace)) ||
         (run->console.file.stream != NULL && !output_file_commit(&run->console.file)) || !write_tree(run)) {
@@ -350,7 +349,7 @@ static int run_machine(struct run *run)
     if (!set_machine(run->vm, run->values, &error) || !set_boot(run->vm, run->values, &error)) {
         return usage(&error);
     }
-    if (!open_outputs(run)) {
+    if (!terminal_begin(output_file_abandon) || !open_outputs(run)) {
         return CLI_FAILURE;
     }
     if (!has_something_to_boot(run->values)) {

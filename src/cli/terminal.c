@@ -18,12 +18,16 @@ static struct {
     volatile sig_atomic_t is_raw;
     volatile sig_atomic_t first_signal;
     volatile sig_atomic_t signal_count;
+    volatile sig_atomic_t has_guest; /* terminal_enter() was called: somebody looks at first_signal */
+    void (*abandon)(void);
     int pipe[2];
     bool begun;
 } terminal = { .pipe = { -1, -1 } };
 
-static const int ending_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS };
+/* What ends a process that does not handle it. SIGPIPE and SIGXFSZ are ignored instead: the write tells. */
+static const int ending_signals[] = { SIGINT,  SIGTERM,   SIGHUP,  SIGQUIT, SIGUSR1, SIGUSR2,
+                                      SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGXCPU };
+static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGTRAP };
 
 /* A background process that sets the terminal would be stopped: it must not be while the signal is blocked. */
 static void set_terminal(const struct termios *settings)
@@ -60,8 +64,9 @@ static void on_ending_signal(int number)
         terminal.first_signal = number;
     }
     terminal.signal_count = terminal.signal_count + 1;
-    if (terminal.signal_count >= SIGNALS_UNTIL_EXIT) {
+    if (!terminal.has_guest || terminal.signal_count >= SIGNALS_UNTIL_EXIT) {
         restore();
+        terminal.abandon();
         _exit(128 + number);
     }
     terminal_wake();
@@ -71,6 +76,7 @@ static void on_ending_signal(int number)
 static void on_fatal_signal(int number)
 {
     restore();
+    terminal.abandon();
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -131,8 +137,9 @@ static void make_raw(void)
     }
 }
 
-bool terminal_begin(bool raw)
+bool terminal_begin(void (*abandon)(void))
 {
+    terminal.abandon = abandon;
     if (pipe2(terminal.pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
         cli_report("cannot create a pipe (%s): raise the limit on open files", strerror(errno));
         return false;
@@ -143,6 +150,17 @@ bool terminal_begin(bool raw)
         }
     }
     signal(SIGPIPE, SIG_IGN); /* a console that nobody reads any more is an error, not the end */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow (ulimit -f) */
+    if (!terminal.begun) {
+        terminal.begun = true;
+        atexit(terminal_end);
+    }
+    return true;
+}
+
+void terminal_enter(bool raw)
+{
+    terminal.has_guest = 1;
     if (raw) {
         for (size_t i = 0; i < sizeof fatal_signals / sizeof fatal_signals[0]; i++) {
             handle(fatal_signals[i], on_fatal_signal, (int)SA_RESETHAND);
@@ -151,11 +169,6 @@ bool terminal_begin(bool raw)
         handle(SIGCONT, on_continue, SA_RESTART);
         make_raw();
     }
-    if (!terminal.begun) {
-        terminal.begun = true;
-        atexit(terminal_end);
-    }
-    return true;
 }
 
 void terminal_end(void)

@@ -262,9 +262,20 @@ if [ -w /dev/full ]; then
     holds 'of help too' test $? -eq 1
     "$ravelin" run --elf pass --stats /dev/full 2> err
     holds 'statistics that are lost are a failure' test $? -eq 1
+    holds 'told in one line' test "$(wc -l < err)" -eq 1
+    "$ravelin" run --dump-dtb /dev/full 2> err
+    holds 'a device tree that is lost is a failure, told in one line' test $? -eq 1 -a "$(wc -l < err)" -eq 1
 fi
 "$ravelin" run --elf hello < /dev/null <&- > out 2> err
 holds 'standard input may be closed' test $? -eq 0
+
+rm -f stats.json
+"$ravelin" run --elf hello --stats stats.json >&- 2> err
+holds 'standard output may be closed' test -s stats.json
+holds 'the console is not written to a file that was opened in its place' test "$(grep -c hello stats.json)" -eq 0
+"$ravelin" run --elf loop --timeout 0.2 --stats stats.json 2>&- > out
+holds 'standard error may be closed' test $? -eq 124
+holds 'messages are not written to a file that was opened in its place' test "$(grep -c ravelin: stats.json)" -eq 0
 
 # -- Outputs ----------------------------------------------------------------------------------------------------------
 
@@ -311,6 +322,18 @@ for signal in TERM INT HUP; do
     holds "with its statistics" grep -q '"end": "stopped"' signal.json
 done
 set +m
+
+for signal in TERM INT HUP USR1 ALRM; do
+    timeout --preserve-status -s $signal 0.5 "$ravelin" run --kernel fifo --stats fifo.json > out 2> err < /dev/null
+    holds "SIG$signal ends it while it waits for a file" test $? -eq $((128 + $(kill -l $signal)))
+    holds 'and leaves nothing behind' test -z "$(find . -name 'fifo.json*')"
+done
+(
+    ulimit -f 1
+    exec "$ravelin" run --elf hello --memory 1M --stats limited.json > out 2> err < /dev/null
+)
+holds 'a limit on the size of files is an error' test $? -eq 1
+holds 'and leaves nothing behind, too' test -z "$(find . -name 'limited.json*')"
 
 # -- Help, version, completion, manual ------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -72,8 +73,8 @@ static bool is_as_before(const struct session *session)
            now.c_cflag == session->before.c_cflag;
 }
 
-/* Starts it with the guest on a new terminal and waits until that is raw. */
-static bool begin(struct session *session, const char *guest)
+/* Starts it with the guest on a new terminal. */
+static bool start(struct session *session, const char *guest)
 {
     memset(session, 0, sizeof *session);
     if (openpty(&session->master, &session->slave, NULL, NULL, NULL) != 0 ||
@@ -95,10 +96,17 @@ static bool begin(struct session *session, const char *guest)
         execl(program, program, "run", "--elf", guest, "--timeout", "20", (char *)NULL);
         _exit(99);
     }
+    return session->child > 0;
+}
+
+/* Starts it and waits until the terminal is raw. */
+static bool begin(struct session *session, const char *guest)
+{
+    bool started = start(session, guest);
     for (unsigned i = 0; i < 250 && !is_raw(session); i++) {
         nap();
     }
-    return session->child > 0 && is_raw(session);
+    return started && is_raw(session);
 }
 
 /* Waits for its end and gives its status as wait() does; -1: it does not end. */
@@ -165,8 +173,9 @@ static void signals_end(const char *loop)
         int number;
         const char *name;
         bool killed; /* ends by the signal itself, else with 128 + its number */
-    } signals[] = { { SIGTERM, "SIGTERM", false }, { SIGINT, "SIGINT", false },  { SIGHUP, "SIGHUP", false },
-                    { SIGQUIT, "SIGQUIT", false }, { SIGSEGV, "SIGSEGV", true }, { SIGABRT, "SIGABRT", true } };
+    } signals[] = { { SIGTERM, "SIGTERM", false }, { SIGINT, "SIGINT", false },   { SIGHUP, "SIGHUP", false },
+                    { SIGQUIT, "SIGQUIT", false }, { SIGUSR1, "SIGUSR1", false }, { SIGALRM, "SIGALRM", false },
+                    { SIGTRAP, "SIGTRAP", true },  { SIGSEGV, "SIGSEGV", true },  { SIGABRT, "SIGABRT", true } };
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         struct session session;
         char text[128];
@@ -206,6 +215,30 @@ static void stop_and_continue(const char *loop)
     end(&session);
 }
 
+/* As long as there is no guest, Ctrl-C is the user's: a file may be slow, a FIFO may never be written to. */
+static void files_can_be_interrupted(void)
+{
+    char folder[] = "/tmp/ravelin-terminal.XXXXXX";
+    char fifo[64];
+    struct session session;
+    if (mkdtemp(folder) == NULL) {
+        result(false, "a temporary folder");
+        return;
+    }
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    bool begun = mkfifo(fifo, 0600) == 0 && start(&session, fifo);
+    for (unsigned i = 0; i < 25; i++) {
+        nap();
+    }
+    result(begun && is_as_before(&session), "the terminal stays as it is while a file is waited for");
+    type(&session, "\003");
+    int status = finish(&session);
+    result(WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGINT, "Ctrl-C ends the waiting");
+    end(&session);
+    unlink(fifo);
+    rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 4) {
@@ -216,6 +249,7 @@ int main(int argc, char **argv)
     keys_end_and_help(argv[2], argv[3]);
     signals_end(argv[2]);
     stop_and_continue(argv[2]);
+    files_can_be_interrupted();
     printf("1..%u\n", count);
     return 0;
 }
