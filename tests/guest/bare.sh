@@ -13,26 +13,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 case $program in
-    s_*) boot=--kernel base=0x80200000 mode=-DBARE_S ;;
-    *) boot=--elf base=0x80000000 mode=-DBARE_M ;;
+    s_*) boot=--kernel ;;
+    *) boot=--elf ;;
 esac
-
-if command -v clang-19 >/dev/null && command -v ld.lld-19 >/dev/null; then
-    compiler="clang-19 --target=riscv64-unknown-elf -fuse-ld=lld"
-elif command -v clang >/dev/null && command -v ld.lld >/dev/null && clang --print-targets | grep -q riscv64; then
-    compiler="clang --target=riscv64-unknown-elf -fuse-ld=lld"
-elif command -v riscv64-linux-gnu-gcc >/dev/null; then
-    compiler="riscv64-linux-gnu-gcc -Wl,--no-warn-rwx-segments"
-elif command -v riscv64-unknown-elf-gcc >/dev/null; then
-    compiler=riscv64-unknown-elf-gcc
-else
-    echo "skipped: no compiler for RISC-V; install clang-19 and lld-19, or gcc-riscv64-linux-gnu"
-    exit 77
-fi
-
-$compiler -O2 -Wall -Wextra -Werror -ffreestanding -fno-pic -fno-stack-protector -mcmodel=medany -march=rv64gc -mabi=lp64d \
-    -nostdlib -static "$mode" -DHARTS="$vcpus" -DSEED="$seed" -Wl,--build-id=none -Wl,--defsym=BARE_BASE=$base \
-    -Wl,-T,"$folder/bare.ld" "$folder/start.S" "$folder/bare.c" "$folder/$program.c" -o "$work/program" || exit 1
+"$folder/build" "$program" "$work/program" -DHARTS="$vcpus" -DSEED="$seed" || exit
 
 for option; do
     shift
