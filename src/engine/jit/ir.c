@@ -22,20 +22,31 @@ const struct ir_op_facts ir_op_table[IR_OP_COUNT] = {
 #undef OP
 };
 
-void *ir_take(struct ir_arena *arena, size_t size)
+static void add_piece(struct ir_arena *arena, size_t size)
+{
+    size_t capacity = size > PIECE_SIZE ? size : PIECE_SIZE;
+    struct ir_piece *piece = check_realloc(NULL, sizeof *piece + capacity); /* not zeroed: see take() */
+    piece->next = arena->pieces;
+    arena->pieces = piece;
+    arena->next = piece->bytes;
+    arena->end = piece->bytes + capacity;
+}
+
+/* Bytes that hold anything. */
+static inline void *take(struct ir_arena *arena, size_t size)
 {
     size = (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
-    if (arena->next == NULL || (size_t)(arena->end - arena->next) < size) {
-        size_t capacity = size > PIECE_SIZE ? size : PIECE_SIZE;
-        struct ir_piece *piece = check_alloc(sizeof *piece + capacity);
-        piece->next = arena->pieces;
-        arena->pieces = piece;
-        arena->next = piece->bytes;
-        arena->end = piece->bytes + capacity;
+    if (unlikely(arena->next == NULL || (size_t)(arena->end - arena->next) < size)) {
+        add_piece(arena, size);
     }
     void *taken = arena->next;
     arena->next += size;
     return taken;
+}
+
+void *ir_take(struct ir_arena *arena, size_t size)
+{
+    return memset(take(arena, size), 0, size);
 }
 
 struct ir_region *ir_create(void)
@@ -94,14 +105,23 @@ static void unlink_value(struct ir_value *value)
     value->block = NULL;
 }
 
-struct ir_value *ir_append(struct ir_block *block, const struct ir_value *candidate)
+/* Passes ask how far slots reach before they make tables. */
+static void note_slot(struct ir_arena *arena, const struct ir_value *value)
+{
+    uint32_t end = value->slot + ir_type_size(value->op == IR_GET ? value->type : value->arguments[0]->type);
+    arena->slot_end = end > arena->slot_end ? end : arena->slot_end;
+}
+
+struct ir_value *ir_append_checked(struct ir_block *block, const struct ir_value *candidate)
 {
     struct ir_region *region = block->region;
     struct ir_value *before = region->arena->before;
-    CHECK(ir_value_fault(candidate) == NULL);
-    CHECK(before != NULL || block->last == NULL || ir_op_table[block->last->op].effect != IR_EFFECT_END);
-    struct ir_value *value = ir_take(region->arena, sizeof *value);
+    CHECK(before != NULL || block->last == NULL || ir_effect_of(block->last) != IR_EFFECT_END);
+    struct ir_value *value = take(region->arena, sizeof *value);
     *value = *candidate;
+    if (value->op == IR_GET || value->op == IR_PUT) {
+        note_slot(region->arena, value);
+    }
     value->number = region->value_count++;
     value->uses = 0;
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
@@ -110,6 +130,12 @@ struct ir_value *ir_append(struct ir_block *block, const struct ir_value *candid
     }
     link_value(block, value, before);
     return value;
+}
+
+struct ir_value *ir_append(struct ir_block *block, const struct ir_value *candidate)
+{
+    CHECK(ir_value_fault(candidate) == NULL);
+    return ir_append_checked(block, candidate);
 }
 
 void ir_insert_before(struct ir_region *region, struct ir_value *value)
@@ -146,7 +172,7 @@ void ir_replace(struct ir_value *old, struct ir_value *now)
     old->arguments[0] = now; /* see ir_resolve() */
 }
 
-bool ir_resolve(struct ir_value *user)
+bool ir_follow(struct ir_value *user)
 {
     bool changed = false;
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && user->arguments[i] != NULL; i++) {
@@ -198,40 +224,4 @@ bool ir_is_float(enum ir_type type)
 const char *ir_op_name(enum ir_op op)
 {
     return op < IR_OP_COUNT ? ir_op_table[op].text : "?";
-}
-
-bool ir_may_leave(const struct ir_value *value)
-{
-    enum ir_effect effect = ir_op_table[value->op].effect;
-    return effect == IR_EFFECT_LEAVES || (effect == IR_EFFECT_MEMORY && value->op != IR_FENCE) ||
-           (effect == IR_EFFECT_CALL && value->callee->may_trap);
-}
-
-bool ir_is_pure(const struct ir_value *value)
-{
-    enum ir_effect effect = ir_op_table[value->op].effect;
-    return (effect == IR_EFFECT_NONE && value->op != IR_MARK) ||
-           (effect == IR_EFFECT_CALL && value->callee->pure && value->type != IR_VOID);
-}
-
-/* The mixing step of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
-    return hash ^ hash >> 29;
-}
-
-uint64_t ir_hash(const struct ir_value *value)
-{
-    uint64_t hash = mix((uint64_t)value->op << 8 | (uint64_t)value->type, value->immediate);
-    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
-        hash = mix(hash, value->arguments[i]->number);
-    }
-    return hash;
-}
-
-bool ir_equal(const struct ir_value *a, const struct ir_value *b)
-{
-    return a->op == b->op && a->type == b->type && a->immediate == b->immediate && a->callee == b->callee &&
-           memcmp(a->arguments, b->arguments, sizeof a->arguments) == 0;
 }

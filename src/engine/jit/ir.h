@@ -135,7 +135,7 @@ struct ir_callee {
 };
 
 #define IR_ARGUMENTS_MAX 4
-#define IR_TARGETS_MAX   4
+#define IR_TARGETS_MAX   12
 
 struct ir_value {
     struct ir_value *previous, *next; /* in the block */

@@ -7,15 +7,24 @@ static struct ir_value *build(struct ir_block *block, struct ir_value *candidate
 {
     CHECK(ir_value_fault(candidate) == NULL);
     struct ir_value *simple = ir_simplify(block, candidate);
-    return simple != NULL ? simple : ir_append(block, candidate);
+    return simple != NULL ? simple : ir_append_checked(block, candidate);
 }
 
 struct ir_value *ir_constant(struct ir_block *block, enum ir_type type, uint64_t value)
 {
     unsigned bits = ir_type_bits(type);
-    uint64_t mask = bits == 0 || bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-    struct ir_value candidate = { .op = IR_CONST, .type = type, .immediate = value & mask };
-    return ir_append(block, &candidate);
+    struct ir_arena *arena = block->region->arena;
+    value &= bits == 0 || bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+    struct ir_value **place = &arena->recent[(value ^ value >> 12 ^ (unsigned)type << 2) % IR_RECENT_CONSTANTS];
+    struct ir_value *recent = *place;
+    bool is_usable = arena->before == NULL && recent != NULL && recent->block == block && recent->type == type &&
+                     recent->immediate == value;
+    if (!is_usable) { /* a new value that stands before another is not one that later ones can always use */
+        struct ir_value candidate = { .op = IR_CONST, .type = type, .immediate = value };
+        recent = ir_append(block, &candidate);
+        *place = arena->before == NULL ? recent : *place;
+    }
+    return recent;
 }
 
 void ir_mark(struct ir_block *block, uint64_t pc, uint32_t count)

@@ -35,17 +35,23 @@ extern const struct ir_op_facts ir_op_table[IR_OP_COUNT];
 
 struct ir_piece; /* of an arena: memory that is taken from its front */
 
+#define IR_RECENT_CONSTANTS 64u /* a power of two */
+
 struct ir_arena {
     struct ir_piece *pieces;
     uint8_t *next, *end;
     struct ir_value *before; /* new values stand before this one; NULL: at the end of their block */
+    uint32_t slot_end;       /* the first byte behind all slots that were ever read or written */
+    struct ir_value *recent[IR_RECENT_CONSTANTS]; /* constants to be used again, if they are still in their block */
 };
 
 /* `size` zeroed bytes, aligned for any type, that live as long as the region. */
 void *ir_take(struct ir_arena *arena, size_t size);
 
-/* Appends a copy of a candidate (op, type, arguments, …; the rest is set here) as it is, checked but not folded. */
+/* Appends a copy of a candidate (op, type, arguments, …; the rest is set here) as it is, checked but not folded.
+ * ir_append_checked() leaves the check of the value itself to the caller. */
 struct ir_value *ir_append(struct ir_block *block, const struct ir_value *candidate);
+struct ir_value *ir_append_checked(struct ir_block *block, const struct ir_value *candidate);
 
 /* Until it is set back to NULL, new values of this region are put before `value`. */
 void ir_insert_before(struct ir_region *region, struct ir_value *value);
@@ -59,7 +65,17 @@ void ir_remove(struct ir_value *value);
  * done with that value, makes it a user of the new ones and tells whether it had to.
  */
 void ir_replace(struct ir_value *old, struct ir_value *now);
-bool ir_resolve(struct ir_value *user);
+bool ir_follow(struct ir_value *user); /* the rest of ir_resolve() */
+
+static inline bool ir_resolve(struct ir_value *user)
+{
+    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && user->arguments[i] != NULL; i++) {
+        if (user->arguments[i]->block == NULL) {
+            return ir_follow(user);
+        }
+    }
+    return false;
+}
 
 /* How many arguments a value has: those before the first NULL. */
 unsigned ir_argument_count(const struct ir_value *value);
@@ -76,11 +92,26 @@ const char *ir_type_name(enum ir_type type);
  * Looks at nothing but the value and the types of its arguments. */
 const char *ir_value_fault(const struct ir_value *value);
 
+static inline enum ir_effect ir_effect_of(const struct ir_value *value)
+{
+    return (enum ir_effect)ir_op_table[value->op].effect;
+}
+
 /* May leave the region before its end: such operations see all guest state and need a MARK before them. */
-bool ir_may_leave(const struct ir_value *value);
+static inline bool ir_may_leave(const struct ir_value *value)
+{
+    enum ir_effect effect = ir_effect_of(value);
+    return effect == IR_EFFECT_LEAVES || (effect == IR_EFFECT_MEMORY && value->op != IR_FENCE) ||
+           (effect == IR_EFFECT_CALL && value->callee->may_trap);
+}
 
 /* All there is to know about the value is its op, type, arguments, immediate and callee: equal ones are the same. */
-bool ir_is_pure(const struct ir_value *value);
+static inline bool ir_is_pure(const struct ir_value *value)
+{
+    enum ir_effect effect = ir_effect_of(value);
+    return (effect == IR_EFFECT_NONE && value->op != IR_MARK) ||
+           (effect == IR_EFFECT_CALL && value->callee->pure && value->type != IR_VOID);
+}
 
 /*
  * The result of a pure integer operation, conversion or comparison on constants; arguments and result are zero-extended
@@ -103,9 +134,5 @@ uint64_t ir_known_zeros(const struct ir_value *value);
 
 /* The value is what its n low bits are after sign extension: the smallest such n that is known, 1 … width. */
 unsigned ir_known_sign(const struct ir_value *value);
-
-/* Values that stand in this order are equal: one hash table for passes that look for that. */
-uint64_t ir_hash(const struct ir_value *value);
-bool ir_equal(const struct ir_value *a, const struct ir_value *b);
 
 #endif

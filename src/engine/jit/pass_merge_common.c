@@ -10,6 +10,7 @@
 #include "engine/jit/ir_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct entry {
     struct ir_value *value;
@@ -24,19 +25,41 @@ struct merging {
     uint32_t float_stamp; /* floating-point entries before this one are void */
 };
 
+/* The mixing step of splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
+    return hash ^ hash >> 29;
+}
+
+static uint64_t hash_of(const struct ir_value *value)
+{
+    uint64_t hash = mix((uint64_t)value->op << 8 | (uint64_t)value->type, value->immediate);
+    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
+        hash = mix(hash, value->arguments[i]->number);
+    }
+    return hash;
+}
+
+static bool is_equal(const struct ir_value *a, const struct ir_value *b)
+{
+    return a->op == b->op && a->type == b->type && a->immediate == b->immediate && a->callee == b->callee &&
+           memcmp(a->arguments, b->arguments, sizeof a->arguments) == 0;
+}
+
 static bool is_void(const struct merging *merging, const struct entry *entry)
 {
-    bool is_float = ir_op_table[entry->value->op].effect == IR_EFFECT_FLOAT;
+    bool is_float = ir_effect_of(entry->value) == IR_EFFECT_FLOAT;
     return is_float && entry->stamp < merging->float_stamp;
 }
 
 /* An equal value, or NULL after making `value` the one to be found. */
 static struct ir_value *find_or_add(struct merging *merging, struct ir_value *value)
 {
-    for (uint32_t place = (uint32_t)ir_hash(value);; place++) {
+    for (uint32_t place = (uint32_t)hash_of(value);; place++) {
         struct entry *entry = &merging->entries[place & merging->mask];
         bool is_free = entry->value == NULL || entry->stamp < merging->block_stamp;
-        bool is_same = !is_free && ir_equal(entry->value, value);
+        bool is_same = !is_free && is_equal(entry->value, value);
         if (is_same && !is_void(merging, entry)) {
             return entry->value;
         }
@@ -53,7 +76,7 @@ static void visit(struct merging *merging, struct ir_value *value)
     merging->stamp++;
     if (ir_resolve(value)) { /* merged arguments may be equal now */
         ir_insert_before(block->region, value);
-        if (ir_op_table[value->op].effect == IR_EFFECT_END) {
+        if (ir_effect_of(value) == IR_EFFECT_END) {
             ir_simplify_end(value);
             return;
         }
@@ -66,7 +89,7 @@ static void visit(struct merging *merging, struct ir_value *value)
     if (value->op == IR_CALL && value->callee->uses_float) {
         merging->float_stamp = merging->stamp;
     }
-    if (ir_is_pure(value) || ir_op_table[value->op].effect == IR_EFFECT_FLOAT) {
+    if (ir_is_pure(value) || ir_effect_of(value) == IR_EFFECT_FLOAT) {
         struct ir_value *same = find_or_add(merging, value);
         if (same != NULL) {
             ir_replace(value, same);

@@ -12,6 +12,7 @@ struct pass {
 };
 
 static const struct pass passes[] = {
+    { "drop_unused", ir_drop_unused }, /* what folding has left behind: the others need not look at it */
     { "type_slots", ir_type_slots },         { "forward_gets", ir_forward_gets }, { "merge_common", ir_merge_common },
     { "drop_unused", ir_drop_unused }, /* a GET that nobody needs would keep a PUT */
     { "drop_dead_puts", ir_drop_dead_puts }, { "drop_unused", ir_drop_unused },
@@ -52,15 +53,5 @@ void ir_optimize(struct ir_region *region)
 
 uint32_t pass_slot_cells(const struct ir_region *region)
 {
-    uint32_t end = 0;
-    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
-        for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
-            if (value->op == IR_GET || value->op == IR_PUT) {
-                enum ir_type type = value->op == IR_GET ? value->type : value->arguments[0]->type;
-                uint32_t last = value->slot + ir_type_size(type);
-                end = last > end ? last : end;
-            }
-        }
-    }
-    return end / SLOT_CELL;
+    return region->arena->slot_end / SLOT_CELL;
 }
