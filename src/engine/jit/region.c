@@ -9,6 +9,9 @@
 #include <string.h>
 
 #define WARM         8 /* runs in the interpreter that make a path worth including */
+#define WARM_TARGET  2
+#define SWITCHES_MAX 8u
+#define SWITCH_REACH 1024u /* bytes to both sides */
 #define BLOCK_LENGTH 128u
 #define LOOP_WEIGHT  8u
 #define WEIGHT_MAX   4096u
@@ -33,6 +36,8 @@ struct builder {
     unsigned return_count;
     struct ir_value *indirect[REGION_BLOCKS_MAX]; /* terminators that return from a function */
     unsigned indirect_count;
+    struct ir_value *switches[SWITCHES_MAX]; /* terminators that jump through a register otherwise */
+    unsigned switch_count;
     struct { /* edges back, for weights */
         unsigned from, to;
     } back[2 * REGION_BLOCKS_MAX];
@@ -54,8 +59,8 @@ struct riscv_facts region_facts(const struct riscv_cpu *cpu)
 
 uint32_t region_facts_key(const struct riscv_facts *facts)
 {
-    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 | (facts->float_on != 0 ? FACTS_KEY_FLOAT : 0) |
-           (uint32_t)facts->rounding << 7;
+    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 |
+           (facts->float_on != 0 ? FACTS_KEY_FLOAT : 0) | (uint32_t)facts->rounding << 7;
 }
 
 struct ir_value *translation_csr_field(struct riscv_translation *translation, uint32_t slot, unsigned low,
@@ -237,6 +242,8 @@ void translation_jump_indirect(struct riscv_translation *translation, struct ir_
     ir_exit_indirect(translation->block, target, NULL, 0, translation->count + 1);
     if (returns) {
         builder->indirect[builder->indirect_count++] = translation->block->last;
+    } else if (field_rd(decoded) == 0 && builder->switch_count < SWITCHES_MAX) {
+        builder->switches[builder->switch_count++] = translation->block->last;
     }
 }
 
@@ -355,6 +362,69 @@ static void add_returns(struct builder *builder, unsigned from)
     }
 }
 
+/* -- Jumps through a register: the targets of a switch --------------------------------------------------------------
+ */
+
+struct switch_target {
+    uint64_t pc;
+    int heat;
+};
+
+/* Enters a target among the hottest, hottest first. */
+static void rank(struct switch_target *targets, unsigned *count, struct switch_target target)
+{
+    unsigned at = *count < IR_TARGETS_MAX ? (*count)++ : IR_TARGETS_MAX;
+    while (at > 0 && targets[at - 1].heat < target.heat) {
+        if (at < IR_TARGETS_MAX) {
+            targets[at] = targets[at - 1];
+        }
+        at--;
+    }
+    if (at < IR_TARGETS_MAX) {
+        targets[at] = target;
+    }
+}
+
+/* Blocks near the jump that have run and that nothing else in the region leads to: its likely targets. */
+static unsigned find_switch_targets(struct builder *builder, uint64_t pc, struct switch_target *targets)
+{
+    unsigned count = 0;
+    uint64_t page = pc & ~PAGE_MASK;
+    uint64_t low = pc - page > SWITCH_REACH ? pc - SWITCH_REACH : page;
+    uint64_t high = page + PAGE_SIZE - pc > SWITCH_REACH ? pc + SWITCH_REACH : page + PAGE_SIZE;
+    const uint8_t *host = host_of(builder, page);
+    for (uint64_t at = low; host != NULL && at < high; at += 2) {
+        int heat = interp_heat(builder->cpu, host + (at - page));
+        if (heat >= WARM_TARGET && block_at(builder, at) == NULL) {
+            rank(targets, &count, (struct switch_target){ .pc = at, .heat = heat });
+        }
+    }
+    return count;
+}
+
+static void aim_switch(struct builder *builder, struct ir_value *exit)
+{
+    struct switch_target targets[IR_TARGETS_MAX];
+    unsigned count = find_switch_targets(builder, exit->block->pc, targets);
+    for (unsigned i = 0; i < count; i++) {
+        struct guest_block *block = add_block(builder, targets[i].pc);
+        if (block == NULL) {
+            return;
+        }
+        exit->targets[exit->target_count++] = block->ir;
+        block->ir->is_loop_head = true; /* such jumps make loops of their own */
+    }
+}
+
+static void translate_from(struct builder *builder, unsigned first)
+{
+    for (unsigned i = first; i < builder->block_count; i++) {
+        unsigned returns = builder->return_count;
+        translate_block(builder, i);
+        add_returns(builder, returns);
+    }
+}
+
 void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts)
 {
     memset(plan, 0, sizeof *plan);
@@ -366,10 +436,11 @@ void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, 
     if (host_of(builder, pc) != NULL) { /* else protection is finer than its page */
         add_block(builder, pc);
     }
-    for (unsigned i = 0; i < builder->block_count; i++) {
-        unsigned returns = builder->return_count;
-        translate_block(builder, i);
-        add_returns(builder, returns);
+    translate_from(builder, 0);
+    for (unsigned i = 0; i < builder->switch_count; i++) {
+        unsigned known = builder->block_count;
+        aim_switch(builder, builder->switches[i]);
+        translate_from(builder, known);
     }
     aim_returns(builder);
     weigh(builder);
