@@ -135,6 +135,12 @@ static void pass_target_on(struct walk *walk, const struct ir_value *value, cons
     argument->put = node->put;
 }
 
+/* Instructions whose result takes the place of the first operand, or may as well. */
+static bool overwrites_first(enum ir_op op)
+{
+    return (op >= IR_ADD && op <= IR_MUL) || (op >= IR_AND && op <= IR_ROTR) || op == IR_SEXT || op == IR_BSWAP;
+}
+
 static void look_at_put(struct walk *walk, struct ir_value *value)
 {
     unsigned pin = pin_at(walk->compile, value->slot);
@@ -189,7 +195,7 @@ static void look_at(struct walk *walk, struct ir_value *value)
         if (pin != PIN_NONE) {
             walk->next_access[pin] = walk->position;
         }
-    } else if (value->op == IR_SEXT) {
+    } else if (overwrites_first(value->op) && node_of(walk->compile, value->arguments[0])->uses == 1) {
         pass_target_on(walk, value, node);
     }
     if (op_leaves(value->op)) {
