@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine.h"
 
+#include "engine/check/check.h"
 #include "engine/interp/interp.h"
 #include "engine/jit/jit.h"
 
@@ -18,14 +19,16 @@ bool engine_create(struct riscv_cpu *cpu, enum engine_kind kind, struct error *e
     switch (kind) {
     case ENGINE_INTERP: interp_create(cpu); return true;
     case ENGINE_JIT: return jit_create(cpu, error);
-    case ENGINE_CHECK: break;
+    case ENGINE_CHECK: return check_create(cpu, error);
     }
-    return error_set(error, "the check engine is not there yet; choose interp or jit");
+    return false;
 }
 
 void engine_destroy(struct riscv_cpu *cpu)
 {
-    if (cpu->jit != NULL) {
+    if (cpu->check != NULL) {
+        check_destroy(cpu);
+    } else if (cpu->jit != NULL) {
         jit_destroy(cpu);
     } else {
         interp_destroy(cpu);
@@ -34,14 +37,18 @@ void engine_destroy(struct riscv_cpu *cpu)
 
 void engine_set_dump(struct riscv_cpu *cpu, FILE *stream, unsigned kinds)
 {
-    if (cpu->jit != NULL) {
+    if (cpu->check != NULL) {
+        check_set_dump(cpu, stream, kinds);
+    } else if (cpu->jit != NULL) {
         jit_set_dump(cpu, stream, kinds);
     }
 }
 
 void engine_run(struct riscv_cpu *cpu)
 {
-    if (cpu->jit != NULL) {
+    if (cpu->check != NULL) {
+        check_run(cpu);
+    } else if (cpu->jit != NULL) {
         jit_run(cpu);
     } else {
         interp_run(cpu);

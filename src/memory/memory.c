@@ -98,7 +98,7 @@ static void *map_lazy(size_t size)
 }
 
 /* Maps the whole file where huge pages of host and guest fall together. NULL: errno tells. */
-static uint8_t *map_file(int file, uint64_t size, uint64_t guest_base)
+static uint8_t *map_file(int file, uint64_t size, uint64_t guest_base, int kind)
 {
     uint64_t room = size + HUGE_SIZE;
     uint8_t *start = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -106,7 +106,7 @@ static uint8_t *map_file(int file, uint64_t size, uint64_t guest_base)
         return NULL;
     }
     uint64_t lead = (guest_base - (uintptr_t)start) & (HUGE_SIZE - 1);
-    uint8_t *host = mmap(start + lead, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file, 0);
+    uint8_t *host = mmap(start + lead, size, PROT_READ | PROT_WRITE, kind | MAP_FIXED | MAP_NORESERVE, file, 0);
     if (host == MAP_FAILED) {
         int failure = errno;
         unmap(start, room);
@@ -129,7 +129,7 @@ static bool ram_map(struct memory_slot *slot, struct error *error)
     if (slot->size > INT64_MAX - HUGE_SIZE || ftruncate(slot->memfd, (off_t)slot->size) != 0) {
         return error_set(error, "the host cannot give %" PRIu64 " MiB of guest memory; ask for less", slot->size >> 20);
     }
-    slot->host = map_file(slot->memfd, slot->size, slot->base.bits);
+    slot->host = map_file(slot->memfd, slot->size, slot->base.bits, MAP_SHARED);
     slot->dirty = map_lazy(dirty_size(slot));
     slot->attributes = map_lazy(attributes_size(slot));
     if (slot->host == NULL || slot->dirty == NULL || slot->attributes == NULL) {
@@ -254,6 +254,62 @@ bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const s
     slot->device = device;
     insert(memory, slot);
     return true;
+}
+
+/* ---- Private views ---------------------------------------------------------------------------------------------- */
+
+static bool private_map(struct memory_slot *slot, const struct memory_slot *original, struct error *error)
+{
+    slot->host = map_file(original->memfd, slot->size, slot->base.bits, MAP_PRIVATE);
+    slot->dirty = map_lazy(dirty_size(slot));
+    slot->attributes = map_lazy(attributes_size(slot));
+    if (slot->host == NULL || slot->dirty == NULL || slot->attributes == NULL) {
+        return error_set(error, "the host has no room to map guest memory a second time; give the guest less");
+    }
+    return true;
+}
+
+struct memory *memory_create_private(const struct memory *original, const struct memory_device_ops *ops, void *device,
+                                     struct error *error)
+{
+    struct memory *memory = memory_create(original->log);
+    for (size_t i = 0; i < original->slot_count; i++) {
+        const struct memory_slot *other = original->slots[i].slot;
+        struct memory_slot *slot = slot_create(other->base, other->size, other->name);
+        slot->ops = other->host == NULL ? ops : NULL;
+        slot->device = other->host == NULL ? device : NULL;
+        if (other->host != NULL && !private_map(slot, other, error)) {
+            slot_destroy(slot);
+            memory_destroy(memory);
+            return NULL;
+        }
+        insert(memory, slot);
+    }
+    return memory;
+}
+
+static void forget_word(const struct memory_slot *slot, uint64_t word,
+                        void (*seen)(void *context, gpa_t address, const uint8_t *private_page), void *context)
+{
+    uint64_t bits = atomic_exchange_explicit(&slot->dirty[word], 0, memory_order_relaxed);
+    for (; bits != 0; bits &= bits - 1) {
+        uint64_t offset = (word * 64 + (uint64_t)__builtin_ctzll(bits)) << PAGE_SHIFT;
+        seen(context, gpa(slot->base.bits + offset), slot->host + offset);
+        CHECK(madvise(slot->host + offset, PAGE_SIZE, MADV_DONTNEED) == 0);
+    }
+}
+
+void memory_forget_private(struct memory *memory,
+                           void (*seen)(void *context, gpa_t address, const uint8_t *private_page), void *context)
+{
+    for (size_t i = 0; i < memory->slot_count; i++) {
+        const struct memory_slot *slot = memory->slots[i].slot;
+        for (uint64_t word = 0; slot->host != NULL && word < dirty_size(slot) / sizeof *slot->dirty; word++) {
+            if (atomic_load_explicit(&slot->dirty[word], memory_order_relaxed) != 0) {
+                forget_word(slot, word, seen, context);
+            }
+        }
+    }
 }
 
 /* ---- Access ----------------------------------------------------------------------------------------------------- */

@@ -60,6 +60,18 @@ bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char
 bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const struct memory_device_ops *ops,
                        void *device, const char *name, struct error *error);
 
+/* The same RAM seen through mappings that keep to themselves what is written through them, page by page: the original
+ * goes on to show through in every page until then, and again after memory_forget_private(). It has dirty bits of its
+ * own. All devices are replaced by one. For trying out; NULL and an error: no address space. The original must outlive
+ * it, and neither may get slots any more. */
+struct memory *memory_create_private(const struct memory *original, const struct memory_device_ops *ops, void *device,
+                                     struct error *error);
+
+/* Calls `seen` for each page of a private memory that was written (by its dirty bits), then forgets what was. The
+ * caller empties translation caches that may write to it. */
+void memory_forget_private(struct memory *memory,
+                           void (*seen)(void *context, gpa_t address, const uint8_t *private_page), void *context);
+
 /* The slot that holds this address, or NULL. */
 const struct memory_slot *memory_find(const struct memory *memory, gpa_t address);
 

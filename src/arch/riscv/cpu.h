@@ -116,6 +116,7 @@ struct riscv_cpu {
     struct riscv_machine *machine;
     void *interp;       /* the interpreter's private data */
     void *jit;          /* the JIT's, or NULL */
+    void *check;        /* the check engine's, or NULL */
     uint32_t facts_key; /* what translated code that runs now may take for granted (engine/jit) */
 
     struct riscv_trap trap; /* recorded by riscv_raise() */

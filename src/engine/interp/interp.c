@@ -13,9 +13,11 @@ struct interp {
     struct block_cache cache;
     void (*hook)(void *context, struct riscv_cpu *cpu, uint32_t encoding);
     void *hook_context;
-    bool stepping;            /* leave after one block (of one instruction) */
-    bool heats;               /* created for a JIT: blocks are counted */
-    bool once;                /* run the next block whatever its heat */
+    bool stepping;                /* leave after one block (of one instruction) */
+    bool heats;                   /* created for a JIT: blocks are counted */
+    bool once;                    /* run the next block whatever its heat */
+    const struct interp *heat_of; /* whose heat is told: NULL for its own */
+    ptrdiff_t heat_distance;
     struct interp_block *hot; /* what execute_to_hot() stopped at, or NULL */
 };
 
@@ -172,12 +174,22 @@ void interp_cool(struct interp_block *block)
 
 int interp_heat(struct riscv_cpu *cpu, const uint8_t *host)
 {
-    struct interp *interp = cpu->interp;
+    const struct interp *interp = cpu->interp;
+    if (unlikely(interp->heat_of != NULL)) {
+        host += interp->heat_distance;
+        interp = interp->heat_of;
+    }
     const struct interp_block *block = interp->cache.buckets[block_bucket(host)];
     while (block != NULL && block->host != host) {
         block = block->bucket;
     }
     return block != NULL ? block->heat : 0;
+}
+
+void interp_borrow_heat(struct riscv_cpu *cpu, const void *interp, ptrdiff_t distance)
+{
+    ((struct interp *)cpu->interp)->heat_of = interp;
+    ((struct interp *)cpu->interp)->heat_distance = distance;
 }
 
 void interp_set_hook(struct riscv_cpu *cpu, void (*hook)(void *context, struct riscv_cpu *cpu, uint32_t encoding),

@@ -18,6 +18,8 @@
 
 #include "arch/riscv/cpu.h"
 
+#include <stddef.h>
+
 void interp_create(struct riscv_cpu *cpu);
 void interp_destroy(struct riscv_cpu *cpu);
 
@@ -49,5 +51,9 @@ void interp_cool(struct interp_block *block);
 
 /* How often the block that begins at this host address has run; 0 if there is none. */
 int interp_heat(struct riscv_cpu *cpu, const uint8_t *host);
+
+/* Lets interp_heat(cpu) tell what another hart's interpreter (its private data) has run, in memory that lies `distance`
+ * bytes up from this hart's. */
+void interp_borrow_heat(struct riscv_cpu *cpu, const void *interp, ptrdiff_t distance);
 
 #endif

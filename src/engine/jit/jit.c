@@ -263,11 +263,9 @@ static struct region *follow_jump(struct jit *jit)
     return target;
 }
 
-/* Runs translated code from region on. Returns true if the next instruction is for the interpreter whatever its heat.
- */
-static bool run_regions(struct jit *jit, struct region *region)
+/* Runs translated code from region on. */
+static enum jit_left run_regions(struct jit *jit, struct region *region)
 {
-    struct riscv_cpu *cpu = jit->cpu;
     while (region != NULL) {
         struct host_result result = host_enter(jit->host, region->code.checked_entry);
         jit->statistics.exits[result.exit]++;
@@ -275,18 +273,17 @@ static bool run_regions(struct jit *jit, struct region *region)
         case HOST_EXIT_LINK: region = follow_link(jit, result.link); break;
         case HOST_EXIT_INDIRECT:
         case HOST_EXIT_STALE: region = follow_jump(jit); break;
-        case HOST_EXIT_INTERPRET: return true;
-        case HOST_EXIT_TRAPPED: riscv_take_trap(cpu); return false;
-        case HOST_EXIT_ATTENTION: return false;
+        case HOST_EXIT_INTERPRET: return JIT_LEFT_INTERPRET;
+        case HOST_EXIT_TRAPPED: return JIT_LEFT_TRAPPED;
+        case HOST_EXIT_ATTENTION: return JIT_LEFT_ELSEWHERE;
         }
     }
-    return false;
+    return JIT_LEFT_ELSEWHERE;
 }
 
-/* One hot block: translated code from there on, if any is to be had. */
-static bool run_hot(struct jit *jit, struct interp_block *hot)
+enum jit_left jit_try(struct riscv_cpu *cpu)
 {
-    struct riscv_cpu *cpu = jit->cpu;
+    struct jit *jit = cpu->jit;
     struct riscv_facts facts = region_facts(cpu);
     cpu->facts_key = region_facts_key(&facts);
     meet_epoch(jit);
@@ -294,21 +291,29 @@ static bool run_hot(struct jit *jit, struct interp_block *hot)
     if (region == NULL) {
         region = make_region(jit, cpu->state.pc);
     }
-    if (region == NULL) {
-        interp_cool(hot);
-        return true;
+    return region != NULL ? run_regions(jit, region) : JIT_LEFT_AT_ONCE;
+}
+
+/* One hot block: translated code from there on, if any is to be had. Returns true if the next instruction is for the
+ * interpreter whatever its heat. */
+static bool run_hot(struct riscv_cpu *cpu, struct interp_block *hot)
+{
+    switch (jit_try(cpu)) {
+    case JIT_LEFT_AT_ONCE: interp_cool(hot); return true;
+    case JIT_LEFT_INTERPRET: return true;
+    case JIT_LEFT_TRAPPED: riscv_take_trap(cpu); return false;
+    case JIT_LEFT_ELSEWHERE: return false;
     }
-    return run_regions(jit, region);
+    return false;
 }
 
 void jit_run(struct riscv_cpu *cpu)
 {
-    struct jit *jit = cpu->jit;
     while (hart_wait_started(cpu)) {
         bool once = false;
         struct interp_block *hot;
         while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
-            once = run_hot(jit, hot);
+            once = run_hot(cpu, hot);
         }
         if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
             return;
@@ -318,7 +323,6 @@ void jit_run(struct riscv_cpu *cpu)
 
 void jit_run_some(struct riscv_cpu *cpu, uint64_t count)
 {
-    struct jit *jit = cpu->jit;
     uint64_t enough = cpu->instructions + count;
     bool once = false;
     while (cpu->instructions < enough) {
@@ -326,7 +330,7 @@ void jit_run_some(struct riscv_cpu *cpu, uint64_t count)
         if (hot == NULL) {
             return;
         }
-        once = run_hot(jit, hot);
+        once = run_hot(cpu, hot);
     }
 }
 

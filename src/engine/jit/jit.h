@@ -38,6 +38,16 @@ void jit_run(struct riscv_cpu *cpu);
  * translated code and interpreter: for lockstep comparison. */
 void jit_run_some(struct riscv_cpu *cpu, uint64_t count);
 
+/* For a caller that interprets by itself: runs translated code from state.pc on as long as there is any, and leaves a
+ * trap recorded in cpu->trap instead of taking it. */
+enum jit_left {
+    JIT_LEFT_AT_ONCE,   /* nothing worth translating there */
+    JIT_LEFT_INTERPRET, /* the next instruction is the interpreter's whatever its heat */
+    JIT_LEFT_TRAPPED,
+    JIT_LEFT_ELSEWHERE, /* no translated code there yet, or attention was asked for */
+};
+enum jit_left jit_try(struct riscv_cpu *cpu);
+
 enum jit_dump {
     JIT_DUMP_IR = 1,   /* each region after its passes */
     JIT_DUMP_HOST = 2, /* its code, disassembled */
