@@ -627,7 +627,8 @@ static void draw_terminator(struct drawing *d)
 {
     static const enum ir_op ops[] = { IR_JUMP,   IR_JUMP, IR_BRANCH,        IR_BRANCH,
                                       IR_BRANCH, IR_EXIT, IR_EXIT_INDIRECT, IR_EXIT_INTERPRET };
-    struct ir_value candidate = { .op = ops[draw(d, 8)], .count = d->count + 1 };
+    struct ir_block *targets[IR_TARGETS_MAX] = { 0 };
+    struct ir_value candidate = { .op = ops[draw(d, 8)], .count = d->count + 1, .targets = targets };
     if (candidate.op == IR_EXIT || candidate.op == IR_EXIT_INTERPRET) {
         candidate.pc = d->pc;
     } else {

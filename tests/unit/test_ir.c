@@ -144,7 +144,7 @@ static void mistakes_in_a_text_are_told_with_their_line(void **state)
         { "block @0\n %1 = get.i64 slot=65532\n", "multiple of 4 below 65536" },
         { "block @0\n jump @7 count=0\n", "there is no block @7" },
         { "block @0\n jump count=0\n", "wrong number of target blocks" },
-        { "block @0\n exit_indirect @0 @0 @0 @0 @0 count=0\n", "too many target blocks" },
+        { "block @0\n exit_indirect @0 @0 @0 @0 @0 @0 @0 @0 @0 @0 @0 @0 @0 count=0\n", "too many target blocks" },
         { "block @0\n %1 = call.i64 function=nobody\n", "there is no function 'nobody'" },
         { "block @0\n %1 = call.i64\n", "a call needs a function" },
         { "block @0\n exit pc=0 count=0\n fence\n", "the block has ended" },
@@ -340,6 +340,24 @@ static void the_verifier_finds_impure_functions_called_pure(void **state)
                                          " exit pc=0 count=0\n");
     find_op(region, IR_CALL)->callee = &callee;
     check_found(region, "a pure function");
+}
+
+static void a_renewed_region_is_an_empty_one(void **state)
+{
+    (void)state;
+    struct ir_region *region = ir_renew(NULL);
+    for (unsigned rounds = 0; rounds < 3; rounds++) {
+        assert_null(region->blocks);
+        struct ir_block *block = ir_add_block(region, 0);
+        for (unsigned i = 0; i < 3000; i++) { /* several pieces of memory */
+            ir_put(block, 8, ir_constant(block, IR_I64, i));
+        }
+        ir_exit(block, 0, 0);
+        assert_null(ir_verify(region));
+        assert_int_equal(region->value_count, 6001);
+        region = ir_renew(region);
+    }
+    ir_free(region);
 }
 
 /* ---- Passes: what they do to small regions ------------------------------------------------------------------------
@@ -567,6 +585,7 @@ int main(void)
         cmocka_unit_test(the_verifier_finds_targets_in_other_regions),
         cmocka_unit_test(the_verifier_finds_blocks_out_of_order),
         cmocka_unit_test(the_verifier_finds_impure_functions_called_pure),
+        cmocka_unit_test(a_renewed_region_is_an_empty_one),
         cmocka_unit_test(a_get_after_a_put_is_what_was_put),
         cmocka_unit_test(part_of_a_put_value_is_taken_from_it),
         cmocka_unit_test(a_get_of_a_slot_written_in_part_stays),

@@ -8,11 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_SIZE ((size_t)64 << 10)
-#define ALIGNMENT  ((size_t)16)
+#define PIECE_SIZE   ((size_t)64 << 10)
+#define ALIGNMENT    ((size_t)16)
+
+#define SPARE_PIECES 32u /* about so many are kept for the next region */
 
 struct ir_piece {
     struct ir_piece *next;
+    size_t size; /* of the bytes */
     _Alignas(16) uint8_t bytes[];
 };
 
@@ -24,12 +27,18 @@ const struct ir_op_facts ir_op_table[IR_OP_COUNT] = {
 
 static void add_piece(struct ir_arena *arena, size_t size)
 {
-    size_t capacity = size > PIECE_SIZE ? size : PIECE_SIZE;
-    struct ir_piece *piece = check_realloc(NULL, sizeof *piece + capacity); /* not zeroed: see take() */
+    struct ir_piece *piece = arena->spare;
+    if (piece != NULL && size <= piece->size) {
+        arena->spare = piece->next;
+    } else {
+        size_t capacity = size > PIECE_SIZE ? size : PIECE_SIZE;
+        piece = check_realloc(NULL, sizeof *piece + capacity); /* not zeroed: see take() */
+        piece->size = capacity;
+    }
     piece->next = arena->pieces;
     arena->pieces = piece;
     arena->next = piece->bytes;
-    arena->end = piece->bytes + capacity;
+    arena->end = piece->bytes + piece->size;
 }
 
 /* Bytes that hold anything. */
@@ -49,12 +58,25 @@ void *ir_take(struct ir_arena *arena, size_t size)
     return memset(take(arena, size), 0, size);
 }
 
-struct ir_region *ir_create(void)
+static struct ir_region *region_in(struct ir_arena *arena)
 {
-    struct ir_arena *arena = check_alloc(sizeof *arena);
     struct ir_region *region = ir_take(arena, sizeof *region);
     region->arena = arena;
     return region;
+}
+
+struct ir_region *ir_create(void)
+{
+    return region_in(check_alloc(sizeof(struct ir_arena)));
+}
+
+static void free_pieces(struct ir_piece *piece)
+{
+    while (piece != NULL) {
+        struct ir_piece *next = piece->next;
+        free(piece);
+        piece = next;
+    }
 }
 
 void ir_free(struct ir_region *region)
@@ -63,11 +85,34 @@ void ir_free(struct ir_region *region)
         return;
     }
     struct ir_arena *arena = region->arena; /* the region itself lies in it */
-    for (struct ir_piece *piece = arena->pieces, *next; piece != NULL; piece = next) {
-        next = piece->next;
-        free(piece);
-    }
+    free_pieces(arena->pieces);
+    free_pieces(arena->spare);
     free(arena);
+}
+
+struct ir_region *ir_renew(struct ir_region *region)
+{
+    if (region == NULL) {
+        return ir_create();
+    }
+    struct ir_arena *arena = region->arena;
+    struct ir_piece **last = &arena->pieces;
+    unsigned count = 1;
+    while (*last != NULL) {
+        last = &(*last)->next;
+        count++;
+    }
+    *last = arena->spare;
+    struct ir_piece *all = arena->pieces;
+    while (all != NULL && count > SPARE_PIECES) { /* that was an unusually large one */
+        struct ir_piece *next = all->next;
+        free(all);
+        all = next;
+        count--;
+    }
+    memset(arena, 0, sizeof *arena);
+    arena->spare = all;
+    return region_in(arena);
 }
 
 struct ir_block *ir_add_block(struct ir_region *region, uint64_t pc)
@@ -112,6 +157,16 @@ static void note_slot(struct ir_arena *arena, const struct ir_value *value)
     arena->slot_end = end > arena->slot_end ? end : arena->slot_end;
 }
 
+static struct ir_block **copy_targets(struct ir_arena *arena, const struct ir_value *end)
+{
+    unsigned room = end->op == IR_EXIT_INDIRECT ? IR_TARGETS_MAX : end->target_count;
+    struct ir_block **targets = ir_take(arena, room * sizeof(struct ir_block *));
+    for (unsigned i = 0; i < end->target_count; i++) {
+        targets[i] = end->targets[i];
+    }
+    return targets;
+}
+
 struct ir_value *ir_append_checked(struct ir_block *block, const struct ir_value *candidate)
 {
     struct ir_region *region = block->region;
@@ -119,8 +174,11 @@ struct ir_value *ir_append_checked(struct ir_block *block, const struct ir_value
     CHECK(before != NULL || block->last == NULL || ir_effect_of(block->last) != IR_EFFECT_END);
     struct ir_value *value = take(region->arena, sizeof *value);
     *value = *candidate;
+    value->targets = NULL;
     if (value->op == IR_GET || value->op == IR_PUT) {
         note_slot(region->arena, value);
+    } else if (ir_effect_of(value) == IR_EFFECT_END) {
+        value->targets = copy_targets(region->arena, candidate);
     }
     value->number = region->value_count++;
     value->uses = 0;

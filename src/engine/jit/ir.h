@@ -141,16 +141,16 @@ struct ir_value {
     struct ir_value *previous, *next; /* in the block */
     struct ir_block *block;
     enum ir_op op;
-    enum ir_type type; /* of the result; IR_VOID if there is none */
-    uint32_t number;   /* unique in the region, for printing and for passes' side tables */
-    uint32_t uses;     /* how many arguments refer to it */
-    uint32_t slot;     /* GET, PUT: byte offset in the CPU structure */
-    uint32_t count;    /* MARK and terminators: guest instructions of this block complete before / at this point */
+    enum ir_type type;                            /* of the result; IR_VOID if there is none */
+    uint32_t number;                              /* unique in the region, for printing and for passes' side tables */
+    uint32_t uses;                                /* how many arguments refer to it */
+    struct ir_value *arguments[IR_ARGUMENTS_MAX]; /* those it has, then NULL */
     uint64_t immediate;
     uint64_t pc;
-    struct ir_value *arguments[IR_ARGUMENTS_MAX];
+    uint32_t slot;  /* GET, PUT: byte offset in the CPU structure */
+    uint32_t count; /* MARK and terminators: guest instructions of this block complete before / at this point */
     const struct ir_callee *callee;
-    struct ir_block *targets[IR_TARGETS_MAX];
+    struct ir_block **targets; /* of a terminator; EXIT_INDIRECT has room for IR_TARGETS_MAX, and more may be added */
     uint32_t target_count;
 };
 
@@ -173,6 +173,9 @@ struct ir_region {
 
 struct ir_region *ir_create(void);
 void ir_free(struct ir_region *region); /* NULL is allowed */
+
+/* As ir_free() and ir_create(), but with the memory of the old region used again: for who builds one after another. */
+struct ir_region *ir_renew(struct ir_region *region); /* NULL is allowed */
 
 struct ir_block *ir_add_block(struct ir_region *region, uint64_t pc);
 

@@ -168,7 +168,7 @@ struct ir_value *ir_call(struct ir_block *block, const struct ir_callee *callee,
 
 void ir_jump(struct ir_block *block, struct ir_block *target, uint32_t count)
 {
-    struct ir_value candidate = { .op = IR_JUMP, .count = count, .targets = { target }, .target_count = 1 };
+    struct ir_value candidate = { .op = IR_JUMP, .count = count, .targets = &target, .target_count = 1 };
     ir_append(block, &candidate);
 }
 
@@ -188,8 +188,9 @@ void ir_branch(struct ir_block *block, struct ir_value *condition, struct ir_blo
         ir_jump(block, known_false ? otherwise : taken, count);
         return;
     }
+    struct ir_block *targets[] = { taken, otherwise };
     struct ir_value candidate = {
-        .op = IR_BRANCH, .count = count, .arguments = { condition }, .targets = { taken, otherwise }, .target_count = 2
+        .op = IR_BRANCH, .count = count, .arguments = { condition }, .targets = targets, .target_count = 2
     };
     ir_append(block, &candidate);
 }
@@ -220,12 +221,15 @@ void ir_exit_indirect(struct ir_block *block, struct ir_value *address, struct i
         exit_known(block, address->immediate, candidates, candidate_count, count);
         return;
     }
-    struct ir_value candidate = {
-        .op = IR_EXIT_INDIRECT, .count = count, .arguments = { address }, .target_count = candidate_count
-    };
+    struct ir_block *targets[IR_TARGETS_MAX];
     for (unsigned i = 0; i < candidate_count; i++) {
-        candidate.targets[i] = candidates[i];
+        targets[i] = candidates[i];
     }
+    struct ir_value candidate = { .op = IR_EXIT_INDIRECT,
+                                  .count = count,
+                                  .arguments = { address },
+                                  .targets = targets,
+                                  .target_count = candidate_count };
     ir_append(block, &candidate);
 }
 

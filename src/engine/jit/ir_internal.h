@@ -39,6 +39,7 @@ struct ir_piece; /* of an arena: memory that is taken from its front */
 
 struct ir_arena {
     struct ir_piece *pieces;
+    struct ir_piece *spare; /* of an earlier region, each at least as large as a new one would be */
     uint8_t *next, *end;
     struct ir_value *before; /* new values stand before this one; NULL: at the end of their block */
     uint32_t slot_end;       /* the first byte behind all slots that were ever read or written */

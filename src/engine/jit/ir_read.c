@@ -291,7 +291,8 @@ static bool append(struct reader *reader, const struct ir_value *candidate, cons
 
 static bool parse_value(struct reader *reader, struct word word)
 {
-    struct ir_value candidate = { .op = IR_CONST };
+    struct ir_block *targets[IR_TARGETS_MAX] = { 0 };
+    struct ir_value candidate = { .op = IR_CONST, .targets = targets };
     uint32_t number = 0;
     bool is_named = *word.start == '%';
     if (reader->block == NULL) {
