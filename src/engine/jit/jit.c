@@ -30,6 +30,7 @@ struct region {
 struct jit {
     struct riscv_cpu *cpu;
     struct host *host;
+    struct ir_region *ir; /* of the last region that was made, for its memory; or NULL */
     struct region *buckets[BUCKETS];
     uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
     uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
@@ -197,8 +198,9 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
     if (!riscv_fetch_page(cpu, pc, &page)) { /* it may have left the fetch TLB since the interpreter saw it */
         return NULL;
     }
-    region_build(&plan, cpu, pc, &facts);
-    if (plan.ir == NULL) {
+    jit->ir = ir_renew(jit->ir);
+    region_build(&plan, jit->ir, cpu, pc, &facts);
+    if (plan.instruction_count == 0) {
         jit->statistics.refused++;
         return NULL;
     }
@@ -225,7 +227,6 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
         jit->statistics.instructions += plan.instruction_count;
         jit->statistics.code_size += code.size;
     }
-    ir_free(plan.ir);
     jit->statistics.nanoseconds += alarm_now() - started;
     return region;
 }
@@ -355,6 +356,7 @@ void jit_destroy(struct riscv_cpu *cpu)
     struct jit *jit = cpu->jit;
     forget_all(jit);
     host_destroy(jit->host);
+    ir_free(jit->ir);
     free(jit);
     interp_destroy(cpu);
     cpu->jit = NULL;

@@ -425,14 +425,15 @@ static void translate_from(struct builder *builder, unsigned first)
     }
 }
 
-void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts)
+void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
+                  const struct riscv_facts *facts)
 {
     memset(plan, 0, sizeof *plan);
     struct builder *builder = check_alloc(sizeof *builder);
     builder->cpu = cpu;
     builder->plan = plan;
     builder->facts = *facts;
-    plan->ir = ir_create();
+    plan->ir = ir;
     if (host_of(builder, pc) != NULL) { /* else protection is finer than its page */
         add_block(builder, pc);
     }
@@ -445,8 +446,4 @@ void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, 
     aim_returns(builder);
     weigh(builder);
     free(builder);
-    if (plan->instruction_count == 0) {
-        ir_free(plan->ir);
-        plan->ir = NULL;
-    }
 }

@@ -24,16 +24,18 @@ struct region_source {
 };
 
 struct region_plan {
-    struct ir_region *ir; /* owned by whoever called region_build(); NULL: nothing worth translating at this pc */
+    struct ir_region *ir; /* as given to region_build() */
     struct host_page pages[HOST_PAGES_MAX];
     unsigned page_count;
     struct region_source sources[2 * REGION_BLOCKS_MAX]; /* a block, and half an instruction in the next page */
     unsigned source_count;
-    unsigned instruction_count;
+    unsigned instruction_count; /* 0: nothing worth translating at this pc */
 };
 
-/* On the vCPU's thread, with the page of pc in the fetch TLB as far as it can be there. */
-void region_build(struct region_plan *plan, struct riscv_cpu *cpu, uint64_t pc, const struct riscv_facts *facts);
+/* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the page of pc in the fetch TLB as far
+ * as it can be there. */
+void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
+                  const struct riscv_facts *facts);
 
 /* The facts that hold now, and their key. */
 struct riscv_facts region_facts(const struct riscv_cpu *cpu);
