@@ -18,9 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PMP_ENTRY_COUNT 16u
+#define CONSOLE_NAP     1000000 /* ns between looks whether a full console has room again */
 
 /* -- What devices and firmware ask of the board ----------------------------------------------------------------------
  */
@@ -232,9 +234,29 @@ static bool create_machine(struct virt *virt, struct error *error)
     return true;
 }
 
+/* The machine was asked to end or to reset. */
+static bool is_over(struct virt *virt)
+{
+    pthread_mutex_lock(&virt->lock);
+    bool over = virt->request != VIRT_REQUEST_NONE;
+    pthread_mutex_unlock(&virt->lock);
+    return over || atomic_load(&virt->stop_asked);
+}
+
+/* The program waits for its call, so a console that takes no more for now is waited for. */
 static void htif_print(void *context, const uint8_t *bytes, size_t size)
 {
-    console_write(((struct virt *)context)->console, bytes, size);
+    struct virt *virt = context;
+    const struct timespec nap = { .tv_nsec = CONSOLE_NAP };
+    for (;;) {
+        size_t taken = console_write(virt->console, bytes, size);
+        bytes += taken;
+        size -= taken;
+        if (size == 0 || is_over(virt)) {
+            return;
+        }
+        nanosleep(&nap, NULL);
+    }
 }
 
 static void htif_finish(void *context, uint32_t code)

@@ -5,6 +5,8 @@
 #include "arch/riscv/hart.h"
 #include "arch/riscv/primitives.h"
 
+#include <time.h>
+
 enum sbi_error { /* table 1 */
                  SBI_SUCCESS = 0,
                  SBI_ERR_FAILED = -1,
@@ -246,7 +248,8 @@ static struct result reset_call(const struct call *call)
 
 /* -- Debug console (chapter 12) ------------------------------------------------------------------------------------ */
 
-#define CONSOLE_BYTES_MAX 4096u /* of one call: the rest is the caller's next one */
+#define CONSOLE_BYTES_MAX 4096u  /* of one call: the rest is the caller's next one */
+#define CONSOLE_NAP       100000 /* ns between looks whether a full console has room again */
 
 static struct result console_transfer(const struct call *call, bool write)
 {
@@ -267,13 +270,26 @@ static struct result console_transfer(const struct call *call, bool write)
                          : platform->console_read(platform->context, bytes, size));
 }
 
+/* Blocks, as section 12.3 says and the legacy call does, while the console takes nothing and the machine runs. */
+static void put_byte(const struct call *call)
+{
+    const struct timespec nap = { .tv_nsec = CONSOLE_NAP };
+    uint8_t byte = (uint8_t)call->a[0];
+    while (call->platform->console_write(call->platform->context, &byte, 1) == 0 &&
+           (vcpu_attention(&call->cpu->vcpu) & VCPU_STOP) == 0) {
+        if (vcpu_take(&call->cpu->vcpu, VCPU_FENCE) != 0) {
+            hart_serve_fence(call->cpu); /* another hart waits for it */
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
 static struct result console_call(const struct call *call)
 {
-    uint8_t byte = (uint8_t)call->a[0];
     switch (call->function) {
     case 0: return console_transfer(call, true);
     case 1: return console_transfer(call, false);
-    case 2: call->platform->console_write(call->platform->context, &byte, 1); return success(0);
+    case 2: put_byte(call); return success(0);
     default: return failure(SBI_ERR_NOT_SUPPORTED);
     }
 }
@@ -390,10 +406,9 @@ static int64_t legacy_getchar(const struct call *call)
 static int64_t legacy_call(const struct call *call, uint64_t extension)
 {
     uint64_t mask = 0, base = 0;
-    uint8_t byte = (uint8_t)call->a[0];
     switch (extension) {
     case SBI_EXT_LEGACY_SET_TIMER: riscv_set_supervisor_timer(call->cpu, call->a[0]); return 0;
-    case SBI_EXT_LEGACY_PUTCHAR: call->platform->console_write(call->platform->context, &byte, 1); return 0;
+    case SBI_EXT_LEGACY_PUTCHAR: put_byte(call); return 0;
     case SBI_EXT_LEGACY_GETCHAR: return legacy_getchar(call);
     case SBI_EXT_LEGACY_CLEAR_IPI:
         riscv_set_mip_SSIP(&call->cpu->state, 0);
