@@ -61,7 +61,10 @@ bool hart_wait_started(struct riscv_cpu *cpu)
 void hart_serve_fence(struct riscv_cpu *cpu)
 {
     uint32_t asked = atomic_load(&cpu->hart.fences_asked);
-    cpu->code_epoch++;
+    if (atomic_exchange(&cpu->hart.code_changed,
+                        false)) { /* after the tickets: what they ask for was set before them */
+        cpu->code_epoch++;
+    }
     riscv_flush(cpu);
     atomic_store(&cpu->hart.fences_done, asked);
 }
@@ -73,7 +76,7 @@ static bool fence_done(struct riscv_cpu *target, uint32_t ticket)
            atomic_load(&target->hart.status) == HART_STOPPED;
 }
 
-void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, bool code)
 {
     const struct riscv_machine *machine = cpu->machine;
     uint32_t tickets[64];
@@ -83,6 +86,9 @@ void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
             continue;
         }
         struct riscv_cpu *target = machine->cpus[number];
+        if (code) {
+            atomic_store(&target->hart.code_changed, true); /* before the ticket */
+        }
         if (target == cpu) {
             hart_serve_fence(cpu);
             mask &= ~(UINT64_C(1) << bit);

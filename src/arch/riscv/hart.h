@@ -34,6 +34,7 @@ struct hart {
     _Atomic bool start_ready;      /* the two above are written: the hart may start */
     _Atomic uint32_t fences_asked; /* a ticket each; by any thread */
     _Atomic uint32_t fences_done;  /* by the hart's own thread */
+    _Atomic bool code_changed;     /* one of the fences asked for is a FENCE.I */
 };
 
 /* Asks a stopped hart to start in S-mode at `address` with a0 = its number and a1 = `argument`.
@@ -47,8 +48,8 @@ void hart_stop(struct riscv_cpu *cpu);
 bool hart_wait_started(struct riscv_cpu *cpu);
 
 /* On cpu's own thread: drops translations on every hart whose bit is set in mask (bit 0: hart `base`), and waits. With
- * instructions, their code is checked against memory as by FENCE.I. */
-void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base);
+ * `code`, they also compare their code with memory, as FENCE.I does. */
+void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, bool code);
 
 /* The hart's own thread: does what hart_fence() of others asked for. */
 void hart_serve_fence(struct riscv_cpu *cpu);

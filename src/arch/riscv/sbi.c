@@ -106,6 +106,16 @@ static void post_software_interrupts(struct riscv_cpu *cpu, uint64_t mask, uint6
     }
 }
 
+static void fence_translations(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+{
+    hart_fence(cpu, mask, base, false);
+}
+
+static void fence_code(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+{
+    hart_fence(cpu, mask, base, true);
+}
+
 /* -- Base (chapter 4) ---------------------------------------------------------------------------------------------- */
 
 static uint64_t probe(uint64_t extension)
@@ -171,8 +181,8 @@ static struct result ipi_call(const struct call *call)
     return success(0);
 }
 
-/* FENCE.I, SFENCE.VMA and SFENCE.VMA with ASID: each drops everything, which is always allowed. The hypervisor
- * fences (3 to 6) come with the H extension. */
+/* FENCE.I (0), SFENCE.VMA (1) and SFENCE.VMA with ASID (2): each drops all translations, which is always allowed. The
+ * hypervisor fences (3 to 6) come with the H extension. */
 static struct result fence_call(const struct call *call)
 {
     uint64_t mask = call->a[0], base = call->a[1];
@@ -182,7 +192,7 @@ static struct result fence_call(const struct call *call)
     if (!hart_mask(call->cpu->machine, &mask, &base)) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    for_each_group(call->cpu, mask, base, hart_fence);
+    for_each_group(call->cpu, mask, base, call->function == 0 ? fence_code : fence_translations);
     return success(0);
 }
 
@@ -420,7 +430,10 @@ static int64_t legacy_call(const struct call *call, uint64_t extension)
     if (!legacy_mask(call, &mask, &base)) {
         return SBI_ERR_INVALID_PARAM;
     }
-    for_each_group(call->cpu, mask, base, extension == SBI_EXT_LEGACY_SEND_IPI ? post_software_interrupts : hart_fence);
+    for_each_group(call->cpu, mask, base,
+                   extension == SBI_EXT_LEGACY_SEND_IPI  ? post_software_interrupts
+                   : extension == SBI_EXT_LEGACY_FENCE_I ? fence_code
+                                                         : fence_translations);
     return 0;
 }
 
