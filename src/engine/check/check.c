@@ -176,25 +176,34 @@ static void note_instruction(void *context, struct riscv_cpu *cpu, uint32_t enco
     step->encoding = encoding;
 }
 
-/* Takes the hart to where the shadow is. False: an interrupt came between. */
+/* One instruction, trap or interrupt; what others want of the hart is put off into *asked. */
+static void step(struct riscv_cpu *cpu, uint32_t *asked)
+{
+    if (vcpu_attention(&cpu->vcpu) != 0) {
+        *asked |= vcpu_take(&cpu->vcpu, ALL_ATTENTION);
+    }
+    interp_step(cpu);
+}
+
+/* Takes the hart to where the shadow is: to the same number of instructions, and of traps. False: an interrupt came
+ * between. */
 static bool follow(struct check *check)
 {
     struct riscv_cpu *cpu = check->cpu;
-    const struct riscv_cpu *shadow = check->shadow;
-    uint64_t traps = total(shadow->statistics.exceptions), interrupts = total(cpu->statistics.interrupts);
+    const uint64_t count = check->shadow->instructions, traps = total(check->shadow->statistics.exceptions);
+    const uint64_t interrupts = total(cpu->statistics.interrupts);
     uint32_t asked = 0;
+    bool goes_on = true;
     check->traced = 0;
     cpu->interp = check->stepping;
     riscv_flush(cpu);
-    while (cpu->instructions < shadow->instructions || total(cpu->statistics.exceptions) < traps) {
-        if (cpu->instructions > shadow->instructions || total(cpu->statistics.exceptions) > traps ||
-            total(cpu->statistics.interrupts) != interrupts) {
-            break;
-        }
-        if (vcpu_attention(&cpu->vcpu) != 0) { /* is looked at when both have come to the same place */
-            asked |= vcpu_take(&cpu->vcpu, ALL_ATTENTION);
-        }
-        interp_step(cpu);
+    while (goes_on && (cpu->instructions < count || total(cpu->statistics.exceptions) < traps)) {
+        uint64_t before = cpu->instructions;
+        step(cpu, &asked);
+        bool moved = cpu->instructions != before;
+        goes_on =
+            cpu->instructions <= count &&
+            (moved || (total(cpu->statistics.exceptions) <= traps && total(cpu->statistics.interrupts) == interrupts));
     }
     cpu->interp = check->heating;
     if (asked != 0) {
