@@ -638,6 +638,41 @@ static void an_indirect_jump_finds_its_target_in_the_jump_cache(void **state)
     bench_destroy();
 }
 
+static void an_indirect_jump_goes_to_any_of_many_blocks(void **state)
+{
+    (void)state;
+    enum { TARGETS = 12 };
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC), *targets[TARGETS];
+    for (unsigned i = 0; i < TARGETS; i++) {
+        targets[i] = ir_add_block(region, PC + 0x10 + 6 * i);
+    }
+    ir_mark(block, PC, 0);
+    add_to_x(block, 10, 1);
+    ir_exit_indirect(block, ir_get(block, IR_I64, X(11)), targets, TARGETS, 1);
+    for (unsigned i = 0; i < TARGETS; i++) {
+        ir_mark(targets[i], targets[i]->pc, 0);
+        add_to_x(targets[i], 12, i + 1);
+        ir_exit(targets[i], 0x1000 + i, 1);
+    }
+    struct host_code code = compile_at(region, 0, NULL);
+    for (unsigned i = 0; i < TARGETS; i++) {
+        cpu->state.x[11] = PC + 0x10 + 6 * i;
+        cpu->state.x[12] = 0;
+        struct host_result result = host_enter(bench.host, code.checked_entry);
+        assert_int_equal(result.exit, HOST_EXIT_LINK);
+        assert_int_equal(result.link, i);
+        assert_int_equal(cpu->state.x[12], i + 1);
+        cpu->state.x[11] += 2; /* none of them, though perhaps in the same place of a table */
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_INDIRECT);
+        assert_int_equal(cpu->state.pc, PC + 0x12 + 6 * i);
+    }
+    assert_int_equal(cpu->state.x[10], 2 * TARGETS);
+    bench_destroy();
+}
+
 /* x10 counts down by 1 from where it is, x11 up; around, until x10 is 0. */
 static struct ir_region *countdown(void)
 {
@@ -801,6 +836,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unlinked_exit_says_its_number_and_a_linked_one_goes_on),
         cmocka_unit_test(an_indirect_jump_finds_its_target_in_the_jump_cache),
+        cmocka_unit_test(an_indirect_jump_goes_to_any_of_many_blocks),
         cmocka_unit_test(a_loop_runs_to_its_end_and_counts_its_instructions),
         cmocka_unit_test(a_loop_pays_attention_with_its_state_exact),
         cmocka_unit_test(an_entry_refuses_other_facts_and_moved_pages),

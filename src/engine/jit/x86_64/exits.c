@@ -103,11 +103,10 @@ static void select_exit(struct compile *compile, struct ir_value *value)
     emit_jump_data(&compile->emit, DATA_AT(links) + link * (uint32_t)sizeof(void *));
 }
 
-static void select_exit_indirect(struct compile *compile, struct ir_value *value)
+/* One comparison after another. */
+static void select_chain(struct compile *compile, const struct ir_value *value, unsigned address)
 {
     struct emit *emit = &compile->emit;
-    count_instructions(compile, value);
-    unsigned address = use_gpr(compile, value->arguments[0]);
     for (unsigned i = 0; i < value->target_count; i++) {
         uint64_t pc = value->targets[i]->pc;
         if (emit_fits(pc)) {
@@ -120,11 +119,96 @@ static void select_exit_indirect(struct compile *compile, struct ir_value *value
         }
         select_jump(compile, CC_E, value->targets[i]);
     }
+}
+
+/* `offset` = (address / 2 % entries) * 16: where an address belongs in a table of two-word entries. */
+static void select_table_offset(struct compile *compile, unsigned offset, unsigned address, uint32_t entries)
+{
+    struct emit *emit = &compile->emit;
+    emit_rm(emit, OP_LEA, 4, offset, (struct emit_memory){ (uint8_t)address, (uint8_t)address, 0, 0 });
+    emit_shift_ri(emit, SHIFT_SHL, 4, offset, 2);
+    emit_group_ri(emit, GROUP_AND, 4, offset, (int32_t)((entries - 1) * sizeof(struct jump_cache_entry)));
+}
+
+#define TABLE_ENTRIES_MAX 256u
+
+/* How many entries keep all targets apart; 0: too many. */
+static uint32_t table_entries(const struct ir_value *value)
+{
+    for (uint32_t entries = 8; entries <= TABLE_ENTRIES_MAX; entries *= 2) {
+        uint64_t used[TABLE_ENTRIES_MAX / 64] = { 0 };
+        bool collides = false;
+        for (unsigned i = 0; i < value->target_count; i++) {
+            uint32_t entry = (uint32_t)(value->targets[i]->pc >> 1) & (entries - 1);
+            collides |= (used[entry / 64] >> (entry % 64) & 1) != 0;
+            used[entry / 64] |= UINT64_C(1) << (entry % 64);
+        }
+        if (!collides) {
+            return entries;
+        }
+    }
+    return 0;
+}
+
+/* By a table behind the region's code, and an indirect jump that the host can predict. */
+static void select_by_table(struct compile *compile, const struct ir_value *value, unsigned address, uint32_t entries)
+{
+    struct emit *emit = &compile->emit;
+    unsigned offset = scratch_gpr(compile), table = scratch_gpr(compile);
+    select_table_offset(compile, offset, address, entries);
+    uint32_t place = emit_lea_forward(emit, table);
+    struct emit_memory entry = { (uint8_t)table, (uint8_t)offset, 0, (int32_t)offsetof(struct jump_cache_entry, pc) };
+    emit_rm(emit, OP_CMP, 8, address, entry);
+    uint32_t other = emit_jump_forward(emit, CC_NE);
+    entry.displacement = (int32_t)offsetof(struct jump_cache_entry, entry);
+    emit_jump_m(emit, entry);
+    emit_patch(emit, other, emit->cursor);
+    if (compile->table_count == compile->table_room) {
+        compile->table_room = compile->table_room == 0 ? 8 : compile->table_room * 2;
+        compile->tables = check_realloc(compile->tables, compile->table_room * sizeof compile->tables[0]);
+    }
+    compile->tables[compile->table_count++] = (struct jump_table){ value, place, entries };
+}
+
+void exits_emit_tables(struct compile *compile, const uint8_t *executable)
+{
+    struct emit *emit = &compile->emit;
+    for (unsigned i = 0; i < compile->table_count; i++) {
+        const struct jump_table *table = &compile->tables[i];
+        emit_align(emit, 16);
+        uint32_t start = emit_reserve(emit, table->entries * (uint32_t)sizeof(struct jump_cache_entry));
+        if (emit->overflow) {
+            return;
+        }
+        emit_patch(emit, table->place, start);
+        struct jump_cache_entry *entries = (struct jump_cache_entry *)(void *)(emit->memory + start);
+        for (uint32_t entry = 0; entry < table->entries; entry++) {
+            entries[entry] = (struct jump_cache_entry){ .pc = 1 }; /* no instruction has that address */
+        }
+        for (unsigned target = 0; target < table->value->target_count; target++) {
+            const struct ir_block *block = table->value->targets[target];
+            struct jump_cache_entry *entry = &entries[(uint32_t)(block->pc >> 1) & (table->entries - 1)];
+            *entry = (struct jump_cache_entry){ block->pc, executable + compile->blocks[block->number].start };
+        }
+    }
+}
+
+#define CHAIN_MAX 3u /* targets that comparisons are better for */
+
+static void select_exit_indirect(struct compile *compile, struct ir_value *value)
+{
+    struct emit *emit = &compile->emit;
+    count_instructions(compile, value);
+    unsigned address = use_gpr(compile, value->arguments[0]);
+    uint32_t entries = value->target_count > CHAIN_MAX ? table_entries(value) : 0;
+    if (entries != 0) {
+        select_by_table(compile, value, address, entries);
+    } else {
+        select_chain(compile, value, address);
+    }
     pins_store(compile, compile->dirty);
     emit_mov_rr(emit, 8, REG_RAX, address);
-    emit_rm(emit, OP_LEA, 4, REG_RCX, (struct emit_memory){ REG_RAX, REG_RAX, 0, 0 }); /* see runtime.c */
-    emit_shift_ri(emit, SHIFT_SHL, 4, REG_RCX, 2);
-    emit_group_ri(emit, GROUP_AND, 4, REG_RCX, (int32_t)((JUMP_CACHE_ENTRIES - 1) * sizeof(struct jump_cache_entry)));
+    select_table_offset(compile, REG_RCX, REG_RAX, JUMP_CACHE_ENTRIES);
     emit_rd(emit, OP_LEA, 8, REG_RDX, DATA_AT(jumps));
     struct emit_memory entry = { REG_RDX, REG_RCX, 0, (int32_t)offsetof(struct jump_cache_entry, pc) };
     emit_rm(emit, OP_CMP, 8, REG_RAX, entry);
