@@ -85,7 +85,8 @@ RAVELIN_API bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, str
 /* The vCPUs' model: a base ("rv64gc", "rva22", "max") and changes, as in "rv64gc,+zba,-zicond". */
 RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin_error *error);
 
-/* The engine: "interp" (the reference), "jit" (translates hot code), "check" (both in lockstep; one vCPU). */
+/* The engine: "jit" (translates hot code; the initial one), "interp" (the reference), "check" (both in lockstep; one
+ * vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
 
 /* What the JIT generates, as text to `stream` (borrowed until the machine is destroyed): kinds is "ir", "host" or
@@ -176,6 +177,10 @@ struct ravelin_exit {
 /* Checks everything, builds the machine and starts its vCPUs. On failure nothing was started, no file was changed and
  * the configuration can be corrected. */
 RAVELIN_API bool ravelin_vm_start(struct ravelin_vm *vm, struct ravelin_error *error);
+
+/* After ravelin_vm_start(): one line about something that is not as asked for (this host cannot run the JIT, so the
+ * interpreter does), or "". Lives as long as the machine. */
+RAVELIN_API const char *ravelin_vm_notice(const struct ravelin_vm *vm);
 
 /* Asks the machine to end at the next instruction boundary. Returns at once. Safe in a signal handler. */
 RAVELIN_API void ravelin_vm_stop(struct ravelin_vm *vm);

@@ -48,6 +48,11 @@ static void advance(void *context, const char *what, uint64_t done, uint64_t tot
     }
 }
 
+const char *ravelin_vm_notice(const struct ravelin_vm *vm)
+{
+    return vm->virt != NULL ? virt_notice(vm->virt) : "";
+}
+
 bool ravelin_vm_start(struct ravelin_vm *vm, struct ravelin_error *error)
 {
     struct error inner;

@@ -71,6 +71,7 @@ struct ravelin_vm *ravelin_vm_create(void)
     struct error error;
     vm->config.memory_size = MEMORY_INITIAL;
     vm->config.cpu_count = 1;
+    vm->config.engine = ENGINE_JIT;
     vm->config.console_in = -1;
     vm->config.console_out = -1;
     bool known = riscv_cpu_model_parse(MODEL_INITIAL, &vm->config.features, &error);

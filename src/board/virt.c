@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -210,6 +211,32 @@ static enum engine_kind engine_kind(const struct virt_config *config)
     return (config->trace_kinds & VIRT_TRACE_INSTRUCTIONS) != 0 ? ENGINE_INTERP : config->engine;
 }
 
+/* A host that cannot run the JIT runs the interpreter, and virt_notice() says so. */
+static bool create_engines(struct virt *virt, struct error *error)
+{
+    enum engine_kind kind = engine_kind(&virt->config);
+    for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
+        struct riscv_cpu *cpu = virt->machine->cpus[i];
+        bool created = engine_create(cpu, kind, error);
+        if (!created && kind == ENGINE_JIT && i == 0) {
+            snprintf(virt->notice, sizeof virt->notice, "%s; the interpreter runs the guest", error->text);
+            kind = ENGINE_INTERP;
+            created = engine_create(cpu, kind, error);
+        }
+        if (!created) {
+            return false;
+        }
+        virt->engine_count++;
+        engine_set_dump(cpu, virt->config.dump, virt->config.dump_kinds);
+    }
+    return true;
+}
+
+const char *virt_notice(const struct virt *virt)
+{
+    return virt->notice;
+}
+
 static bool create_machine(struct virt *virt, struct error *error)
 {
     struct riscv_machine_config config = {
@@ -224,14 +251,7 @@ static bool create_machine(struct virt *virt, struct error *error)
     if (virt->machine == NULL) {
         return false;
     }
-    for (unsigned i = 0; i < virt->machine->cpu_count; i++) {
-        if (!engine_create(virt->machine->cpus[i], engine_kind(&virt->config), error)) {
-            return false;
-        }
-        virt->engine_count++;
-        engine_set_dump(virt->machine->cpus[i], virt->config.dump, virt->config.dump_kinds);
-    }
-    return true;
+    return create_engines(virt, error);
 }
 
 /* The machine was asked to end or to reset. */

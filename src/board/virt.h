@@ -88,6 +88,9 @@ void virt_stop(struct virt *virt);
  * flushed then. */
 bool virt_wait(struct virt *virt, uint64_t nanoseconds, struct virt_exit *end);
 
+/* One line about something that is not as asked for, or "". */
+const char *virt_notice(const struct virt *virt);
+
 int virt_done_fd(const struct virt *virt); /* readable once virt_wait() would return true */
 
 uint64_t virt_running_time(const struct virt *virt); /* ns it ran so far, or in all */

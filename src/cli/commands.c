@@ -33,8 +33,11 @@ static const struct cli_option run_options[] = {
       RAVELIN_MEMORY_LOW, UINT64_MAX },
     { "cpu", CLI_TEXT, "MODEL", RUN(cpu),
       "The vCPUs' model: a base and changes to it, for example rv64gc,+zba,-zicond.", "max", .choices = models },
-    { "engine", CLI_CHOICE, "NAME", RUN(engine), "What executes the guest's instructions.", "interp",
-      .choices = engines },
+    { "engine", CLI_CHOICE, "NAME", RUN(engine),
+      "What executes the guest's instructions: jit translates hot code to the host's, interp is the reference, check "
+      "runs "
+      "both in lockstep on one vCPU and ends at the first difference.",
+      "jit", .choices = engines },
     { "disk", CLI_LIST, "FILE[,readonly]", RUN(disks),
       "A virtio disk over a raw image file. Give it again for more disks, at most 4." },
     { "net", CLI_CHOICE, "KIND", RUN(net),

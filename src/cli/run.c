@@ -332,6 +332,9 @@ static int start_and_run(struct run *run)
         terminal_end();
         return failure(&error);
     }
+    if (*ravelin_vm_notice(run->vm) != '\0') {
+        cli_report("%s", ravelin_vm_notice(run->vm));
+    }
     terminal_enter(run->console.kind == CONSOLE_STDIO);
     /* From here on the logs are there for others to follow. */
     if ((run->trace.stream != NULL && !output_file_commit(&run->trace)) ||
