@@ -6,6 +6,7 @@
 #
 #     tests/cli/contract.sh RAVELIN MAKE_GUEST
 set -u
+trap : HUP # a terminal that a session's leader opens becomes its own, and hangs up when it is closed
 ravelin=$(realpath "$1") || exit 1
 make_guest=$(realpath "$2") || exit 1
 work=$(mktemp -d) || exit 1

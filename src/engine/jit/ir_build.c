@@ -110,7 +110,7 @@ struct ir_value *ir_load(struct ir_block *block, unsigned size, enum ir_type typ
 static struct ir_value *stored_bits(struct ir_value *value, unsigned size)
 {
     for (;;) {
-        bool extends = value->op == IR_SEXT && value->immediate >= size * 8;
+        bool extends = value->op == IR_SEXT && value->immediate >= (uint64_t)size * 8;
         bool masks = value->op == IR_AND && value->arguments[1]->op == IR_CONST &&
                      (~value->arguments[1]->immediate & (UINT64_MAX >> (64 - size * 8))) == 0;
         bool widens = value->op == IR_ZEXT && value->arguments[0]->type == IR_I32 && size <= 4;

@@ -3,6 +3,7 @@
  * What the pure operations compute: docs/reference/ir.md, "Operations". The builder folds constants with it, the
  * evaluator runs on it. No floating point that rounds or sets flags: that is src/float's.
  */
+#include "core/check.h"
 #include "engine/jit/ir_internal.h"
 
 #define CANONICAL_NAN32 UINT64_C(0x7fc00000) /* RISC-V unprivileged ISA, 'F', "NaN Generation and Propagation" */
@@ -18,6 +19,7 @@ static uint64_t low_bits(uint64_t value, unsigned bits)
 
 static uint64_t sign_extend(uint64_t value, unsigned bits)
 {
+    CHECK(bits > 0);
     uint64_t sign = UINT64_C(1) << (bits - 1);
     return (low_bits(value, bits) ^ sign) - sign;
 }

@@ -254,7 +254,7 @@ const char *ir_value_fault(const struct ir_value *value)
     if (value->op >= IR_OP_COUNT) {
         return "no such operation";
     }
-    int wanted = ir_op_table[value->op].arguments;
+    int wanted = ir_op_table[value->op].arguments; /* NOLINT(bugprone-signed-char-misuse): -1 is any number */
     if (wanted >= 0 && ir_argument_count(value) != (unsigned)wanted) {
         return "wrong number of arguments";
     }

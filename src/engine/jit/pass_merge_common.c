@@ -74,8 +74,8 @@ static void visit(struct merging *merging, struct ir_value *value)
 {
     struct ir_block *block = value->block;
     merging->stamp++;
-    if (ir_resolve(value)) { /* merged arguments may be equal now */
-        ir_insert_before(block->region, value);
+    if (ir_resolve(value)) {                    /* merged arguments may be equal now */
+        ir_insert_before(block->region, value); /* NOLINT(clang-analyzer-core.NullDereference): it is in a block */
         if (ir_effect_of(value) == IR_EFFECT_END) {
             ir_simplify_end(value);
             return;

@@ -186,7 +186,7 @@ static inline struct ir_value *resolve(const struct compile *compile, struct ir_
 
 static inline struct node *node_of(const struct compile *compile, const struct ir_value *value)
 {
-    return &compile->nodes[value->number];
+    return &compile->nodes[value->number]; /* NOLINT(clang-analyzer-core.NullDereference): operations have arguments */
 }
 
 static inline bool type_is_float(enum ir_type type)
