@@ -35,10 +35,7 @@ struct virt {
     struct io_loop *loop;
     struct riscv_machine *machine;
     unsigned engine_count; /* harts that have their engine */
-<<<<<<< HEAD
     char notice[640];
-=======
->>>>>>> f746dc8 (tmp)
     struct console_backend *console; /* what the descriptors are behind */
     struct console_share *share;     /* UART and firmware, in front of it */
     struct net_backend *net;
