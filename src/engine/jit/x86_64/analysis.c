@@ -97,8 +97,15 @@ static bool take_over_user(struct walk *walk, struct ir_value *load, struct ir_v
 }
 
 /* Same place and same bits as its argument. */
-static bool is_same_place(const struct ir_value *value)
+static bool is_same_place(const struct compile *compile, const struct ir_value *value)
 {
+    if (value->op == IR_BOX) {
+        const struct node *node = node_of(compile, value);
+        return node->single_puts == node->uses && node->uses != 0;
+    }
+    if (value->op == IR_UNBOX) {
+        return value->arguments[0]->op == IR_GET && is_single_pin(compile, value->arguments[0]->slot);
+    }
     if (value->op == IR_TRUNC) {
         return true;
     }
@@ -149,6 +156,7 @@ static void look_at_put(struct walk *walk, struct ir_value *value)
         argument->target = (uint8_t)pin;
         argument->put = walk->position;
         walk->next_access[pin] = walk->position;
+        argument->single_puts += walk->compile->pins[pin].is_single;
     }
 }
 
@@ -175,7 +183,7 @@ static void look_at(struct walk *walk, struct ir_value *value)
         at = node->last;
         count = node->uses;
     }
-    if (is_same_place(value)) {
+    if (is_same_place(walk->compile, value)) {
         struct ir_value *argument = value->arguments[0];
         use(walk, argument, node->user, node->uses, node->last);
         pass_target_on(walk, value, node);

@@ -50,11 +50,12 @@ struct node {
     uint16_t spill;
     uint8_t place; /* enum place */
     uint8_t reg;
-    uint8_t target;      /* pin this value should be computed into, or PIN_NONE */
-    uint8_t form;        /* enum load_form */
-    uint8_t group;       /* LOAD, STORE: number of its struct group, plus 1; 0: none */
-    uint32_t addressing; /* uses as the address of a LOAD or STORE */
-    bool fused;          /* computed by its users */
+    uint8_t target;       /* pin this value should be computed into, or PIN_NONE */
+    uint8_t form;         /* enum load_form */
+    uint8_t group;        /* LOAD, STORE: number of its struct group, plus 1; 0: none */
+    uint32_t single_puts; /* uses that need but the F32 in the box */
+    uint32_t addressing;  /* uses as the address of a LOAD or STORE */
+    bool fused;           /* computed by its users */
     bool dead;
 };
 
@@ -79,6 +80,7 @@ struct pin {
     uint32_t slot;
     uint8_t reg;
     bool is_float;
+    bool is_single; /* only ever holds boxed F32: the register has the bare F32, the box is made when it is stored */
 };
 
 struct block_facts {
@@ -204,6 +206,12 @@ static inline unsigned pin_at(const struct compile *compile, uint32_t slot)
     return slot / 8 < PIN_SLOTS && slot % 8 == 0 ? compile->pin_of[slot / 8] : PIN_NONE;
 }
 
+static inline bool is_single_pin(const struct compile *compile, uint32_t slot)
+{
+    unsigned pin = pin_at(compile, slot);
+    return pin != PIN_NONE && compile->pins[pin].is_single;
+}
+
 static inline struct emit_memory slot_memory(uint32_t slot)
 {
     return emit_at(REG_RBP, (int32_t)slot - CPU_BIAS);
@@ -246,6 +254,7 @@ static inline bool op_is_droppable(enum ir_op op)
 
 /* pins.c */
 void pins_choose(struct compile *compile);
+void pins_check(struct compile *compile, uint32_t pins); /* leaves the region if a single one is not boxed */
 void pins_load(struct compile *compile, uint32_t pins);  /* registers from slots */
 void pins_store(struct compile *compile, uint32_t pins); /* slots from registers */
 

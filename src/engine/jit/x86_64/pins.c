@@ -108,6 +108,63 @@ static void pick(struct compile *compile, struct scores *scores, bool is_float, 
     }
 }
 
+/* -- Single precision ---------------------------------------------------------------------------------------------- */
+
+#define BOX_BITS UINT64_C(0xffffffff00000000)
+
+static bool is_boxed(const struct ir_value *value)
+{
+    return value->op == IR_BOX || (value->op == IR_CONST && (value->immediate & BOX_BITS) == BOX_BITS);
+}
+
+static void refuse_single(struct compile *compile, uint32_t slot)
+{
+    unsigned pin = pin_at(compile, slot);
+    if (pin != PIN_NONE) {
+        compile->pins[pin].is_single = false;
+    }
+}
+
+/* A use of an integer's lower half alone. */
+static bool uses_low_half(const struct ir_value *value, unsigned argument)
+{
+    return value->op == IR_TRUNC || (value->op >= IR_STORE8 && value->op <= IR_STORE32 && argument == 1);
+}
+
+/* What is used as something else than a box to be opened is not to be had from its low half. */
+static void look_at_arguments(struct compile *compile, const struct ir_value *value)
+{
+    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
+        const struct ir_value *argument = value->arguments[i];
+        if (argument->op == IR_GET && argument->type == IR_F64 && value->op != IR_UNBOX && value->op != IR_BITCAST) {
+            refuse_single(compile, argument->slot);
+        } else if (argument->op == IR_BITCAST && argument->arguments[0]->op == IR_GET && !uses_low_half(value, i)) {
+            refuse_single(compile, argument->arguments[0]->slot);
+        }
+    }
+}
+
+/* Pins that only boxed F32 are put in and only F32 are taken out of. */
+static void find_singles(struct compile *compile)
+{
+    for (unsigned i = 0; i < compile->pin_count; i++) {
+        compile->pins[i].is_single = compile->pins[i].is_float;
+    }
+    for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+        for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
+            look_at_arguments(compile, value);
+            bool bare = value->op == IR_PUT && !is_boxed(value->arguments[0]);
+            if (bare || (value->op == IR_GET && value->type != IR_F64)) {
+                refuse_single(compile, value->slot);
+            } else if (value->op == IR_CALL && value->callee->writes_state) {
+                for (unsigned i = 0; i < compile->pin_count; i++) {
+                    compile->pins[i].is_single = false;
+                }
+            }
+        }
+    }
+}
+
 /* -- Where memory is old, and what must be loaded ------------------------------------------------------------------ */
 
 static void note_access(struct compile *compile, struct block_facts *facts, const struct ir_value *value)
@@ -203,6 +260,9 @@ void pins_choose(struct compile *compile)
     pick(compile, scores, false, gpr_limit);
     pick(compile, scores, true, xmm_limit);
     free(scores);
+    if (compile->pinned_xmm != 0) {
+        find_singles(compile);
+    }
     compile->temp_gpr = GENERAL_REGISTERS & ~compile->pinned_gpr;
     compile->temp_xmm = 0xffffu & ~compile->pinned_xmm;
     if (compile->random != 0) { /* no more temporaries than there must be */
@@ -216,13 +276,29 @@ void pins_choose(struct compile *compile)
     find_live(compile);
 }
 
+void pins_check(struct compile *compile, uint32_t pins)
+{
+    for (unsigned i = 0; i < compile->pin_count; i++) {
+        if ((pins >> i & 1) != 0 && compile->pins[i].is_single) {
+            emit_group_mi(&compile->emit, GROUP_CMP, 4, slot_memory(compile->pins[i].slot + 4), -1);
+            uint32_t place = emit_jump_forward(&compile->emit, CC_NE);
+            stub_leave(compile, HOST_EXIT_INTERPRET, place, compile->request->region->blocks->pc, 0);
+        }
+    }
+}
+
+static uint32_t move_op(const struct pin *pin, enum emit_op floating, enum emit_op integer)
+{
+    return !pin->is_float ? (uint32_t)integer : pin->is_single ? (uint32_t)emit_single(floating) : (uint32_t)floating;
+}
+
 void pins_load(struct compile *compile, uint32_t pins)
 {
     for (unsigned i = 0; i < compile->pin_count; i++) {
         if ((pins >> i & 1) != 0) {
             const struct pin *pin = &compile->pins[i];
-            uint32_t op = pin->is_float ? (uint32_t)OP_MOVSD : (uint32_t)OP_MOV;
-            emit_rm(&compile->emit, op, pin->is_float ? 4 : 8, pin->reg, slot_memory(pin->slot));
+            emit_rm(&compile->emit, move_op(pin, OP_MOVSD, OP_MOV), pin->is_float ? 4 : 8, pin->reg,
+                    slot_memory(pin->slot));
         }
     }
 }
@@ -232,8 +308,11 @@ void pins_store(struct compile *compile, uint32_t pins)
     for (unsigned i = 0; i < compile->pin_count; i++) {
         if ((pins >> i & 1) != 0) {
             const struct pin *pin = &compile->pins[i];
-            uint32_t op = pin->is_float ? (uint32_t)OP_MOVSD_STORE : (uint32_t)OP_MOV_STORE;
-            emit_rm(&compile->emit, op, pin->is_float ? 4 : 8, pin->reg, slot_memory(pin->slot));
+            emit_rm(&compile->emit, move_op(pin, OP_MOVSD_STORE, OP_MOV_STORE), pin->is_float ? 4 : 8, pin->reg,
+                    slot_memory(pin->slot));
+            if (pin->is_single) {
+                emit_store_i(&compile->emit, 4, slot_memory(pin->slot + 4), -1);
+            }
         }
     }
 }
