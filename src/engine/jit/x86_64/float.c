@@ -8,6 +8,7 @@
 #include "engine/jit/x86_64/select.h"
 
 /* Encodings of RISC-V's rounding modes. */
+#define ROUND_TO_NEAREST       0u
 #define ROUND_TO_ZERO          1u
 #define ROUND_TO_MAX_MAGNITUDE 4u /* SSE does not have that */
 
@@ -44,6 +45,9 @@ static void canonicalize(struct compile *compile, unsigned dst, enum ir_type typ
 static uint32_t what_of(const struct compile *compile, const struct ir_value *value)
 {
     uint32_t rounding = compile->request->facts.rounding;
+    if (rounding > ROUND_TO_MAX_MAGNITUDE) { /* reserved: only what rounds nothing (F32 → F64) is translated then */
+        rounding = ROUND_TO_NEAREST;
+    }
     if (is_conversion(value->op) && value->immediate == IR_ROUND_ZERO) {
         rounding = ROUND_TO_ZERO;
     }
