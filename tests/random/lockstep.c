@@ -8,6 +8,9 @@
  * With --stops another thread asks the JIT's hart to stop at random moments, so that it also leaves in the middle of
  * what it would do in one go; where, no seed decides.
  *
+ * With RAVELIN_DUMP set it prints what the JIT makes, as IR and as host code. RAVELIN_JIT_ADVERSITY makes the back end
+ * choose badly on purpose (engine/jit/x86_64/host.c).
+ *
  * Prints the seed of each program; the first difference ends it with a report. Default 1,000,000 instructions; SEED
  * defaults to RAVELIN_SEED or the clock.
  */
@@ -298,6 +301,9 @@ static bool run_program(const struct isa_machine *machine, const struct riscv_fe
     subject_start(&run->jit, features, &run->program, seed);
     subject_start(&run->interp, features, &run->program, seed);
     need(jit_create(run->jit.cpu, &error), &error);
+    if (getenv("RAVELIN_DUMP") != NULL) {
+        jit_set_dump(run->jit.cpu, stdout, JIT_DUMP_IR | JIT_DUMP_HOST);
+    }
     interp_create(run->interp.cpu);
     interp_set_hook(run->interp.cpu, note, run);
     bool same = run_both(run, 2000000);
