@@ -2,6 +2,7 @@
 #include "engine/interp/block.h"
 
 #include "core/check.h"
+#include "engine/code.h"
 #include "riscv_decode.h"
 
 #include <stdlib.h>
@@ -41,19 +42,13 @@ void block_cache_flush(struct block_cache *cache)
     cache->flush_count++;
 }
 
-/* Guest code may be written by another vCPU while it is read: parcels are read whole, each once. */
-static uint16_t parcel(const uint8_t *host)
-{
-    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
-}
-
 static bool bytes_unchanged(const struct interp_block *block)
 {
     for (unsigned i = 0; i < block->size; i += 2) {
         const uint8_t *host = block->second != NULL && i == 2 ? block->second : block->host + i;
         uint16_t then;
         memcpy(&then, block->bytes + i, sizeof then);
-        if (parcel(host) != then) {
+        if (code_parcel(host) != then) {
             return false;
         }
     }
@@ -106,13 +101,13 @@ static void fill_block(const struct block_cache *cache, const struct riscv_cpu *
     unsigned offset = 0, count = 0;
     bool ended = false;
     while (!ended && count < cache->limit && offset < page_left) {
-        uint32_t bits = parcel(host + offset);
+        uint32_t bits = code_parcel(host + offset);
         unsigned length = is_compressed((uint16_t)bits) ? 2 : 4;
         if (offset + length > page_left) {
             break;
         }
         if (length == 4) {
-            bits |= (uint32_t)parcel(host + offset + 2) << 16;
+            bits |= (uint32_t)code_parcel(host + offset + 2) << 16;
         }
         uint32_t effects;
         ended = fill_op(cache, cpu, bits, offset, &block->ops[count], &effects);
@@ -187,7 +182,7 @@ static struct interp_block *build(struct block_cache *cache, const struct riscv_
 static struct interp_block *build_across(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
                                          const uint8_t *second)
 {
-    uint32_t bits = parcel(host) | (uint32_t)parcel(second) << 16, effects;
+    uint32_t bits = code_parcel(host) | (uint32_t)code_parcel(second) << 16, effects;
     struct interp_block *block = new_block(cache);
     fill_op(cache, cpu, bits, 0, &block->ops[0], &effects);
     close_block(cache, &block->ops[1], sizeof bits);
@@ -258,7 +253,7 @@ struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu
         return build_scratch(cache, cpu, pc);
     }
     unsigned page_left = (unsigned)(PAGE_SIZE - (pc & PAGE_MASK));
-    if (page_left == 2 && !is_compressed(parcel(host))) {
+    if (page_left == 2 && !is_compressed(code_parcel(host))) {
         return find_across(cache, cpu, pc, host);
     }
     struct interp_block *block = lookup(cache, host);

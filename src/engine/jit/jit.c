@@ -3,6 +3,7 @@
 
 #include "arch/riscv/hart.h"
 #include "core/check.h"
+#include "engine/code.h"
 #include "engine/interp/interp.h"
 #include "engine/jit/host.h"
 #include "engine/jit/region.h"
@@ -48,11 +49,6 @@ static unsigned bucket_of(uint64_t pc)
 
 /* -- Changed code -------------------------------------------------------------------------------------------------- */
 
-static uint16_t parcel(const uint8_t *host)
-{
-    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
-}
-
 static size_t source_bytes(const struct region_source *sources, unsigned count)
 {
     size_t bytes = 0;
@@ -67,7 +63,7 @@ static void copy_code(struct region *region)
     uint8_t *copy = (uint8_t *)&region->sources[region->source_count];
     for (unsigned i = 0; i < region->source_count; i++) {
         for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
-            uint16_t bits = parcel(region->sources[i].host + at);
+            uint16_t bits = code_parcel(region->sources[i].host + at);
             memcpy(copy, &bits, sizeof bits);
         }
     }
@@ -80,7 +76,7 @@ static bool code_is_unchanged(const struct region *region)
         for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
             uint16_t then;
             memcpy(&then, copy, sizeof then);
-            if (parcel(region->sources[i].host + at) != then) {
+            if (code_parcel(region->sources[i].host + at) != then) {
                 return false;
             }
         }

@@ -2,6 +2,7 @@
 #include "engine/jit/region.h"
 
 #include "core/check.h"
+#include "engine/code.h"
 #include "engine/interp/interp.h"
 
 #include <stddef.h>
@@ -249,11 +250,6 @@ void translation_jump_indirect(struct riscv_translation *translation, struct ir_
 
 /* -- Translating a block ------------------------------------------------------------------------------------------- */
 
-static uint16_t parcel(const uint8_t *host)
-{
-    return __atomic_load_n((const uint16_t *)(const void *)host, __ATOMIC_RELAXED);
-}
-
 static void add_source(struct region_plan *plan, const uint8_t *host, uint64_t size)
 {
     if (size > 0) {
@@ -265,7 +261,7 @@ static void add_source(struct region_plan *plan, const uint8_t *host, uint64_t s
  * page. */
 static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc, struct riscv_decoded *decoded)
 {
-    uint32_t bits = parcel(host);
+    uint32_t bits = code_parcel(host);
     if ((bits & 3) == 3) {
         const uint8_t *second = host + 2;
         if ((pc & PAGE_MASK) == PAGE_SIZE - 2) {
@@ -275,7 +271,7 @@ static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc,
             }
             add_source(builder->plan, second, 2);
         }
-        bits |= (uint32_t)parcel(second) << 16;
+        bits |= (uint32_t)code_parcel(second) << 16;
     }
     return riscv_decode(bits, &builder->cpu->features, decoded);
 }
