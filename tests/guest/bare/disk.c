@@ -24,7 +24,7 @@ struct descriptor {
 };
 
 static struct {
-    struct descriptor descriptors[4];
+    struct descriptor descriptors[4] __attribute__((aligned(16)));
     uint8_t unused[64];
     struct {
         uint16_t flags, index, ring[4];
