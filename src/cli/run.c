@@ -4,6 +4,7 @@
 #include "cli/console.h"
 #include "cli/output_file.h"
 #include "cli/report.h"
+#include "cli/run_files.h"
 #include "cli/run_stats.h"
 #include "cli/terminal.h"
 
@@ -375,7 +376,7 @@ int cli_run(const void *values, char *const *operands, unsigned operand_count)
 {
     (void)operands, (void)operand_count;
     struct run run = { .values = values };
-    if (!check_combination(values)) {
+    if (!check_combination(values) || !run_files_are_distinct(values)) {
         return CLI_USAGE;
     }
     run.vm = ravelin_vm_create();

@@ -22,8 +22,9 @@ result() { # ok|not ok, what, detail
 
 # refuse STATUS PATTERN ARGUMENT...: exits so, prints nothing, says one line that matches, leaves no file behind.
 refuse() {
-    local status=$1 pattern=$2 actual before after
+    local status=$1 pattern=$2 actual before after words
     shift 2
+    words=$*
     before=$(find . -type f ! -name out ! -name err -exec ls -l {} + | sort)
     timeout 20 "$ravelin" "$@" > out 2> err < /dev/null
     actual=$?
@@ -37,7 +38,7 @@ refuse() {
     elif [ "$before" != "$after" ]; then
         result "not ok" "refused: $*" "files changed: $(diff <(echo "$before") <(echo "$after"))"
     else
-        result ok "refused: ${*:0:200}"
+        result ok "refused: ${words:0:200}"
     fi
 }
 
@@ -188,6 +189,11 @@ for option in stats trace dump-dtb; do
     refuse 1 "--$option directory cannot be written" run --elf pass --$option directory
     refuse 1 'cannot open missing' run --elf missing --$option result
 done
+refuse 2 '--stats and --elf are the same file, pass' run --elf pass --stats pass
+refuse 2 '--console and --disk are the same file' run --elf pass --disk disk --console file:./disk
+refuse 2 '--trace and --disk are the same file' run --elf pass --disk disk,readonly --trace disk,instructions
+ln disk hard-link && refuse 2 'are the same file' run --elf pass --disk disk --dump-dtb hard-link && rm hard-link
+refuse 2 '--stats and --trace are the same file, new' run --elf pass --stats new --trace new
 refuse 1 '--console nowhere/log cannot be written' run --elf pass --console file:nowhere/log
 refuse 1 'cannot open missing' run --elf missing --console file:log
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/run_files.h"
+
+#include "cli/report.h"
+
+#include <ravelin/vm.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FIXED_COUNT 9u
+
+struct named_file {
+    const char *option; /* NULL: not given */
+    char *path;         /* owned */
+    bool output;
+};
+
+struct files {
+    struct named_file list[FIXED_COUNT + RAVELIN_DISK_LIMIT];
+    unsigned count;
+};
+
+/* Adds the file that an argument names, if it was given; `suffix` may follow the name. */
+static void add(struct files *files, const char *option, const char *argument, const char *suffix, bool output)
+{
+    if (argument == NULL) {
+        return;
+    }
+    size_t length = strlen(argument);
+    size_t suffix_length = strlen(suffix);
+    if (length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0) {
+        length -= suffix_length;
+    }
+    char *path = strndup(argument, length);
+    if (path == NULL) {
+        abort(); /* no memory for a file name */
+    }
+    files->list[files->count++] = (struct named_file){ .option = option, .path = path, .output = output };
+}
+
+static void collect(struct files *files, const struct cli_run_values *values)
+{
+    const char *console = strncmp(values->console, "file:", 5) == 0 ? values->console + 5 : NULL;
+    add(files, "--console", console, "", true);
+    add(files, "--stats", values->stats, "", true);
+    add(files, "--trace", values->trace, ",instructions", true);
+    add(files, "--dump-dtb", values->dump_dtb, "", true);
+    add(files, "--signature", values->signature, "", true);
+    add(files, "--kernel", values->kernel, "", false);
+    add(files, "--initrd", values->initrd, "", false);
+    add(files, "--firmware", values->firmware, "", false);
+    add(files, "--elf", values->elf, "", false);
+    for (unsigned i = 0; i < values->disks.count && i < RAVELIN_DISK_LIMIT; i++) {
+        add(files, "--disk", values->disks.items[i], ",readonly", false);
+    }
+}
+
+/* Both there and one file, or neither there and one name. */
+static bool are_same(const struct named_file *a, const struct named_file *b)
+{
+    struct stat status[2];
+    bool there = stat(a->path, &status[0]) == 0;
+    if (there != (stat(b->path, &status[1]) == 0)) {
+        return false;
+    }
+    if (!there) {
+        return strcmp(a->path, b->path) == 0;
+    }
+    bool replaced = S_ISREG(status[0].st_mode) || S_ISBLK(status[0].st_mode);
+    return replaced && status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino;
+}
+
+bool run_files_are_distinct(const struct cli_run_values *values)
+{
+    struct files files = { .count = 0 };
+    collect(&files, values);
+    bool distinct = true;
+    for (unsigned i = 0; i < files.count && files.list[i].output; i++) { /* outputs come first */
+        for (unsigned j = i + 1; distinct && j < files.count; j++) {
+            distinct = !are_same(&files.list[i], &files.list[j]);
+            if (!distinct) {
+                cli_report("%s and %s are the same file, %s: give one of them another name", files.list[i].option,
+                           files.list[j].option, files.list[i].path);
+            }
+        }
+    }
+    for (unsigned i = 0; i < files.count; i++) {
+        free(files.list[i].path);
+    }
+    return distinct;
+}
