@@ -885,6 +885,32 @@ static void single_precision_is_boxed_wherever_it_can_be_seen(void **state)
     bench_destroy();
 }
 
+static void a_box_that_is_used_whole_outlives_a_call(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    ir_mark(block, PC, 0);
+    struct ir_value *sum = ir_binary(block, IR_FADD, get_single(block, 1), get_single(block, 2));
+    struct ir_value *box = ir_unary(block, IR_BOX, IR_F64, sum);
+    ir_put(block, F(1), box);
+    ir_call(block, &callees[PLAIN][0], NULL, 0);
+    ir_put(block, F(9), box); /* once: not worth a register */
+    ir_put(block, F(1), ir_unary(block, IR_BOX, IR_F64, ir_binary(block, IR_FMUL, get_single(block, 1), sum)));
+    ir_put(block, X(10), ir_unary(block, IR_BITCAST, IR_I64, box));
+    ir_exit(block, PC + 4, 1);
+    struct host_code code = compile_at(region, 0, NULL);
+    cpu->state.f[1] = UINT64_C(0xffffffff40000000);
+    cpu->state.f[2] = UINT64_C(0xffffffff3f800000);
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+    assert_int_equal(cpu->state.f[9], UINT64_C(0xffffffff40400000)); /* 3 */
+    assert_int_equal(cpu->state.x[10], UINT64_C(0xffffffff40400000));
+    assert_int_equal(cpu->state.f[1], UINT64_C(0xffffffff41100000)); /* 9 */
+    bench_destroy();
+}
+
 static void full_code_memory_refuses_and_is_usable_again_after_a_flush(void **state)
 {
     (void)state;
@@ -920,6 +946,7 @@ int main(void)
         cmocka_unit_test(a_fault_leaves_what_came_before_it_and_nothing_after),
         cmocka_unit_test(a_device_is_told_no_bits_beyond_the_size_of_a_store),
         cmocka_unit_test(single_precision_is_boxed_wherever_it_can_be_seen),
+        cmocka_unit_test(a_box_that_is_used_whole_outlives_a_call),
         cmocka_unit_test(full_code_memory_refuses_and_is_usable_again_after_a_flush),
         cmocka_unit_test(random_regions_do_what_the_evaluator_says),
     };

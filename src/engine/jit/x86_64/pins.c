@@ -144,19 +144,6 @@ static void look_at_arguments(struct compile *compile, const struct ir_value *va
     }
 }
 
-/* Somebody takes the box as it is. It may stand in the pin's register alone, where a reload would leave half of it. */
-static bool is_needed_whole(const struct ir_value *box)
-{
-    for (const struct ir_value *value = box->next; box->uses > 1 && value != NULL; value = value->next) {
-        for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
-            if (value->arguments[i] == box && value->op != IR_PUT && value->op != IR_UNBOX) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* Pins that only boxed F32 are put in and only F32 are taken out of. */
 static void find_singles(struct compile *compile)
 {
@@ -166,7 +153,7 @@ static void find_singles(struct compile *compile)
     for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
         for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
             look_at_arguments(compile, value);
-            bool bare = value->op == IR_PUT && (!is_boxed(value->arguments[0]) || is_needed_whole(value->arguments[0]));
+            bool bare = value->op == IR_PUT && !is_boxed(value->arguments[0]);
             if (bare || (value->op == IR_GET && value->type != IR_F64)) {
                 refuse_single(compile, value->slot);
             } else if (value->op == IR_CALL && value->callee->writes_state) {

@@ -405,12 +405,16 @@ void done(struct compile *compile, struct ir_value *value)
 /* -- Results ------------------------------------------------------------------------------------------------------- */
 
 /* The pin the value is meant for, if nobody needs what is in it. */
-static unsigned usable_target(struct compile *compile, const struct node *node, bool is_float)
+static unsigned usable_target(struct compile *compile, const struct ir_value *value, bool is_float)
 {
+    const struct node *node = node_of(compile, value);
     if (node->target == PIN_NONE) {
         return PIN_NONE;
     }
     const struct pin *pin = &compile->pins[node->target];
+    if (pin->is_single && value->op == IR_BOX) { /* somebody wants it whole: a reload would leave half of it */
+        return PIN_NONE;
+    }
     if (pin->is_float != is_float) {
         return PIN_NONE;
     }
@@ -426,7 +430,7 @@ static unsigned usable_target(struct compile *compile, const struct node *node, 
 unsigned define_gpr(struct compile *compile, struct ir_value *value, unsigned prefer)
 {
     struct node *node = node_of(compile, value);
-    unsigned pin = usable_target(compile, node, false);
+    unsigned pin = usable_target(compile, value, false);
     if (pin != PIN_NONE) {
         become_alias(compile, value, pin);
         compile->locked_gpr |= 1u << node->reg;
@@ -451,7 +455,7 @@ unsigned define_gpr(struct compile *compile, struct ir_value *value, unsigned pr
 unsigned define_xmm(struct compile *compile, struct ir_value *value, unsigned prefer)
 {
     struct node *node = node_of(compile, value);
-    unsigned pin = usable_target(compile, node, true);
+    unsigned pin = usable_target(compile, value, true);
     if (pin != PIN_NONE) {
         become_alias(compile, value, pin);
         compile->locked_xmm |= 1u << node->reg;
