@@ -97,6 +97,8 @@ void select_call(struct compile *compile, struct ir_value *value)
 {
     struct emit *emit = &compile->emit;
     const struct ir_callee *callee = value->callee;
+    /* Where the guest has floating point off, MXCSR is the host's own all the time. */
+    bool changes_float = callee->uses_float && compile->request->facts.float_on != 0;
     uint64_t cpu_float_leave = (uint64_t)(uintptr_t)runtime_float_leave;
     pins_store(compile, compile->dirty);
     compile->dirty = 0;
@@ -105,7 +107,7 @@ void select_call(struct compile *compile, struct ir_value *value)
     if (!callee->pure) {
         tell_position(compile);
     }
-    if (callee->uses_float) {
+    if (changes_float) {
         emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
         call_c(compile, cpu_float_leave);
     }
@@ -116,7 +118,7 @@ void select_call(struct compile *compile, struct ir_value *value)
     } else {
         emit_rm(emit, OP_MOV_STORE, 8, REG_RAX, emit_at(REG_RSP, FRAME_RESULT));
     }
-    if (callee->uses_float) {
+    if (changes_float) {
         emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
         call_c(compile, (uint64_t)(uintptr_t)runtime_float_enter);
     }
