@@ -17,8 +17,9 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE  4096
-#define LOOK_TIME    50 /* ms between looks whether somebody has opened it */
-#define CLOSING_TIME 20 /* looks, after the guest's end */
+#define LOOK_TIME    50  /* ms between looks whether somebody has opened it */
+#define CLOSING_TIME 100 /* looks, after the guest's end */
+#define EMPTY_LOOKS  4   /* in a row, before a terminal counts as read: what was written takes a moment to be counted */
 
 struct buffer {
     char bytes[BUFFER_SIZE];
@@ -163,17 +164,15 @@ int pty_fd(const struct pty *pty)
     return pty->guest;
 }
 
-/* Closing our side takes from a reader what it has not read yet: waits for it. What was just written takes a moment to
- * be counted, so that the first look comes late. */
+/* Closing our side takes from a reader what it has not read yet: waits for it. */
 static void wait_until_read(const struct pty *pty)
 {
     int slave = is_plugged_in(pty) ? open(pty->name, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
-    int unread = 1;
-    for (unsigned looks = 0; slave >= 0 && looks < CLOSING_TIME; looks++) {
+    unsigned empty = 0;
+    for (unsigned looks = 0; slave >= 0 && looks < CLOSING_TIME && empty < EMPTY_LOOKS; looks++) {
+        int unread = 0;
         poll(NULL, 0, LOOK_TIME);
-        if (ioctl(slave, FIONREAD, &unread) != 0 || unread == 0) {
-            break;
-        }
+        empty = ioctl(slave, FIONREAD, &unread) == 0 && unread > 0 ? 0 : empty + 1;
     }
     if (slave >= 0) {
         close(slave);
