@@ -176,13 +176,19 @@ static void note_instruction(void *context, struct riscv_cpu *cpu, uint32_t enco
     step->encoding = encoding;
 }
 
-/* One instruction, trap or interrupt; what others want of the hart is put off into *asked. */
-static void step(struct riscv_cpu *cpu, uint32_t *asked)
+/* Some instructions, up to `room` (if that is not 0) or the first trap or interrupt; one by one if they are to be
+ * traced. What others want of the hart is put off into *asked. */
+static void step(struct check *check, uint64_t room, uint32_t *asked)
 {
+    struct riscv_cpu *cpu = check->cpu;
     if (vcpu_attention(&cpu->vcpu) != 0) {
         *asked |= vcpu_take(&cpu->vcpu, ALL_ATTENTION);
     }
-    interp_step(cpu);
+    cpu->interp = check->blocks;
+    if (check->traces || !interp_step_block(cpu, room)) {
+        cpu->interp = check->stepping;
+        interp_step(cpu);
+    }
 }
 
 /* Takes the hart to where the shadow is: to the same number of instructions, and of traps. False: an interrupt came
@@ -195,11 +201,10 @@ static bool follow(struct check *check)
     uint32_t asked = 0;
     bool goes_on = true;
     check->traced = 0;
-    cpu->interp = check->stepping;
     riscv_flush(cpu);
     while (goes_on && (cpu->instructions < count || total(cpu->statistics.exceptions) < traps)) {
         uint64_t before = cpu->instructions;
-        step(cpu, &asked);
+        step(check, count - before, &asked);
         bool moved = cpu->instructions != before;
         goes_on =
             cpu->instructions <= count &&
@@ -239,6 +244,7 @@ static bool check_hot(struct check *check, struct interp_block *hot)
         before->instructions = cpu->instructions;
         before->reservation = cpu->reservation;
         before->statistics = cpu->statistics;
+        check->traces = attempt > 1;
         copy_hart(check);
         enum jit_left left = run_translated(check);
         if (left == JIT_LEFT_AT_ONCE) {
@@ -327,6 +333,8 @@ bool check_create(struct riscv_cpu *cpu, struct error *error)
     interp_create(cpu);
     interp_set_hook(cpu, note_instruction, check);
     check->stepping = cpu->interp;
+    interp_create(cpu);
+    check->blocks = cpu->interp;
     interp_create_for_jit(cpu);
     check->heating = cpu->interp;
     cpu->check = check;
@@ -337,10 +345,11 @@ void check_destroy(struct riscv_cpu *cpu)
 {
     struct check *check = cpu->check;
     destroy_shadow(check);
-    cpu->interp = check->stepping;
-    interp_destroy(cpu);
-    cpu->interp = check->heating;
-    interp_destroy(cpu);
+    void *const interps[] = { check->heating, check->blocks, check->stepping };
+    for (unsigned i = 0; i < 3; i++) {
+        cpu->interp = interps[i];
+        interp_destroy(cpu);
+    }
     free(check->pages);
     free(check->before);
     free(check);

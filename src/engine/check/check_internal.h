@@ -24,12 +24,14 @@ struct check {
     struct riscv_cpu *shadow;      /* run by translated code; NULL until the first run */
     struct memory *memory;         /* the shadow's */
     struct riscv_machine *machine; /* the shadow's */
-    void *heating, *stepping;      /* two interpreters of cpu: at full speed, and one instruction at a time */
-    struct riscv_cpu *before;      /* state, counts and reservation where both began; the rest is unused */
-    ptrdiff_t distance;            /* from the hart's memory to the shadow's, in bytes */
-    bool met_device;               /* the shadow has come to an access that is not for it */
+    /* Three interpreters of cpu: at full speed, by blocks, and one instruction at a time. */
+    void *heating, *blocks, *stepping;
+    struct riscv_cpu *before; /* state, counts and reservation where both began; the rest is unused */
+    ptrdiff_t distance;       /* from the hart's memory to the shadow's, in bytes */
+    bool met_device;          /* the shadow has come to an access that is not for it */
     struct check_page *pages;
     size_t page_count, page_room;
+    bool traces;                                 /* this comparison is done again, to be reported */
     struct check_step trace[CHECK_TRACE_LENGTH]; /* of the last comparison, by the interpreter */
     uint64_t traced;
     FILE *dump;

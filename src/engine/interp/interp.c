@@ -158,6 +158,23 @@ void interp_step(struct riscv_cpu *cpu)
     set_limit(interp, limit);
 }
 
+bool interp_step_block(struct riscv_cpu *cpu, uint64_t room)
+{
+    struct interp *interp = cpu->interp;
+    const uint8_t *host = fetch_cached(cpu, cpu->state.pc);
+    const struct interp_block *block = host != NULL ? interp->cache.buckets[block_bucket(host)] : NULL;
+    if (block == NULL || block->host != host || block->epoch != cpu->code_epoch) {
+        block = block_find(&interp->cache, cpu, cpu->state.pc);
+    }
+    if (block == NULL || block->count > room) {
+        return false;
+    }
+    interp->stepping = true;
+    run_loop(cpu);
+    interp->stepping = false;
+    return true;
+}
+
 struct interp_block *interp_run_to_hot(struct riscv_cpu *cpu, bool once)
 {
     struct interp *interp = cpu->interp;

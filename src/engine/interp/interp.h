@@ -29,6 +29,10 @@ void interp_run(struct riscv_cpu *cpu);
 /* Runs exactly one instruction, or takes one trap or interrupt in its place; for debuggers and lockstep comparison. */
 void interp_step(struct riscv_cpu *cpu);
 
+/* Runs the block of instructions at state.pc if it has at most `room` of them (a trap among them ends it). False: it
+ * has not, or cannot be fetched; nothing was done. Not to be mixed with interp_run() on the same interpreter. */
+bool interp_step_block(struct riscv_cpu *cpu, uint64_t room);
+
 /* Calls `hook` before each instruction, with its address in cpu->state.pc and its bits (NULL: no hook, full speed).
  * Set it while the vCPU is not running. */
 void interp_set_hook(struct riscv_cpu *cpu, void (*hook)(void *context, struct riscv_cpu *cpu, uint32_t encoding),
