@@ -566,12 +566,59 @@ static struct ir_value *pattern_store(struct drawing *d)
     return value;
 }
 
+/* A 32-bit operation as RV64 does it: on the low half of a register, the result extended. */
+static struct ir_value *emit_word(struct drawing *d, struct ir_value *a, enum ir_op op, uint64_t amount)
+{
+    struct ir_value *word = emit_op(d, IR_TRUNC, IR_I32, a, NULL);
+    word = emit_op(d, op, IR_I32, word, emit_number(d, IR_I32, amount));
+    struct ir_value extension = { .op = IR_SEXT, .type = IR_I64, .immediate = 32, .arguments = { word } };
+    if (draw(d, 3) == 0) {
+        extension.op = IR_ZEXT;
+        extension.immediate = 0;
+    }
+    return emit(d, &extension);
+}
+
+/* 32-bit operations and what joins them, rotations among them. */
+static struct ir_value *pattern_words(struct drawing *d)
+{
+    static const enum ir_op ops[] = { IR_SHL, IR_SHR, IR_SAR, IR_ADD, IR_ROTR };
+    static const enum ir_op joins[] = { IR_OR, IR_OR, IR_XOR, IR_AND, IR_ADD, IR_SUB, IR_MUL };
+    struct ir_value *source = emit_unknown(d, IR_I64), *value = source;
+    for (uint64_t left = 1 + draw(d, 2); left > 0; left--) {
+        uint64_t amount = 1 + draw(d, 31), other = draw(d, 3) == 0 ? draw(d, 32) : 32 - amount;
+        bool rotates = draw(d, 2) == 0;
+        struct ir_value *a = emit_word(d, source, rotates ? IR_SHR : ops[draw(d, 5)], amount);
+        struct ir_value *b = emit_word(d, value, rotates ? IR_SHL : ops[draw(d, 5)], other);
+        bool swaps = draw(d, 2) == 0;
+        value = emit_op(d, joins[draw(d, 7)], IR_I64, swaps ? b : a, swaps ? a : b);
+    }
+    switch (draw(d, 4)) {
+    case 0: return emit_op(d, IR_TRUNC, IR_I32, value, NULL);
+    case 1: return emit_op(d, IR_AND, IR_I64, value, emit_number(d, IR_I64, ir_random_number(&d->random)));
+    case 2: return emit_sext(d, IR_I64, value);
+    default: return value;
+    }
+}
+
+/* Rotations of 64 bits, and what only looks like them. */
+static struct ir_value *pattern_rotation(struct drawing *d)
+{
+    uint64_t amount = 1 + draw(d, 63), other = draw(d, 2) == 0 ? draw(d, 64) : 64 - amount;
+    struct ir_value *source = emit_unknown(d, IR_I64);
+    struct ir_value *down = emit_op(d, IR_SHR, IR_I64, source, emit_number(d, IR_I64, amount));
+    struct ir_value *up = emit_op(d, IR_SHL, IR_I64, source, emit_number(d, IR_I64, other));
+    bool swaps = draw(d, 2) == 0;
+    return emit_op(d, IR_OR, IR_I64, swaps ? up : down, swaps ? down : up);
+}
+
 static void draw_pattern(struct drawing *d)
 {
-    static struct ir_value *(*const patterns[])(struct drawing *) = { pattern_extensions, pattern_not,
-                                                                      pattern_compare,    pattern_constants,
-                                                                      pattern_store,      pattern_retyped };
-    unsigned which = (unsigned)draw(d, d->options->floats && d->options->slots == NULL ? 6 : 5);
+    static struct ir_value *(*const patterns[])(struct drawing *) = {
+        pattern_extensions, pattern_not,   pattern_compare,  pattern_constants,
+        pattern_store,      pattern_words, pattern_rotation, pattern_retyped,
+    };
+    unsigned which = (unsigned)draw(d, d->options->floats && d->options->slots == NULL ? 8 : 7);
     emit_seen(d, patterns[which](d));
 }
 

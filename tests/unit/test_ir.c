@@ -563,6 +563,26 @@ static void what_nobody_uses_goes_but_not_loads_and_floats(void **state)
                "  %5 = get.f64 slot=8\n  %6 = fsqrt.f64 %5\n  %7 = call.f64 function=plain\n  exit pc=0x0 count=0\n");
 }
 
+static void a_rotation_by_word_shifts_is_one(void **state)
+{
+    (void)state;
+    check_pass(ir_optimize,
+               "block @0\n %0 = get.i64 slot=0\n %1 = trunc.i32 %0\n %2 = const.i32 7\n %3 = shr.i32 %1 %2\n"
+               " %4 = sext.i64 %3 from=32\n %5 = const.i32 25\n %6 = shl.i32 %1 %5\n %7 = sext.i64 %6 from=32\n"
+               " %8 = or.i64 %4 %7\n put %8 slot=8\n exit pc=0 count=0\n",
+               "block @0 pc=0x0 weight=1\n  %0 = get.i64 slot=0\n  %1 = trunc.i32 %0\n  %12 = const.i32 0x7\n"
+               "  %13 = rotr.i32 %1 %12\n  %14 = sext.i64 %13 from=32\n  put %14 slot=8\n  exit pc=0x0 count=0\n");
+}
+
+static void an_operation_is_not_narrowed_where_that_would_cost_an_extension(void **state)
+{
+    (void)state;
+    const char *text = "block @0 pc=0x0 weight=1\n  %0 = get.i32 slot=0\n  %1 = sext.i64 %0 from=32\n"
+                       "  %2 = get.i32 slot=8\n  %3 = sext.i64 %2 from=32\n  %4 = xor.i64 %1 %3\n"
+                       "  put %1 slot=16\n  put %3 slot=24\n  put %4 slot=32\n  exit pc=0x0 count=0\n";
+    check_pass(ir_narrow, text, text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,6 +623,8 @@ int main(void)
         cmocka_unit_test(a_put_overwritten_on_every_path_goes),
         cmocka_unit_test(a_put_overwritten_on_one_path_only_stays),
         cmocka_unit_test(a_put_before_a_loop_head_stays),
+        cmocka_unit_test(a_rotation_by_word_shifts_is_one),
+        cmocka_unit_test(an_operation_is_not_narrowed_where_that_would_cost_an_extension),
         cmocka_unit_test(what_nobody_uses_goes_but_not_loads_and_floats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

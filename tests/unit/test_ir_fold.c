@@ -278,6 +278,30 @@ static void scaled_indices_are_extended_first(void **state)
     assert_op_constant(op2(IR_SHR, op2(IR_SHL, f.v, k32(24)), k32(24)), IR_AND, f.v, 0xff);
 }
 
+static void two_shifts_that_meet_are_a_rotation(void **state)
+{
+    (void)state;
+    struct ir_value *down = op2(IR_SHR, f.x, k(7)), *up = op2(IR_SHL, f.x, k(57));
+    assert_op_constant(op2(IR_OR, down, up), IR_ROTR, f.x, 7);
+    assert_op_constant(op2(IR_OR, up, down), IR_ROTR, f.x, 7);
+    up = op2(IR_SHL, f.x, k(56));
+    assert_op(op2(IR_OR, down, up), IR_OR, down, up);
+    up = op2(IR_SHL, f.y, k(57));
+    assert_op(op2(IR_OR, down, up), IR_OR, down, up);
+}
+
+static void masks_below_an_extension_do_without_it(void **state)
+{
+    (void)state;
+    const struct ir_value *masked = op2(IR_AND, sext(IR_I64, f.v, 32), k(UINT32_MAX));
+    assert_unary(masked, IR_ZEXT, f.v);
+    masked = op2(IR_AND, sext(IR_I64, f.v, 32), k(0xff0));
+    assert_op_constant(masked->arguments[0], IR_AND, f.v, 0xff0);
+    assert_op_constant(op2(IR_AND, sext(IR_I64, f.x, 8), k(0xff)), IR_AND, f.x, 0xff);
+    struct ir_value *extended = sext(IR_I64, f.x, 8);
+    assert_op_constant(op2(IR_AND, extended, k(0x100)), IR_AND, extended, 0x100);
+}
+
 static void extensions_fold(void **state)
 {
     (void)state;
@@ -535,6 +559,8 @@ int main(void)
         CASE(the_sign_of_one_number_on_itself_is_that_number),
         CASE(shifts_fold),
         CASE(scaled_indices_are_extended_first),
+        CASE(two_shifts_that_meet_are_a_rotation),
+        CASE(masks_below_an_extension_do_without_it),
         CASE(extensions_fold),
         CASE(odd_widths_are_extended_by_shifts),
         CASE(comparisons_fold),

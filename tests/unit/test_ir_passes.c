@@ -151,6 +151,12 @@ static void merging_common_operations_changes_nothing(void **state)
     check_pass(ir_merge_common, "merge_common", 2000);
 }
 
+static void narrowing_changes_nothing(void **state)
+{
+    (void)state;
+    check_pass(ir_narrow, "narrow", 3000);
+}
+
 static void dropping_dead_puts_changes_nothing(void **state)
 {
     (void)state;
@@ -177,6 +183,7 @@ int main(void)
         cmocka_unit_test(typing_slots_changes_nothing),
         cmocka_unit_test(forwarding_gets_changes_nothing),
         cmocka_unit_test(merging_common_operations_changes_nothing),
+        cmocka_unit_test(narrowing_changes_nothing),
         cmocka_unit_test(dropping_dead_puts_changes_nothing),
         cmocka_unit_test(dropping_unused_operations_changes_nothing),
         cmocka_unit_test(all_passes_change_nothing),

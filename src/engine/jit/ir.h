@@ -231,6 +231,7 @@ void ir_type_slots(struct ir_region *region);     /* GETs and PUTs of one slot a
 void ir_forward_gets(struct ir_region *region);   /* GET after GET or PUT of the same slot */
 void ir_merge_common(struct ir_region *region);   /* common subexpressions, per block */
 void ir_drop_dead_puts(struct ir_region *region); /* PUTs overwritten on every path before anything can see them */
+void ir_narrow(struct ir_region *region);         /* 64-bit operations of which 32 bits are wanted, or known */
 void ir_drop_unused(struct ir_region *region);
 void ir_optimize(struct ir_region *region);
 

@@ -134,6 +134,18 @@ static struct ir_value *fold_divide(struct ir_block *block, enum ir_op op, struc
     return op == IR_REMU ? binary_constant(block, IR_AND, a, b->immediate - 1) : NULL;
 }
 
+/* x & c where x is extended from fewer bits than c reaches to: the extension does not matter. */
+static struct ir_value *fold_and_extended(struct ir_block *block, const struct ir_value *a, uint64_t c)
+{
+    bool is_zext = a->op == IR_ZEXT && a->arguments[0]->type == IR_I32;
+    bool is_sext = a->op == IR_SEXT && c >> (a->immediate - 1) >> 1 == 0;
+    if (!is_zext && !is_sext) {
+        return NULL;
+    }
+    struct ir_value *masked = binary_constant(block, IR_AND, a->arguments[0], c);
+    return masked->type == a->type ? masked : ir_unary(block, IR_ZEXT, a->type, masked);
+}
+
 static struct ir_value *fold_and(struct ir_block *block, struct ir_value *a, struct ir_value *b)
 {
     if (a == b) {
@@ -149,7 +161,8 @@ static struct ir_value *fold_and(struct ir_block *block, struct ir_value *a, str
     if ((a_possible & b->immediate) == 0) {
         return ir_constant(block, a->type, 0);
     }
-    return reassociate(block, IR_AND, a, b->immediate);
+    struct ir_value *folded = fold_and_extended(block, a, b->immediate);
+    return folded != NULL ? folded : reassociate(block, IR_AND, a, b->immediate);
 }
 
 /* or(x xor c, y) where y has no bit of c: or(x, y) xor c. Joining a negated sign with the rest of a number comes to
@@ -172,6 +185,16 @@ static struct ir_value *fold_or_of_parts(struct ir_block *block, const struct ir
     return binary_constant(block, IR_AND, a->arguments[0], kept);
 }
 
+/* (x >> n) | (x << (width - n)): a rotation. */
+static struct ir_value *fold_rotation(struct ir_block *block, const struct ir_value *a, const struct ir_value *b)
+{
+    if (!is_op_constant(a, IR_SHR) || !is_op_constant(b, IR_SHL) || a->arguments[0] != b->arguments[0]) {
+        return NULL;
+    }
+    uint64_t down = a->arguments[1]->immediate, up = b->arguments[1]->immediate;
+    return down + up == ir_type_bits(a->type) ? binary_constant(block, IR_ROTR, a->arguments[0], down) : NULL;
+}
+
 static struct ir_value *fold_or(struct ir_block *block, struct ir_value *a, struct ir_value *b)
 {
     if (a == b || is_constant(b, 0)) {
@@ -183,7 +206,9 @@ static struct ir_value *fold_or(struct ir_block *block, struct ir_value *a, stru
     if (b->op == IR_CONST) {
         return reassociate(block, IR_OR, a, b->immediate);
     }
-    struct ir_value *folded = fold_or_of_parts(block, a, b);
+    struct ir_value *folded = fold_rotation(block, a, b);
+    folded = folded != NULL ? folded : fold_rotation(block, b, a);
+    folded = folded != NULL ? folded : fold_or_of_parts(block, a, b);
     folded = folded != NULL ? folded : fold_or_xor(block, a, b);
     return folded != NULL ? folded : fold_or_xor(block, b, a);
 }

@@ -11,12 +11,19 @@ struct pass {
     void (*run)(struct ir_region *region);
 };
 
+/* clang-format off: one a line */
 static const struct pass passes[] = {
     { "drop_unused", ir_drop_unused }, /* what folding has left behind: the others need not look at it */
-    { "type_slots", ir_type_slots },         { "forward_gets", ir_forward_gets }, { "merge_common", ir_merge_common },
+    { "type_slots", ir_type_slots },   /* before values go past their slots */
+    { "forward_gets", ir_forward_gets },
+    { "merge_common", ir_merge_common },
     { "drop_unused", ir_drop_unused }, /* a GET that nobody needs would keep a PUT */
-    { "drop_dead_puts", ir_drop_dead_puts }, { "drop_unused", ir_drop_unused },
+    { "drop_dead_puts", ir_drop_dead_puts },
+    { "drop_unused", ir_drop_unused }, /* now it can be seen what has one user only */
+    { "narrow", ir_narrow },
+    { "drop_unused", ir_drop_unused },
 };
+/* clang-format on */
 
 static bool must_verify(void)
 {
