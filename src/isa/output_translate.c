@@ -767,6 +767,14 @@ static bool reads_plainly(const struct isa_csr *csr)
     return true;
 }
 
+/* Reading it is one described expression, after a check that may leave (frm). */
+static bool reads_as_described(const struct isa_csr *csr)
+{
+    return csr->numbered && csr->count == 0 && csr->width == 64 && csr->read != NULL &&
+           csr->read->kind == ISA_STMT_RETURN && expr_fits(csr->read->value) &&
+           (csr->access == NULL || block_fits(csr->access));
+}
+
 /* Writing it is writing its storage. */
 static bool writes_plainly(const struct isa_csr *csr)
 {
@@ -827,6 +835,22 @@ static void write_csr_read_case(struct writer *writer, const struct isa_csr *csr
     emit_line(emit, 2, "break;");
 }
 
+static void write_described_read_case(struct writer *writer, const struct isa_csr *csr)
+{
+    struct emit *emit = writer->emit;
+    emit_line(emit, 1, "case 0x%" PRIx32 ": /* %s */", csr->number, csr->name);
+    emit_line(emit, 2, "if (%s) {", emit_condition(emit, csr->in, "t->features"));
+    if (csr->is_write != NULL) {
+        emit_line(emit, 3, "struct ir_value *%s = tr_bool(t, false);", local_name(writer, csr->is_write));
+        emit_line(emit, 3, "(void)%s;", local_name(writer, csr->is_write));
+    }
+    writer->depth = 3;
+    write_block(writer, csr->access);
+    emit_line(emit, 3, "return %s;", value_of(writer, csr->read->value));
+    emit_line(emit, 2, "}");
+    emit_line(emit, 2, "break;");
+}
+
 static void write_csr_access(struct emit *emit)
 {
     struct writer writer = { .emit = emit, .depth = 3 };
@@ -837,6 +861,8 @@ static void write_csr_access(struct emit *emit)
     for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
         if (reads_plainly(csr)) {
             write_csr_read_case(&writer, csr);
+        } else if (reads_as_described(csr)) {
+            write_described_read_case(&writer, csr);
         }
     }
     emit_line(emit, 1, "default: break;");
@@ -932,6 +958,10 @@ void output_translate(struct emit *emit)
     for (const struct isa_csr *csr = emit->machine->csrs; csr != NULL; csr = csr->next) {
         for (const struct isa_csr_field *field = csr->fields; field != NULL; field = field->next) {
             need_expr(needs, field->is);
+        }
+        if (reads_as_described(csr)) {
+            need_block(needs, csr->access);
+            need_block(needs, csr->read);
         }
     }
     emit_line(emit, 0, "static struct ir_value *csr_read(struct %s_translation *t, struct ir_value *number);",

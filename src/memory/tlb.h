@@ -47,8 +47,8 @@ struct tlb_range {
 #define TLB_FILLED_MAX 64u
 
 struct tlb {
-    struct tlb_entry entries[TLB_ENTRY_COUNT];
-    uint64_t epoch;                         /* unique among all caches that share a counter */
+    _Alignas(64) struct tlb_entry entries[TLB_ENTRY_COUNT]; /* none straddles a line of the host's cache */
+    uint64_t epoch;                                         /* unique among all caches that share a counter */
     uint64_t fetched[TLB_ENTRY_COUNT / 64]; /* one bit an entry: pages fetched from in this epoch are among these */
     struct tlb_range large[2]; /* lower and upper half of the address space (user and kernel, most often) */
     uint32_t filled_count;     /* entries filled since the last full flush; above TLB_FILLED_MAX: unknown which */

@@ -283,6 +283,9 @@ struct ir_value *tr_csr_field(struct riscv_translation *t, size_t slot, unsigned
     if (is_float_state && !t->facts.float_on) {
         tr_leave(t); /* floating point is off, or will turn dirty: not worth translating */
     }
+    if (slot == offsetof(struct riscv_cpu, state.csr.fcsr) && low < RISCV_FCSR_FRM_SHIFT) {
+        tr_leave(t); /* the flags are in the host's unit until the region is left */
+    }
     return translation_csr_field(t, (uint32_t)slot, low, width);
 }
 
