@@ -3,10 +3,10 @@
  * The user's terminal and the process's signals while a guest has the console.
  *
  * From terminal_begin() on, a signal that asks the process to end does so at once and leaves nothing half-written:
- * files that are slow to read, a FIFO that nobody writes to, can be interrupted. terminal_enter(), when there is a guest,
- * puts the terminal (if standard input is one) into raw mode; it is put back by terminal_end(), at exit(), when the
- * process is stopped or continued (SIGTSTP, SIGCONT) and before a fatal signal ends it. Then signals that ask for the end
- * are counted and make terminal_signal_fd() readable instead; the third one ends the process at once.
+ * files that are slow to read, a FIFO that nobody writes to, can be interrupted. terminal_enter(), when there is a
+ * guest, puts the terminal (if standard input is one) into raw mode; it is put back by terminal_end(), at exit(), when
+ * the process is stopped or continued (SIGTSTP, SIGCONT) and before a fatal signal ends it. Then signals that ask for
+ * the end are counted and make terminal_signal_fd() readable instead; the third one ends the process at once.
  *
  * The process has one terminal and one set of signal handlers, hence the file's only global state.
  */

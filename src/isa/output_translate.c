@@ -132,6 +132,7 @@ static const char *constant(struct writer *writer, unsigned width, isa_bits valu
 
 static const char *operand(struct writer *writer, const struct isa_expr *expr)
 {
+    CHECK(writer->plan != NULL); /* functions have no operands */
     const struct emit_operand *operand = &writer->plan->operands[expr->field->number];
     const unsigned width = expr->field->width;
     if (operand->home == EMIT_OPERAND_SLOT) {

@@ -32,8 +32,8 @@ struct region_plan {
     unsigned instruction_count; /* 0: nothing worth translating at this pc */
 };
 
-/* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the page of pc in the fetch TLB as far
- * as it can be there. */
+/* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the page of pc in the fetch TLB as
+ * far as it can be there. */
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
                   const struct riscv_facts *facts);
 
