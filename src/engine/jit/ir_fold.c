@@ -33,7 +33,7 @@ static struct ir_value *binary_constant(struct ir_block *block, enum ir_op op, s
     return ir_binary(block, op, a, ir_constant(block, a->type, b));
 }
 
-static struct ir_value * not(struct ir_block * block, struct ir_value *condition)
+static struct ir_value *negation_of(struct ir_block *block, struct ir_value *condition)
 {
     return binary_constant(block, IR_XOR, condition, 1);
 }
@@ -420,7 +420,7 @@ static struct ir_value *fold_equal_constant(struct ir_block *block, enum ir_op o
         return ir_constant(block, IR_BOOL, op == IR_NE);
     }
     if (a->op == IR_ZEXT && a->arguments[0]->type == IR_BOOL) {
-        return (op == IR_EQ) == (c == 1) ? a->arguments[0] : not(block, a->arguments[0]);
+        return (op == IR_EQ) == (c == 1) ? a->arguments[0] : negation_of(block, a->arguments[0]);
     }
     if (is_op_constant(a, IR_ADD)) {
         return ir_compare(block, op, a->arguments[0], ir_constant(block, a->type, c - a->arguments[1]->immediate));
@@ -503,7 +503,7 @@ static struct ir_value *fold_select(struct ir_block *block, struct ir_value *con
         return a->type == IR_BOOL ? condition : ir_unary(block, IR_ZEXT, a->type, condition);
     }
     if (is_constant(a, 0) && is_constant(b, 1)) {
-        condition = not(block, condition);
+        condition = negation_of(block, condition);
         return a->type == IR_BOOL ? condition : ir_unary(block, IR_ZEXT, a->type, condition);
     }
     if (a->type == IR_BOOL && (is_constant(b, 0) || is_constant(a, 1))) {
