@@ -23,7 +23,7 @@
  *     ir_mark(block, pc, 0);
  *     struct ir_value *a = ir_get(block, IR_I64, slot_of_x(10));
  *     ir_put(block, slot_of_x(10), ir_binary(block, IR_ADD, a, ir_constant(block, IR_I64, 1)));
- *     ir_exit_direct(block, pc + 4, 1);
+ *     ir_exit(block, pc + 4, 1);
  */
 #ifndef RAVELIN_ENGINE_JIT_IR_H
 #define RAVELIN_ENGINE_JIT_IR_H
