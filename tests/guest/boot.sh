@@ -26,7 +26,7 @@ status=0
 "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus "$cpus" --memory 512M \
     ${firmware:+--firmware "$firmware"} --timeout 150 >"$work/console" 2>&1 </dev/null || status=$?
 [ "$status" -eq 0 ] || fail "exit status $status, expected 0"
-console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs"
+console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs: $(grep -aE 'smp:|failed to come' "$work/console")"
 console 'sum 750750$' || fail "arithmetic in the guest is wrong"
 console 'user space reached' || fail "user space was not reached"
 if grep -qE 'BUG:|Oops|WARNING: CPU|rcu: INFO' "$work/console"; then
