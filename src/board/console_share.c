@@ -14,23 +14,21 @@
 /* How long after its last call the firmware counts as the reader; the slowest poller (Linux' hvc) asks every 2 s. */
 #define READER_TIME UINT64_C(5000000000)
 
-struct console_share {
-    struct console_backend front;
-    struct console_backend *back;
-    pthread_mutex_t lock;       /* guards what follows; not held while calling the UART or the back end */
-    struct console_client uart; /* context NULL and receive NULL: detached */
-    uint64_t read_until;        /* alarm_now() scale */
-    uint8_t input[INPUT_SIZE];  /* typed, for the firmware */
-    size_t input_size;
+struct front {
+    struct console_backend backend;
+    struct console_share *share;
+    struct console_client client; /* receive NULL: detached; guarded by the share's lock */
 };
 
-static struct console_client uart_of(struct console_share *share)
-{
-    pthread_mutex_lock(&share->lock);
-    struct console_client uart = share->uart;
-    pthread_mutex_unlock(&share->lock);
-    return uart;
-}
+struct console_share {
+    struct front fronts[CONSOLE_SHARE_DEVICES];
+    struct console_backend *back;
+    pthread_mutex_t lock;      /* guards what follows; not held while calling a device or the back end */
+    struct front *reader;      /* who gets what is typed: the device that wrote last */
+    uint64_t read_until;       /* alarm_now() scale */
+    uint8_t input[INPUT_SIZE]; /* typed, for the firmware */
+    size_t input_size;
+};
 
 static size_t back_receive(void *context, const uint8_t *bytes, size_t size)
 {
@@ -44,42 +42,67 @@ static size_t back_receive(void *context, const uint8_t *bytes, size_t size)
         pthread_mutex_unlock(&share->lock);
         return taken;
     }
+    struct console_client device = share->reader->client;
     pthread_mutex_unlock(&share->lock);
-    struct console_client uart = uart_of(share);
-    return uart.receive != NULL ? uart.receive(uart.context, bytes, size) : 0;
+    return device.receive != NULL ? device.receive(device.context, bytes, size) : 0;
 }
 
 static void back_writable(void *context)
 {
-    struct console_client uart = uart_of(context);
-    if (uart.writable != NULL) {
-        uart.writable(uart.context);
+    struct console_share *share = context;
+    for (unsigned i = 0; i < CONSOLE_SHARE_DEVICES; i++) {
+        pthread_mutex_lock(&share->lock);
+        struct console_client device = share->fronts[i].client;
+        pthread_mutex_unlock(&share->lock);
+        if (device.writable != NULL) {
+            device.writable(device.context);
+        }
     }
 }
 
 static size_t front_write(void *self, const uint8_t *bytes, size_t size)
 {
-    return console_write(((struct console_share *)self)->back, bytes, size);
+    struct front *front = self;
+    struct console_share *share = front->share;
+    pthread_mutex_lock(&share->lock);
+    bool changes = share->reader != front;
+    share->reader = front;
+    pthread_mutex_unlock(&share->lock);
+    if (changes) {
+        console_resume(share->back); /* what the other one had no room for */
+    }
+    return console_write(share->back, bytes, size);
 }
 
+/* Detaching from the back end waits for a running call of a device's; one that stays is attached again. */
 static void front_attach(void *self, const struct console_client *client)
 {
-    struct console_share *share = self;
+    struct front *front = self;
+    struct console_share *share = front->share;
     pthread_mutex_lock(&share->lock);
-    share->uart = client != NULL ? *client : (struct console_client){ 0 };
+    front->client = client != NULL ? *client : (struct console_client){ 0 };
+    bool used = false;
+    for (unsigned i = 0; i < CONSOLE_SHARE_DEVICES; i++) {
+        used = used || share->fronts[i].client.receive != NULL;
+    }
     pthread_mutex_unlock(&share->lock);
     struct console_client own = { .context = share, .receive = back_receive, .writable = back_writable };
-    console_attach(share->back, client != NULL ? &own : NULL);
+    if (client == NULL) {
+        console_attach(share->back, NULL);
+    }
+    if (used) {
+        console_attach(share->back, &own);
+    }
 }
 
 static void front_resume(void *self)
 {
-    console_resume(((struct console_share *)self)->back);
+    console_resume(((struct front *)self)->share->back);
 }
 
 static bool front_flush(void *self, struct error *error)
 {
-    return console_flush(((struct console_share *)self)->back, error);
+    return console_flush(((struct front *)self)->share->back, error);
 }
 
 static void front_destroy(void *self)
@@ -90,14 +113,18 @@ static void front_destroy(void *self)
 struct console_share *console_share_create(struct console_backend *back)
 {
     struct console_share *share = check_alloc(sizeof *share);
-    share->front = (struct console_backend){
-        .self = share,
-        .write = front_write,
-        .attach = front_attach,
-        .resume = front_resume,
-        .flush = front_flush,
-        .destroy = front_destroy,
-    };
+    for (unsigned i = 0; i < CONSOLE_SHARE_DEVICES; i++) {
+        share->fronts[i].share = share;
+        share->fronts[i].backend = (struct console_backend){
+            .self = &share->fronts[i],
+            .write = front_write,
+            .attach = front_attach,
+            .resume = front_resume,
+            .flush = front_flush,
+            .destroy = front_destroy,
+        };
+    }
+    share->reader = &share->fronts[CONSOLE_SHARE_UART];
     share->back = back;
     pthread_mutex_init(&share->lock, NULL);
     return share;
@@ -111,9 +138,9 @@ void console_share_destroy(struct console_share *share)
     }
 }
 
-struct console_backend *console_share_front(struct console_share *share)
+struct console_backend *console_share_front(struct console_share *share, enum console_share_device device)
 {
-    return &share->front;
+    return &share->fronts[device].backend;
 }
 
 size_t console_share_read(struct console_share *share, uint8_t *bytes, size_t size)

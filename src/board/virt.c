@@ -10,6 +10,7 @@
 #include "devices/rtc.h"
 #include "devices/uart.h"
 #include "devices/virtio/blk.h"
+#include "devices/virtio/console.h"
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/net.h"
 #include "engine/engine.h"
@@ -163,10 +164,12 @@ static bool add_platform_devices(struct virt *virt, struct device **plic, struct
     struct irq_line rtc_irq = plic_input(*plic, virt_map[VIRT_RTC].irq);
     struct irq_line uart_irq = plic_input(*plic, virt_map[VIRT_UART].irq);
     return add_device(virt, rtc_create(virt->clock, rtc_irq, &virt->log), VIRT_RTC, 0, error) &&
-           add_device(virt, uart_create(uart_irq, console_share_front(virt->share), &virt->log), VIRT_UART, 0, error);
+           add_device(virt, uart_create(uart_irq, console_share_front(virt->share, CONSOLE_SHARE_UART), &virt->log),
+                      VIRT_UART, 0, error);
 }
 
-/* What is in virtio slot `slot`: disks first, then the network card, then entropy, then nothing. NULL: an error. */
+/* What is in virtio slot `slot`: disks first, then the network card, then entropy, then the console, then
+ * nothing. NULL: an error. */
 static struct device *create_virtio(struct virt *virt, unsigned slot, const struct virtio_wiring *wiring,
                                     struct error *error)
 {
@@ -186,7 +189,11 @@ static struct device *create_virtio(struct virt *virt, unsigned slot, const stru
         return virt->net != NULL ? virtio_net_create(wiring, &card, virt->net) : NULL;
     }
     slot -= config->network ? 1 : 0;
-    return slot == 0 ? virtio_entropy_create(wiring) : virtio_empty_create(wiring);
+    switch (slot) {
+    case 0: return virtio_entropy_create(wiring);
+    case 1: return virtio_console_create(wiring, console_share_front(virt->share, CONSOLE_SHARE_VIRTIO));
+    default: return virtio_empty_create(wiring);
+    }
 }
 
 static bool add_virtio_devices(struct virt *virt, struct device *plic, struct error *error)

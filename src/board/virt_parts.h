@@ -37,7 +37,7 @@ struct virt {
     unsigned engine_count; /* harts that have their engine */
     char notice[640];
     struct console_backend *console; /* what the descriptors are behind */
-    struct console_share *share;     /* UART and firmware, in front of it */
+    struct console_share *share;     /* UART, virtio console and firmware, in front of it */
     struct net_backend *net;
     struct sbi_platform sbi;
     struct htif htif;

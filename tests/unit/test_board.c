@@ -286,7 +286,7 @@ static void typing_goes_to_the_uart_until_the_firmware_reads(void **state)
     struct console_share *share = console_share_create(&terminal.backend);
     size_t received = 0;
     struct console_client uart = { .context = &received, .receive = uart_receive };
-    console_attach(console_share_front(share), &uart);
+    console_attach(console_share_front(share, CONSOLE_SHARE_UART), &uart);
 
     assert_int_equal(terminal.client.receive(terminal.client.context, (const uint8_t *)"ab", 2), 2);
     assert_int_equal(received, 2);
@@ -306,7 +306,38 @@ static void typing_goes_to_the_uart_until_the_firmware_reads(void **state)
     assert_true(taken > 0 && taken < sizeof much); /* bounded: the rest stays with the back end */
     assert_int_equal(terminal.client.receive(terminal.client.context, much, 1), 0);
 
-    console_attach(console_share_front(share), NULL);
+    console_attach(console_share_front(share, CONSOLE_SHARE_UART), NULL);
+    assert_null(terminal.client.receive);
+    console_share_destroy(share);
+}
+
+static void typing_goes_to_the_device_that_wrote_last(void **state)
+{
+    (void)state;
+    struct terminal terminal = { 0 };
+    terminal.backend = (struct console_backend){
+        .self = &terminal, .write = terminal_write, .attach = terminal_attach, .resume = terminal_resume
+    };
+    struct console_share *share = console_share_create(&terminal.backend);
+    struct console_backend *uart_front = console_share_front(share, CONSOLE_SHARE_UART);
+    struct console_backend *virtio_front = console_share_front(share, CONSOLE_SHARE_VIRTIO);
+    size_t uart_received = 0, virtio_received = 0;
+    console_attach(uart_front, &(struct console_client){ .context = &uart_received, .receive = uart_receive });
+    console_attach(virtio_front, &(struct console_client){ .context = &virtio_received, .receive = uart_receive });
+
+    terminal.client.receive(terminal.client.context, (const uint8_t *)"a", 1);
+    assert_int_equal(uart_received, 1);
+    console_write(virtio_front, (const uint8_t *)"x", 1);
+    terminal.client.receive(terminal.client.context, (const uint8_t *)"bc", 2);
+    assert_int_equal(virtio_received, 2);
+    assert_int_equal(uart_received, 1);
+    console_write(uart_front, (const uint8_t *)"y", 1);
+    terminal.client.receive(terminal.client.context, (const uint8_t *)"d", 1);
+    assert_int_equal(uart_received, 2);
+
+    console_attach(virtio_front, NULL);
+    assert_non_null(terminal.client.receive); /* the UART is still there */
+    console_attach(uart_front, NULL);
     assert_null(terminal.client.receive);
     console_share_destroy(share);
 }
@@ -321,6 +352,7 @@ int main(void)
         cmocka_unit_test(tohost_prints_characters),
         cmocka_unit_test(tohost_serves_system_calls),
         cmocka_unit_test(typing_goes_to_the_uart_until_the_firmware_reads),
+        cmocka_unit_test(typing_goes_to_the_device_that_wrote_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
