@@ -126,8 +126,10 @@ static bool ram_map(struct memory_slot *slot, struct error *error)
     if (slot->memfd < 0) {
         return error_set_errno(error, errno, "cannot create guest memory; raise the limit on open files (ulimit -n)");
     }
+    errno = EFBIG;
     if (slot->size > INT64_MAX - HUGE_SIZE || ftruncate(slot->memfd, (off_t)slot->size) != 0) {
-        return error_set(error, "the host cannot give %" PRIu64 " MiB of guest memory; ask for less", slot->size >> 20);
+        return error_set_errno(error, errno, "the host cannot give %" PRIu64 " MiB of guest memory; ask for less",
+                               slot->size >> 20);
     }
     slot->host = map_file(slot->memfd, slot->size, slot->base.bits, MAP_SHARED);
     slot->dirty = map_lazy(dirty_size(slot));

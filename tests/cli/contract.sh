@@ -338,6 +338,7 @@ done
     exec "$ravelin" run --elf hello --memory 1M --stats limited.json > out 2> err < /dev/null
 )
 holds 'a limit on the size of files is an error' test $? -eq 1
+holds 'with its reason' grep -q 'File too large' err
 holds 'and leaves nothing behind, too' test -z "$(find . -name 'limited.json*')"
 
 # -- Help, version, completion, manual ------------------------------------------------------------------------------
