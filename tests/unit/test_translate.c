@@ -646,7 +646,7 @@ static void every_instruction_does_the_same_as_ir(void **state)
         if (tried == 0 || translated == 0) {
             bool on_purpose = is_left_on_purpose(i->name);
             strangers += !on_purpose;
-            print_message("%s: %s%s\n", tried == 0 ? "never tried" : "never translated", i->name,
+            print_message("# %s: %s%s\n", tried == 0 ? "never tried" : "never translated", i->name,
                           on_purpose ? "" : ", which is not meant");
         } else if (test.counts[i->number].given_back > 0) {
             print_message("given back without a trap: %s, %u of %u\n", i->name, test.counts[i->number].given_back,
@@ -667,7 +667,7 @@ int main(int count, char **arguments)
 {
     const char *seed = getenv("RAVELIN_SEED");
     test.random = seed != NULL ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-    print_message("RAVELIN_SEED=%" PRIu64 "\n", test.random);
+    print_message("# RAVELIN_SEED=%" PRIu64 "\n", test.random);
     struct isa_diagnostics diagnostics;
     test.machine = count == 2 ? isa_read(arguments[1], &diagnostics) : NULL;
     if (test.machine == NULL) {
