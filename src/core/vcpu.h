@@ -8,9 +8,8 @@
  *   request            set by                         the vCPU then
  *   VCPU_INTERRUPT     an interrupt line, a timer     looks whether an interrupt is to be taken
  *   VCPU_FLUSH         whoever changed rights/dirty   drops its translation caches
- *   VCPU_FENCE         a remote fence (SBI)           drops its translation caches and checks its code
+ *   VCPU_FENCE         a remote fence (SBI)           drops its translation caches; if asked, checks its code
  *   VCPU_STOP          vm stop, reset, power off      leaves the engine's run function
- *   VCPU_PAUSE         snapshot, debugger, ...        stands still until let go
  *   VCPU_HALT          firmware start or stop         looks whether it is started or stopped now
  */
 #ifndef RAVELIN_CORE_VCPU_H
@@ -26,8 +25,7 @@ enum vcpu_attention {
     VCPU_FLUSH = 1u << 1,
     VCPU_FENCE = 1u << 2,
     VCPU_STOP = 1u << 3,
-    VCPU_PAUSE = 1u << 4,
-    VCPU_HALT = 1u << 5,
+    VCPU_HALT = 1u << 4,
 };
 
 struct vcpu {

@@ -22,9 +22,7 @@
 
 struct guest_block {
     uint64_t pc;
-    uint64_t end; /* address after its last instruction */
     struct ir_block *ir;
-    bool is_translated;
 };
 
 struct builder {
@@ -129,7 +127,7 @@ static struct guest_block *add_block(struct builder *builder, uint64_t pc)
         return NULL;
     }
     struct guest_block *block = &builder->blocks[builder->block_count++];
-    *block = (struct guest_block){ .pc = pc, .end = pc, .ir = ir_add_block(builder->plan->ir, pc) };
+    *block = (struct guest_block){ .pc = pc, .ir = ir_add_block(builder->plan->ir, pc) };
     block->ir->weight = 1;
     return block;
 }
@@ -288,7 +286,6 @@ static void translate_block(struct builder *builder, unsigned index)
     };
     uint32_t count = 0;
     builder->current = index;
-    guest->is_translated = true;
     for (;;) {
         struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
         if (reached != NULL || pc >= page_end || count == BLOCK_LENGTH) {
@@ -313,7 +310,6 @@ static void translate_block(struct builder *builder, unsigned index)
             break;
         }
     }
-    builder->blocks[index].end = pc;
     builder->plan->instruction_count += count;
     add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->blocks[index].pc);
 }

@@ -396,7 +396,7 @@ struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *c
     return NULL;
 }
 
-/* Only an order of earlier writes before later reads costs anything on a host as strict as those there are. */
+/* A full barrier whatever the sets: more than is asked for is allowed. */
 struct ir_value *tr_fence(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *before,
                           struct ir_value *behind)
 {
