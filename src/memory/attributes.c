@@ -24,11 +24,9 @@ unsigned attributes_denied(uint64_t word, unsigned level)
     return (unsigned)(denied & LEVEL_MASK);
 }
 
-unsigned attributes_denier(uint64_t word, unsigned level, unsigned wanted)
+unsigned attributes_level_of(uint64_t word)
 {
-    uint64_t everywhere = UINT64_C(0x1111111111111111) * (wanted & LEVEL_MASK);
-    uint64_t denied = binding(word, level) & everywhere;
-    return denied != 0 ? (63 - (unsigned)__builtin_clzll(denied)) / BITS_PER_LEVEL : 0;
+    return word != 0 ? (unsigned)__builtin_ctzll(word) / BITS_PER_LEVEL : 0;
 }
 
 uint64_t attributes_with(uint64_t word, unsigned level, unsigned denied)
@@ -46,6 +44,9 @@ static _Atomic uint64_t *word_of(const struct memory_slot *slot, gpa_t address)
 
 uint64_t attributes_load(const struct memory_slot *slot, gpa_t address)
 {
+    if (likely(!atomic_load_explicit(&slot->attributes_used, memory_order_acquire))) {
+        return 0; /* without touching the words, which are not in memory yet */
+    }
     return atomic_load_explicit(word_of(slot, address), memory_order_acquire);
 }
 
@@ -53,17 +54,4 @@ void attributes_store(struct memory_slot *slot, gpa_t address, uint64_t word)
 {
     atomic_store_explicit(word_of(slot, address), word, memory_order_release);
     atomic_store_explicit(&slot->attributes_used, true, memory_order_release);
-}
-
-unsigned attributes_rights(const struct memory_slot *slot, gpa_t address, unsigned level, bool user)
-{
-    unsigned rights = MEMORY_READ | MEMORY_WRITE | MEMORY_FETCH;
-    if (likely(!atomic_load_explicit(&slot->attributes_used, memory_order_acquire))) {
-        return rights; /* without touching the words, which are not in memory yet */
-    }
-    unsigned denied = attributes_denied(attributes_load(slot, address), level);
-    rights &= (denied & ATTRIBUTE_READ) != 0 ? ~(unsigned)MEMORY_READ : ~0u;
-    rights &= (denied & ATTRIBUTE_WRITE) != 0 ? ~(unsigned)MEMORY_WRITE : ~0u;
-    rights &= (denied & (user ? ATTRIBUTE_USER : ATTRIBUTE_KERNEL)) != 0 ? ~(unsigned)MEMORY_FETCH : ~0u;
-    return rights;
 }

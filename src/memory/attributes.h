@@ -27,8 +27,8 @@ enum attribute {
 /* What is denied (a set of enum attribute) to `level` (0 … 15) by this word. */
 unsigned attributes_denied(uint64_t word, unsigned level);
 
-/* The highest level that denies one of `wanted` (a set of enum attribute) to `level`; 0: none does. */
-unsigned attributes_denier(uint64_t word, unsigned level, unsigned wanted);
+/* The lowest level that denies something by this word; 0: none does. */
+unsigned attributes_level_of(uint64_t word);
 
 /* The word with the denials of one level (1 … 15) replaced. */
 uint64_t attributes_with(uint64_t word, unsigned level, unsigned denied);
@@ -36,8 +36,5 @@ uint64_t attributes_with(uint64_t word, unsigned level, unsigned denied);
 /* The word of a page of a RAM slot. Any thread. */
 uint64_t attributes_load(const struct memory_slot *slot, gpa_t address);
 void attributes_store(struct memory_slot *slot, gpa_t address, uint64_t word);
-
-/* What `level` may do with the page (a set of enum memory_access) in user mode or not. */
-unsigned attributes_rights(const struct memory_slot *slot, gpa_t address, unsigned level, bool user);
 
 #endif

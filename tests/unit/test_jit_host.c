@@ -294,7 +294,7 @@ static bool compile(struct ir_region *region, unsigned rounding, struct host_cod
 {
     struct host_request request = {
         .region = region,
-        .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
+        .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
         .facts_key = FACTS_KEY
     };
     if (host_compile(bench.host, &request, code)) {
@@ -554,7 +554,7 @@ static void random_regions_do_what_the_evaluator_says(void **state)
 static struct host_code compile_at(struct ir_region *region, uint32_t first_link, const struct host_page *page)
 {
     struct host_request request = { .region = region,
-                                    .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M, .float_on = 1 },
+                                    .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M, .float_on = 1 },
                                     .facts_key = FACTS_KEY,
                                     .first_link = first_link };
     if (page != NULL) {
@@ -915,7 +915,7 @@ static void full_code_memory_refuses_and_is_usable_again_after_a_flush(void **st
 {
     (void)state;
     bench_create();
-    struct host_request request = { .facts = { .mode = RISCV_MODE_M, .context = RISCV_CONTEXT_M },
+    struct host_request request = { .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M },
                                     .facts_key = FACTS_KEY };
     struct host_code code;
     struct ir_region *region = step(1, PC + 4);

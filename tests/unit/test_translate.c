@@ -452,7 +452,7 @@ static void set_states(struct trial *trial)
     bool float_on = riscv_mstatus_FS(&state) == FS_DIRTY;
     trial->facts =
         (struct riscv_facts){ .mode = state.mode,
-                              .context = (uint8_t)(test.fixtures[0].cpu->data_tlb - test.fixtures[0].cpu->tlbs),
+                              .cache = (uint8_t)(test.fixtures[0].cpu->data_tlb - test.fixtures[0].cpu->tlbs),
                               .float_on = float_on,
                               .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(&state) : 0 };
 }

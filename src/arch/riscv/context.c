@@ -23,7 +23,7 @@ static void take_epoch(struct riscv_cpu *cpu)
 static void flush_translated(struct riscv_cpu *cpu)
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush(&cpu->tlbs[translated[i]], &cpu->flush_count);
+        tlb_flush(riscv_context_tlb(cpu, translated[i]), &cpu->flush_count);
     }
     riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
@@ -33,7 +33,7 @@ static void flush_translated(struct riscv_cpu *cpu)
 static void flush_page(struct riscv_cpu *cpu, uint64_t address)
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush_page(&cpu->tlbs[translated[i]], address, &cpu->flush_count);
+        tlb_flush_page(riscv_context_tlb(cpu, translated[i]), address, &cpu->flush_count);
     }
     riscv_walk_cache_drop(&cpu->walk_cache, address); /* more than the fence of an address asks for */
     take_epoch(cpu);
@@ -41,8 +41,12 @@ static void flush_page(struct riscv_cpu *cpu, uint64_t address)
 
 void riscv_flush(struct riscv_cpu *cpu)
 {
-    tlb_flush(&cpu->tlbs[RISCV_CONTEXT_M], &cpu->flush_count);
-    flush_translated(cpu);
+    for (size_t i = 0; i < cpu->level_count * (size_t)RISCV_CONTEXT_COUNT; i++) {
+        tlb_flush(&cpu->tlbs[i], &cpu->flush_count);
+    }
+    riscv_walk_cache_clear(&cpu->walk_cache);
+    cpu->statistics.tlb_flushes++;
+    take_epoch(cpu);
 }
 
 void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size)
@@ -78,14 +82,14 @@ void riscv_status_changed(struct riscv_cpu *cpu)
     unsigned mode = cpu->state.mode;
     /* MPRV: loads and stores are made with the rights of the mode in MPP ("Memory Privilege in mstatus Register"). */
     unsigned data_mode = (status & RISCV_MSTATUS_MPRV_MASK) != 0 ? (unsigned)riscv_mstatus_MPP(&cpu->state) : mode;
-    struct tlb *fetch_tlb = &cpu->tlbs[context_of(mode, false)];
+    struct tlb *fetch_tlb = riscv_context_tlb(cpu, context_of(mode, false));
     if (fetch_tlb != cpu->fetch_tlb) {
         cpu->reservation.host = NULL; /* no reservation outlives a trap or its return */
     }
     cpu->fetch_tlb = fetch_tlb;
-    cpu->data_tlb = &cpu->tlbs[context_of(data_mode, sum)];
-    if (unlikely(mxr != cpu->filled_under_mxr)) {
-        cpu->filled_under_mxr = mxr;
+    cpu->data_tlb = riscv_context_tlb(cpu, context_of(data_mode, sum));
+    if (unlikely(mxr != cpu->now->filled_under_mxr)) {
+        cpu->now->filled_under_mxr = mxr;
         flush_translated(cpu);
     }
     take_epoch(cpu);
@@ -121,7 +125,7 @@ void riscv_fence_i(struct riscv_cpu *cpu)
 void riscv_cpu_state_changed(struct riscv_cpu *cpu)
 {
     riscv_pmp_changed(cpu);
-    cpu->filled_under_mxr = riscv_mstatus_MXR(&cpu->state) != 0;
+    cpu->now->filled_under_mxr = riscv_mstatus_MXR(&cpu->state) != 0;
     riscv_status_changed(cpu);
     riscv_flush(cpu);
     cpu->code_epoch++;

@@ -20,14 +20,21 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
 {
     /* The caches' entries must not straddle lines of the host's own. */
     struct riscv_cpu *cpu = NULL;
-    CHECK(posix_memalign((void **)&cpu, 64, sizeof *cpu) == 0);
-    memset(cpu, 0, sizeof *cpu);
+    size_t cache_count = machine->level_count * (size_t)RISCV_CONTEXT_COUNT;
+    size_t size = sizeof *cpu + cache_count * sizeof cpu->tlbs[0];
+    CHECK(posix_memalign((void **)&cpu, 64, size) == 0);
+    memset(cpu, 0, size);
     cpu->machine = machine;
+    cpu->level_count = machine->level_count;
+    cpu->levels = check_alloc(machine->level_count * sizeof *cpu->levels);
+    cpu->now = cpu->levels;
     cpu->features = machine->features;
     vcpu_init(&cpu->vcpu, number);
     alarm_init(&cpu->mtime_alarm, machine->clock, timer_fired, cpu);
-    alarm_init(&cpu->stime_alarm, machine->clock, timer_fired, cpu);
-    for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
+    for (unsigned i = 0; i < machine->level_count; i++) {
+        alarm_init(&cpu->levels[i].stime_alarm, machine->clock, timer_fired, cpu);
+    }
+    for (size_t i = 0; i < cache_count; i++) {
         tlb_init(&cpu->tlbs[i], &cpu->flush_count);
     }
     riscv_cpu_reset(cpu);
@@ -37,24 +44,41 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
 static void cpu_destroy(struct riscv_cpu *cpu)
 {
     alarm_remove(&cpu->mtime_alarm);
-    alarm_remove(&cpu->stime_alarm);
+    for (unsigned i = 0; i < cpu->level_count; i++) {
+        alarm_remove(&cpu->levels[i].stime_alarm);
+    }
     vcpu_fini(&cpu->vcpu);
+    free(cpu->levels);
     free(cpu);
+}
+
+static void reset_levels(struct riscv_cpu *cpu)
+{
+    cpu->level = 0;
+    cpu->now = cpu->levels;
+    for (unsigned i = 0; i < cpu->level_count; i++) {
+        struct riscv_level *level = &cpu->levels[i];
+        riscv_state_reset(&level->state);
+        level->state.csr.mhartid = cpu->vcpu.number;
+        atomic_store(&level->posted, 0);
+        alarm_set(&level->stime_alarm, ALARM_NEVER);
+        level->stime_set = UINT64_MAX;
+        level->timer_lines = 0;
+        level->filled_under_mxr = false;
+    }
+    riscv_level_set_denying(cpu, 0, 0);
 }
 
 void riscv_cpu_reset(struct riscv_cpu *cpu)
 {
+    reset_levels(cpu);
     riscv_state_reset(&cpu->state);
     cpu->state.csr.mhartid = cpu->vcpu.number;
     cpu->trap = (struct riscv_trap){ 0 };
     cpu->denial = (struct riscv_denial){ 0 };
     cpu->reservation = (struct riscv_reservation){ 0 };
-    atomic_store(&cpu->posted, 0);
     atomic_store(&cpu->mtimecmp, UINT64_MAX);
     alarm_set(&cpu->mtime_alarm, ALARM_NEVER);
-    alarm_set(&cpu->stime_alarm, ALARM_NEVER);
-    cpu->stime_set = UINT64_MAX;
-    cpu->timer_lines = 0;
     riscv_cpu_state_changed(cpu);
 }
 
@@ -80,6 +104,10 @@ static bool config_is_possible(const struct riscv_machine_config *config, struct
         return error_set(error, "a hart has 0, 16 or 64 PMP entries, not %u; choose one of these",
                          config->pmp_entry_count);
     }
+    if (config->level_count > RISCV_LEVEL_COUNT_MAX) {
+        return error_set(error, "a machine has 1 to %u trust levels, not %u; choose a number in between",
+                         RISCV_LEVEL_COUNT_MAX, config->level_count);
+    }
     if (riscv_has(&config->features, RISCV_EXT_ZACAS) && !host_has_cas128()) {
         return error_set(error, "this host cannot swap 16 bytes at once; choose a CPU model without zacas (-zacas)");
     }
@@ -98,6 +126,7 @@ struct riscv_machine *riscv_machine_create(const struct riscv_machine_config *co
     machine->features = config->features;
     machine->cpu_count = config->cpu_count;
     machine->pmp_entry_count = config->pmp_entry_count;
+    machine->level_count = config->level_count != 0 ? config->level_count : 1;
     machine->cpus = check_alloc(config->cpu_count * sizeof(struct riscv_cpu *));
     riscv_machine_reset_time(machine);
     for (unsigned i = 0; i < config->cpu_count; i++) {

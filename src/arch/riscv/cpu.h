@@ -13,6 +13,7 @@
 #define RAVELIN_ARCH_RISCV_CPU_H
 
 #include "arch/riscv/hart.h"
+#include "arch/riscv/level.h"
 #include "arch/riscv/walk.h"
 #include "core/alarm.h"
 #include "core/check.h"
@@ -44,8 +45,9 @@ enum riscv_interrupt {
     RISCV_INTERRUPT_LCOFI = 13, /* local counter overflow */
 };
 
-/* The ways a hart can see memory: one translation cache each. MPRV needs none of its own: what M sees with MPRV is
- * what the mode in MPP would see. A change of MXR, satp or PMP empties them instead. */
+/* The ways a hart can see memory: one translation cache each, for each trust level (riscv_context_tlb). MPRV needs none
+ * of its own: what M sees with MPRV is what the mode in MPP would see. A change of MXR, satp or PMP empties them
+ * instead. */
 enum riscv_context {
     RISCV_CONTEXT_U,
     RISCV_CONTEXT_S,     /* SUM = 0; fetches always use this one */
@@ -54,10 +56,18 @@ enum riscv_context {
     RISCV_CONTEXT_COUNT,
 };
 
+/* Who is told of a trap first. */
+enum riscv_trap_origin {
+    RISCV_TRAP_OWN,       /* the level that runs */
+    RISCV_TRAP_VIOLATION, /* a higher level: cpu->violation */
+    RISCV_TRAP_PINNED,    /* a higher level: cpu->pinned */
+};
+
 struct riscv_trap {
     uint64_t cause; /* enum riscv_exception */
     uint64_t tval;
     bool tval_is_encoding; /* tval is still to be set to the instruction's bits, by the engine, which knows them */
+    enum riscv_trap_origin origin;
 };
 
 /* LR's promise: SC succeeds if this host memory still holds this value. docs/decisions/0003 */
@@ -134,24 +144,43 @@ struct riscv_cpu {
     uint64_t translation_epoch;
     uint64_t code_epoch; /* from 1; goes up at fence.i: instruction bytes may have changed */
 
-    uint64_t flush_count;  /* source of epochs */
-    bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
+    uint64_t flush_count; /* source of epochs */
     struct riscv_pmp pmp;
     struct riscv_walk_cache walk_cache;
     const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */
 
-    /* Interrupts. `lines` and `posted` are written by any thread, the rest by the hart's own. */
-    _Atomic uint64_t lines;  /* level of each line into the hart, in mip's positions */
-    _Atomic uint64_t posted; /* bits to be set in mip by the hart itself */
-    uint64_t timer_lines;    /* MTI and STI, as of the last look at the time */
+    /* Machine timer: written by any thread. */
     _Atomic uint64_t mtimecmp;
-    uint64_t stime_set; /* the stimecmp that stime_alarm was set for; UINT64_MAX: none */
     struct alarm mtime_alarm;
-    struct alarm stime_alarm;
+
+    /* Trust levels: always at least level 0. */
+    unsigned level;          /* the one that runs */
+    unsigned level_count;    /* 1 … RISCV_LEVEL_COUNT_MAX, fixed */
+    struct riscv_level *now; /* &levels[level] */
+    struct riscv_level *levels;
+    uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
+                            in user mode (enum riscv_denying) */
+    struct riscv_violation violation;
+    struct { /* a write to a control register that is another level's to decide */
+        uint32_t number;
+        uint64_t value;
+    } pinned;
 
     struct riscv_statistics statistics;
-    struct tlb tlbs[RISCV_CONTEXT_COUNT];
+    struct tlb tlbs[]; /* RISCV_CONTEXT_COUNT for each level */
 };
+
+enum riscv_denying { RISCV_DENYING_READ, RISCV_DENYING_WRITE, RISCV_DENYING_KERNEL, RISCV_DENYING_USER };
+
+/* The translation cache of one context of the level that runs. */
+static inline struct tlb *riscv_context_tlb(struct riscv_cpu *cpu, enum riscv_context context)
+{
+    return &cpu->tlbs[cpu->level * RISCV_CONTEXT_COUNT + context];
+}
+
+/* What the bits of an attribute word that deny something to `level` are. Bit n of `user_apart`: enforcing level n
+ * judges fetches in user mode by its bit for user mode (mode-based execution control), else by that for the kernel. */
+void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t user_apart);
 
 struct riscv_machine_config {
     struct memory *memory;
@@ -160,6 +189,7 @@ struct riscv_machine_config {
     struct riscv_features features;
     unsigned cpu_count;       /* 1 … RISCV_CPU_COUNT_MAX */
     unsigned pmp_entry_count; /* 0, 16 or 64 */
+    unsigned level_count;     /* of trust levels: 1 (none above the guest's own) … RISCV_LEVEL_COUNT_MAX; 0 means 1 */
 };
 
 struct riscv_machine {
@@ -170,6 +200,7 @@ struct riscv_machine {
     unsigned cpu_count;
     struct riscv_cpu **cpus;
     unsigned pmp_entry_count;
+    unsigned level_count;
     uint64_t time_origin; /* alarm_now() when `time` was 0 */
 
     /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17], and
@@ -178,6 +209,10 @@ struct riscv_machine {
      * machine level's interrupts go nowhere. */
     bool (*firmware)(struct riscv_cpu *cpu);
     void *firmware_context; /* for the firmware's own use */
+
+    /* Who manages trust levels; NULL: there is level 0 only. Needs the built-in SBI. Set while no hart runs. */
+    const struct riscv_trust_ops *trust;
+    void *trust_context;
 
     /* Told of every trap before it is taken, on the hart's thread; cause as in mcause. NULL: nobody. Set while no hart
      * runs. */
@@ -222,6 +257,10 @@ void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tva
 /* The same with the instruction's own bits as tval, for code that does not know them. */
 void riscv_raise_encoding(struct riscv_cpu *cpu, enum riscv_exception cause);
 
+/* Records that a higher level is to decide on this write to a control register; if there is none, it is an illegal
+ * instruction. */
+void riscv_raise_pinned(struct riscv_cpu *cpu, uint32_t number, uint64_t value);
+
 /* Delivers the recorded exception: state.pc is the instruction that caused it, and is the handler (or, after a call
  * to the built-in SBI, the next instruction) afterwards. */
 void riscv_take_trap(struct riscv_cpu *cpu);
@@ -250,7 +289,7 @@ void riscv_timers_refresh(struct riscv_cpu *cpu);
  * derived (TLB pointers, PMP rules, timers) and empties the translation caches. */
 void riscv_cpu_state_changed(struct riscv_cpu *cpu);
 
-/* For VCPU_FLUSH and VCPU_FENCE: empties the translation caches. */
+/* For VCPU_FLUSH and VCPU_FENCE: empties the translation caches, of all levels. */
 void riscv_flush(struct riscv_cpu *cpu);
 
 /* As SFENCE.VMA by the hart itself (and remote SBI fences): addresses start, start + PAGE_SIZE, …; size 0 or

@@ -37,14 +37,14 @@ void riscv_cpu_set_mtimecmp(struct riscv_cpu *cpu, uint64_t ticks)
 void riscv_timers_refresh(struct riscv_cpu *cpu)
 {
     uint64_t machine = atomic_load_explicit(&cpu->mtimecmp, memory_order_relaxed);
-    uint64_t supervisor = cpu->stime_set;
-    cpu->timer_lines = 0;
+    uint64_t supervisor = cpu->now->stime_set;
+    cpu->now->timer_lines = 0;
     if (machine == UINT64_MAX && supervisor == UINT64_MAX) {
         return; /* the clock is dearer than everything else here */
     }
     uint64_t now = riscv_machine_time(cpu->machine);
-    cpu->timer_lines |= now >= machine ? UINT64_C(1) << RISCV_INTERRUPT_MTI : 0;
-    cpu->timer_lines |= now >= supervisor ? UINT64_C(1) << RISCV_INTERRUPT_STI : 0;
+    cpu->now->timer_lines |= now >= machine ? UINT64_C(1) << RISCV_INTERRUPT_MTI : 0;
+    cpu->now->timer_lines |= now >= supervisor ? UINT64_C(1) << RISCV_INTERRUPT_STI : 0;
 }
 
 void riscv_set_supervisor_timer(struct riscv_cpu *cpu, uint64_t ticks)
@@ -58,11 +58,11 @@ void riscv_interrupts_changed(struct riscv_cpu *cpu)
     /* "Sstc": the comparison exists while menvcfg.STCE is set. The built-in firmware keeps its timer there too. */
     bool live = riscv_menvcfg_STCE(&cpu->state) != 0 || cpu->machine->firmware != NULL;
     uint64_t wanted = live ? cpu->state.csr.stimecmp : UINT64_MAX;
-    if (wanted != cpu->stime_set) {
-        cpu->stime_set = wanted;
+    if (wanted != cpu->now->stime_set) {
+        cpu->now->stime_set = wanted;
         riscv_timers_refresh(cpu);
-        bool is_due = (cpu->timer_lines >> RISCV_INTERRUPT_STI & 1) != 0;
-        alarm_set(&cpu->stime_alarm, is_due ? ALARM_NEVER : moment_of(cpu->machine, wanted));
+        bool is_due = (cpu->now->timer_lines >> RISCV_INTERRUPT_STI & 1) != 0;
+        alarm_set(&cpu->now->stime_alarm, is_due ? ALARM_NEVER : moment_of(cpu->machine, wanted));
     }
     riscv_interrupts_consider(cpu);
 }

@@ -9,9 +9,6 @@
 
 #define ALL_RIGHTS (MEMORY_READ | MEMORY_WRITE | MEMORY_FETCH)
 
-/* The trust level harts run at: there is one so far. */
-#define TRUST_LEVEL 0u
-
 static enum riscv_verdict deny(struct riscv_cpu *cpu, const char *reason, enum riscv_verdict verdict)
 {
     cpu->denial.reason = reason;
@@ -33,6 +30,34 @@ static const struct memory_slot *ram_at(struct riscv_cpu *cpu, gpa_t address)
     return slot;
 }
 
+/* What higher levels deny by this word (a set of enum memory_access). */
+static unsigned denied_rights(const struct riscv_cpu *cpu, uint64_t word, bool user)
+{
+    unsigned denied = 0;
+    if (likely(word == 0)) {
+        return denied;
+    }
+    denied |= (word & cpu->denying[RISCV_DENYING_READ]) != 0 ? MEMORY_READ : 0u;
+    denied |= (word & cpu->denying[RISCV_DENYING_WRITE]) != 0 ? MEMORY_WRITE : 0u;
+    denied |= (word & cpu->denying[user ? RISCV_DENYING_USER : RISCV_DENYING_KERNEL]) != 0 ? MEMORY_FETCH : 0u;
+    return denied;
+}
+
+/* Of several levels that deny an access, the lowest is told (TLFS, "Memory Access Violations"). */
+static void note_violation(struct riscv_cpu *cpu, uint64_t word, enum memory_access kind, bool user, gpa_t address,
+                           uint64_t size)
+{
+    enum riscv_denying denying = kind == MEMORY_READ    ? RISCV_DENYING_READ
+                                 : kind == MEMORY_WRITE ? RISCV_DENYING_WRITE
+                                 : user                 ? RISCV_DENYING_USER
+                                                        : RISCV_DENYING_KERNEL;
+    cpu->violation = (struct riscv_violation){
+        .enforcer = attributes_level_of(word & cpu->denying[denying]),
+        .physical = address,
+        .size = size,
+    };
+}
+
 /* ---- 1 First-stage page walk ------------------------------------------------------------------------------------ */
 
 /* The walker's own accesses go through the layers below with the rights of S. */
@@ -40,8 +65,13 @@ static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_a
 {
     struct riscv_cpu *cpu = context;
     const struct memory_slot *slot = ram_at(cpu, address);
-    if (slot == NULL || !riscv_pmp_permits(cpu, address, sizeof(uint64_t), RISCV_MODE_S, kind) ||
-        (attributes_rights(slot, address, TRUST_LEVEL, false) & kind) == 0) {
+    if (slot == NULL || !riscv_pmp_permits(cpu, address, sizeof(uint64_t), RISCV_MODE_S, kind)) {
+        return NULL;
+    }
+    uint64_t word = attributes_load(slot, address);
+    if ((denied_rights(cpu, word, false) & kind) != 0) {
+        note_violation(cpu, word, kind, false, address, sizeof(uint64_t));
+        cpu->violation.walk = true;
         return NULL;
     }
     if (kind == MEMORY_WRITE) {
@@ -82,6 +112,9 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
     };
     struct riscv_walk walk;
     enum riscv_walk_result result = riscv_walk(&regime, access->address, access->kind, &walk);
+    if (result == RISCV_WALK_TABLE_OUT_OF_REACH && cpu->violation.enforcer != 0) {
+        return deny(cpu, "table entry", RISCV_VIOLATION);
+    }
     if (result != RISCV_WALK_DONE) {
         return deny(cpu, riscv_walk_result_name(result),
                     result == RISCV_WALK_TABLE_OUT_OF_REACH ? RISCV_ACCESS_FAULT : RISCV_PAGE_FAULT);
@@ -127,10 +160,17 @@ static enum riscv_verdict memory_slot(struct riscv_cpu *cpu, const struct riscv_
 static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const struct riscv_access *access,
                                                  struct riscv_page *page)
 {
-    (void)cpu;
-    if (page->host != NULL) {
-        page->rights &= attributes_rights(page->slot, page->address, TRUST_LEVEL, access->mode == RISCV_MODE_U);
+    if (page->host == NULL) {
+        return RISCV_GRANTED; /* a device */
     }
+    bool user = access->mode == RISCV_MODE_U;
+    uint64_t word = attributes_load(page->slot, page->address);
+    unsigned denied = denied_rights(cpu, word, user);
+    if ((denied & access->kind) != 0) {
+        note_violation(cpu, word, access->kind, user, page->address, access->size);
+        return deny(cpu, "a higher trust level denies it", RISCV_VIOLATION);
+    }
+    page->rights &= ~denied;
     return RISCV_GRANTED;
 }
 
@@ -157,6 +197,7 @@ enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_acc
         .rights = ALL_RIGHTS,
         .whole = true,
     };
+    cpu->violation.enforcer = 0;
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         enum riscv_verdict verdict = layers[i].decide(cpu, access, page);
         if (verdict == RISCV_GRANTED && (page->rights & access->kind) == 0) {
@@ -213,7 +254,7 @@ static unsigned cachable_rights(const struct riscv_page *page, enum memory_acces
 bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
                    struct riscv_page *page)
 {
-    size_t context = (size_t)(tlb - cpu->tlbs);
+    size_t context = (size_t)(tlb - cpu->tlbs) % RISCV_CONTEXT_COUNT;
     const struct riscv_access access = {
         .address = address,
         .size = size,
@@ -225,6 +266,11 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
     enum riscv_verdict verdict = riscv_translate(cpu, &access, page);
     if (unlikely(verdict != RISCV_GRANTED)) {
         riscv_raise(cpu, cause_of(verdict, kind), address);
+        if (verdict == RISCV_VIOLATION) {
+            cpu->trap.origin = RISCV_TRAP_VIOLATION;
+            cpu->violation.kind = kind;
+            cpu->violation.address = address;
+        }
         return false;
     }
     if (page->host != NULL) {
@@ -271,7 +317,7 @@ bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
 
 bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size)
 {
-    size_t context = (size_t)(cpu->data_tlb - cpu->tlbs);
+    size_t context = (size_t)(cpu->data_tlb - cpu->tlbs) % RISCV_CONTEXT_COUNT;
     uint8_t *to = buffer;
     while (size > 0) {
         uint64_t room = PAGE_SIZE - (address & PAGE_MASK);

@@ -30,7 +30,12 @@ struct riscv_page {
     uint8_t *host; /* first byte of the page; NULL: a device */
 };
 
-enum riscv_verdict { RISCV_GRANTED, RISCV_PAGE_FAULT, RISCV_ACCESS_FAULT };
+enum riscv_verdict {
+    RISCV_GRANTED,
+    RISCV_PAGE_FAULT,
+    RISCV_ACCESS_FAULT,
+    RISCV_VIOLATION, /* of a higher trust level's page rights: cpu->violation */
+};
 
 /* Asks the layers. Records no exception; cpu->denial says who refused. */
 enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page);

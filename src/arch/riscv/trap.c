@@ -18,6 +18,14 @@ void riscv_raise(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tva
     cpu->trap = (struct riscv_trap){ .cause = cause, .tval = tval };
 }
 
+void riscv_raise_pinned(struct riscv_cpu *cpu, uint32_t number, uint64_t value)
+{
+    riscv_raise_encoding(cpu, RISCV_EXCEPTION_ILLEGAL_INSTRUCTION);
+    cpu->trap.origin = RISCV_TRAP_PINNED;
+    cpu->pinned.number = number;
+    cpu->pinned.value = value;
+}
+
 void riscv_raise_encoding(struct riscv_cpu *cpu, enum riscv_exception cause)
 {
     cpu->trap = (struct riscv_trap){ .cause = cause, .tval_is_encoding = true };
@@ -92,13 +100,22 @@ static bool firmware_answers(struct riscv_cpu *cpu)
     return false;
 }
 
+static bool higher_level_decides(struct riscv_cpu *cpu)
+{
+    const struct riscv_trust_ops *trust = cpu->machine->trust;
+    if (trust == NULL) {
+        return false;
+    }
+    return cpu->trap.origin == RISCV_TRAP_VIOLATION ? trust->violation(cpu) : trust->pinned(cpu);
+}
+
 void riscv_take_trap(struct riscv_cpu *cpu)
 {
-    const uint64_t cause = cpu->trap.cause;
-    CHECK(cause < 64);
-    if (firmware_answers(cpu)) {
+    CHECK(cpu->trap.cause < 64);
+    if (firmware_answers(cpu) || (unlikely(cpu->trap.origin != RISCV_TRAP_OWN) && higher_level_decides(cpu))) {
         return;
     }
+    const uint64_t cause = cpu->trap.cause; /* the firmware may have put another in its place */
     cpu->statistics.exceptions[cause]++;
     bool delegated = has_firmware(cpu) || (cpu->state.csr.medeleg >> cause & 1) != 0;
     deliver(cpu, cause, cpu->trap.tval, delegated && cpu->state.mode != RISCV_MODE_M);
@@ -113,14 +130,14 @@ static uint64_t pending_of(const struct riscv_cpu *cpu)
     if (riscv_menvcfg_STCE(&cpu->state) != 0) {
         software &= ~BIT(RISCV_INTERRUPT_STI); /* "Sstc": the comparison alone decides */
     }
-    return software | cpu->timer_lines | atomic_load_explicit(&cpu->lines, memory_order_relaxed);
+    return software | cpu->now->timer_lines | atomic_load_explicit(&cpu->now->lines, memory_order_relaxed);
 }
 
 /* Bits that other threads want set in mip (inter-processor interrupts). */
 static void accept_posted(struct riscv_cpu *cpu)
 {
-    if (atomic_load_explicit(&cpu->posted, memory_order_relaxed) != 0) {
-        cpu->state.csr.mip |= atomic_exchange_explicit(&cpu->posted, 0, memory_order_acquire);
+    if (atomic_load_explicit(&cpu->now->posted, memory_order_relaxed) != 0) {
+        cpu->state.csr.mip |= atomic_exchange_explicit(&cpu->now->posted, 0, memory_order_acquire);
     }
 }
 
@@ -155,8 +172,22 @@ static enum riscv_interrupt highest_priority(uint64_t interrupts)
     return order[i];
 }
 
+/* An interrupt of a higher level goes first, whatever the running one has enabled. */
+static bool higher_level_interrupts(struct riscv_cpu *cpu)
+{
+    unsigned level = riscv_level_interrupted(cpu);
+    if (level == 0) {
+        return false;
+    }
+    cpu->machine->trust->interrupt(cpu, level);
+    return true;
+}
+
 bool riscv_take_interrupt(struct riscv_cpu *cpu)
 {
+    if (unlikely(cpu->level_count > 1) && higher_level_interrupts(cpu)) {
+        return true;
+    }
     accept_posted(cpu);
     riscv_timers_refresh(cpu);
     bool to_supervisor;
@@ -190,23 +221,17 @@ uint64_t riscv_interrupt_lines(struct riscv_cpu *cpu)
 {
     accept_posted(cpu);
     riscv_timers_refresh(cpu);
-    return cpu->timer_lines | atomic_load_explicit(&cpu->lines, memory_order_relaxed);
+    return cpu->now->timer_lines | atomic_load_explicit(&cpu->now->lines, memory_order_relaxed);
 }
 
 /* ---- From any thread -------------------------------------------------------------------------------------------- */
 
 void riscv_cpu_set_line(struct riscv_cpu *cpu, enum riscv_interrupt number, bool level)
 {
-    uint64_t bit = BIT(number);
-    if (!level) {
-        atomic_fetch_and(&cpu->lines, ~bit);
-    } else if ((atomic_fetch_or(&cpu->lines, bit) & bit) == 0) {
-        vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
-    }
+    riscv_level_set_line(cpu, 0, number, level);
 }
 
 void riscv_cpu_post(struct riscv_cpu *cpu, enum riscv_interrupt number)
 {
-    atomic_fetch_or(&cpu->posted, BIT(number));
-    vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+    riscv_level_post(cpu, 0, number);
 }

@@ -110,7 +110,7 @@ static void copy_hart(struct check *check)
     shadow->state = cpu->state;
     shadow->features = cpu->features;
     shadow->pmp = cpu->pmp;
-    shadow->filled_under_mxr = cpu->filled_under_mxr;
+    shadow->now->filled_under_mxr = cpu->now->filled_under_mxr;
     shadow->instructions = cpu->instructions;
     shadow->code_epoch = cpu->code_epoch;
     shadow->data_tlb = shadow->tlbs + (cpu->data_tlb - cpu->tlbs);

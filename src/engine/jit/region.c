@@ -51,14 +51,14 @@ struct riscv_facts region_facts(const struct riscv_cpu *cpu)
     const struct riscv_state *state = &cpu->state;
     bool float_on = riscv_mstatus_FS(state) == FLOAT_DIRTY;
     return (struct riscv_facts){ .mode = state->mode,
-                                 .context = (uint8_t)(cpu->data_tlb - cpu->tlbs),
+                                 .cache = (uint8_t)(cpu->data_tlb - cpu->tlbs),
                                  .float_on = float_on,
                                  .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(state) : 0 };
 }
 
 uint32_t region_facts_key(const struct riscv_facts *facts)
 {
-    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->context << 3 |
+    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->cache << 10 |
            (facts->float_on != 0 ? FACTS_KEY_FLOAT : 0) | (uint32_t)facts->rounding << 7;
 }
 

@@ -16,7 +16,7 @@
 
 struct riscv_facts {
     uint8_t mode;     /* privilege mode */
-    uint8_t context;  /* enum riscv_context of loads and stores */
+    uint8_t cache;    /* which of cpu->tlbs loads and stores ask: trust level and context */
     uint8_t float_on; /* mstatus.FS is 3 (dirty); otherwise floating-point instructions are left to the interpreter */
     uint8_t rounding; /* fcsr.FRM */
 };

@@ -30,15 +30,19 @@ static void compare_word(struct compile *compile, struct emit_memory memory, uin
     leave_if_different(compile);
 }
 
-static enum riscv_context fetch_context(unsigned mode)
+/* Index into cpu->tlbs. */
+static unsigned fetch_cache(const struct riscv_facts *facts)
 {
-    return mode == RISCV_MODE_M ? RISCV_CONTEXT_M : mode == RISCV_MODE_S ? RISCV_CONTEXT_S : RISCV_CONTEXT_U;
+    unsigned context = facts->mode == RISCV_MODE_M   ? RISCV_CONTEXT_M
+                       : facts->mode == RISCV_MODE_S ? RISCV_CONTEXT_S
+                                                     : RISCV_CONTEXT_U;
+    return facts->cache / RISCV_CONTEXT_COUNT * RISCV_CONTEXT_COUNT + context;
 }
 
 static void check_page(struct compile *compile, const struct host_page *page)
 {
     uint64_t number = page->address >> PAGE_SHIFT & (TLB_ENTRY_COUNT - 1);
-    size_t entry = offsetof(struct riscv_cpu, tlbs) + fetch_context(compile->request->facts.mode) * sizeof(struct tlb) +
+    size_t entry = offsetof(struct riscv_cpu, tlbs) + fetch_cache(&compile->request->facts) * sizeof(struct tlb) +
                    offsetof(struct tlb, entries) + number * sizeof(struct tlb_entry);
     int32_t at = (int32_t)entry - CPU_BIAS;
     compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_entry, fetch)), page->address);

@@ -76,7 +76,7 @@ static struct access select_address(struct compile *compile, struct ir_value *va
 
 static struct emit_memory tlb_memory(const struct compile *compile, unsigned index, size_t member)
 {
-    size_t offset = offsetof(struct riscv_cpu, tlbs) + compile->request->facts.context * sizeof(struct tlb) +
+    size_t offset = offsetof(struct riscv_cpu, tlbs) + compile->request->facts.cache * sizeof(struct tlb) +
                     offsetof(struct tlb, entries) + member;
     return (struct emit_memory){ REG_RBP, (uint8_t)index, 0, (int32_t)offset - CPU_BIAS };
 }

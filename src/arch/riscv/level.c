@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/riscv/level.h"
+
+#include "arch/riscv/primitives.h"
+#include "memory/attributes.h"
+
+#include <string.h>
+
+#define BIT(number) (UINT64_C(1) << (number))
+
+/* The registers that all levels share, a closed list: those that carry arguments and results of a call, as x0–x17 and
+ * the vector registers do on AArch64, and the floating-point ones. What steers control flow, stacks, translation,
+ * traps, time or interrupts is private. */
+static const uint8_t shared_x[] = { 5,  6,  7,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18,
+                                    19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 };
+
+static void take_shared(struct riscv_state *to, const struct riscv_state *from)
+{
+    for (size_t i = 0; i < sizeof shared_x / sizeof *shared_x; i++) {
+        to->x[shared_x[i]] = from->x[shared_x[i]];
+    }
+    memcpy(to->f, from->f, sizeof to->f);
+}
+
+struct riscv_state *riscv_level_state(struct riscv_cpu *cpu, unsigned level)
+{
+    CHECK(level < cpu->level_count);
+    return level == cpu->level ? &cpu->state : &cpu->levels[level].state;
+}
+
+void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
+{
+    CHECK(to < cpu->level_count && to != cpu->level);
+    struct riscv_level *next = &cpu->levels[to];
+    take_shared(&next->state, &cpu->state);
+    cpu->now->state = cpu->state;
+    cpu->state = next->state;
+    cpu->level = to;
+    cpu->now = next;
+    cpu->reservation.host = NULL;
+    riscv_walk_cache_clear(&cpu->walk_cache);
+    riscv_status_changed(cpu);
+    atomic_fetch_or_explicit(&cpu->vcpu.attention, VCPU_INTERRUPT, memory_order_relaxed);
+}
+
+/* ---- Page rights ------------------------------------------------------------------------------------------------ */
+
+void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t user_apart)
+{
+    CHECK(level == cpu->level);
+    memset(cpu->denying, 0, sizeof cpu->denying);
+    for (unsigned enforcer = level + 1; enforcer < ATTRIBUTE_LEVEL_COUNT; enforcer++) {
+        bool apart = (user_apart >> enforcer & 1) != 0;
+        cpu->denying[RISCV_DENYING_READ] |= attributes_with(0, enforcer, ATTRIBUTE_READ);
+        cpu->denying[RISCV_DENYING_WRITE] |= attributes_with(0, enforcer, ATTRIBUTE_WRITE);
+        cpu->denying[RISCV_DENYING_KERNEL] |= attributes_with(0, enforcer, ATTRIBUTE_KERNEL);
+        cpu->denying[RISCV_DENYING_USER] |= attributes_with(0, enforcer, apart ? ATTRIBUTE_USER : ATTRIBUTE_KERNEL);
+    }
+}
+
+/* ---- Interrupts ------------------------------------------------------------------------------------------------- */
+
+static bool timer_is_due(const struct riscv_cpu *cpu, const struct riscv_level *level)
+{
+    return level->stime_set != UINT64_MAX && riscv_machine_time(cpu->machine) >= level->stime_set;
+}
+
+/* A higher level's own priority mask is its sie; its sstatus.SIE does not hold it back (TLFS, "Virtual Interrupts"). */
+unsigned riscv_level_interrupted(struct riscv_cpu *cpu)
+{
+    for (unsigned i = cpu->level_count - 1; i > cpu->level; i--) {
+        const struct riscv_level *level = &cpu->levels[i];
+        uint64_t pending = level->state.csr.mip | atomic_load(&level->lines) | atomic_load(&level->posted) |
+                           (timer_is_due(cpu, level) ? BIT(RISCV_INTERRUPT_STI) : 0);
+        if ((pending & level->state.csr.mie) != 0) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+void riscv_level_set_line(struct riscv_cpu *cpu, unsigned level, unsigned number, bool on)
+{
+    CHECK(level < cpu->level_count);
+    _Atomic uint64_t *lines = &cpu->levels[level].lines;
+    if (!on) {
+        atomic_fetch_and(lines, ~BIT(number));
+    } else if ((atomic_fetch_or(lines, BIT(number)) & BIT(number)) == 0) {
+        vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+    }
+}
+
+void riscv_level_post(struct riscv_cpu *cpu, unsigned level, unsigned number)
+{
+    CHECK(level < cpu->level_count);
+    atomic_fetch_or(&cpu->levels[level].posted, BIT(number));
+    vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+}
