@@ -3,6 +3,12 @@
 
 #include <string.h>
 
+/* Of a note: a flush for another address space leaves the entry alone. Beside it, the size. */
+#define NOTE_STAYS UINT8_C(0x80)
+#define NOTE_SHIFT UINT8_C(0x3f)
+
+#define NOTES_STAY UINT64_C(0x8080808080808080) /* eight of them */
+
 static struct tlb_range *half_of(struct tlb *tlb, uint64_t address)
 {
     return &tlb->large[address >> 63];
@@ -22,70 +28,124 @@ static uint64_t tag_if(uint64_t page, unsigned rights, enum memory_access access
     return (rights & access) != 0 ? page : TLB_NO_TAG;
 }
 
-void tlb_fill(struct tlb *tlb, uint64_t address, const void *host, unsigned rights, uint64_t large_size)
+static void note_filled(struct tlb *tlb, uint64_t position, uint8_t note)
 {
-    struct tlb_entry *entry = tlb_entry(tlb, address);
-    uint64_t page = address & ~PAGE_MASK;
+    tlb->notes[position] = note;
     if (tlb->filled_count < TLB_FILLED_MAX) {
-        tlb->filled[tlb->filled_count] = (uint16_t)(entry - tlb->entries);
+        tlb->filled[tlb->filled_count] = (uint16_t)position;
     }
     tlb->filled_count += tlb->filled_count <= TLB_FILLED_MAX;
-    if (large_size > PAGE_SIZE) {
-        note_large(tlb, address, large_size);
+}
+
+void tlb_fill(struct tlb *tlb, uint64_t address, const struct tlb_page *page)
+{
+    const uint64_t index = tlb_index(address), tag = address & ~PAGE_MASK;
+    const uint64_t addend = (uintptr_t)page->host - tag;
+    const uint8_t note = (uint8_t)((unsigned)__builtin_ctzll(page->size) | (page->is_global ? NOTE_STAYS : 0u));
+    if (page->size > PAGE_SIZE) {
+        note_large(tlb, address, page->size);
     }
-    entry->read = tag_if(page, rights, MEMORY_READ);
-    entry->write = tag_if(page, rights, MEMORY_WRITE);
-    entry->fetch = tag_if(page, rights, MEMORY_FETCH);
-    entry->addend = (uintptr_t)host - page;
+    if ((page->rights & ~(unsigned)MEMORY_FETCH) != 0) {
+        struct tlb_entry *entry = &tlb->entries[index];
+        entry->read = tag_if(tag, page->rights, MEMORY_READ);
+        entry->write = tag_if(tag, page->rights, MEMORY_WRITE);
+        entry->addend = addend;
+        note_filled(tlb, index, note);
+    }
+    if ((page->rights & MEMORY_FETCH) != 0) {
+        tlb->fetches[index] = (struct tlb_fetch_entry){ .page = tag, .addend = addend };
+        note_filled(tlb, TLB_ENTRY_COUNT + index, note);
+    }
 }
 
-static void forget(struct tlb_entry *entry)
+/* The entry at this position in the notes. */
+static void forget(struct tlb *tlb, uint64_t position)
 {
-    entry->read = TLB_NO_TAG;
-    entry->write = TLB_NO_TAG;
-    entry->fetch = TLB_NO_TAG;
+    tlb->notes[position] = NOTE_STAYS;
+    if (position < TLB_ENTRY_COUNT) {
+        tlb->entries[position].read = TLB_NO_TAG;
+        tlb->entries[position].write = TLB_NO_TAG;
+    } else {
+        tlb->fetches[position - TLB_ENTRY_COUNT].page = TLB_NO_TAG;
+    }
 }
 
-static void renew_epoch(struct tlb *tlb, uint64_t *epochs)
+/* The page an entry is for; meaningless in an empty one. */
+static uint64_t page_at(const struct tlb *tlb, uint64_t position)
 {
-    tlb->epoch = ++*epochs;
-    memset(tlb->fetched, 0, sizeof tlb->fetched);
+    if (position >= TLB_ENTRY_COUNT) {
+        return tlb->fetches[position - TLB_ENTRY_COUNT].page;
+    }
+    const struct tlb_entry *entry = &tlb->entries[position];
+    return entry->read != TLB_NO_TAG ? entry->read : entry->write;
 }
 
-void tlb_init(struct tlb *tlb, uint64_t *epochs)
+void tlb_init(struct tlb *tlb)
 {
     tlb->filled_count = TLB_FILLED_MAX + 1;
-    tlb_flush(tlb, epochs);
+    tlb_flush(tlb);
 }
 
-void tlb_flush(struct tlb *tlb, uint64_t *epochs)
+void tlb_flush(struct tlb *tlb)
 {
     if (tlb->filled_count <= TLB_FILLED_MAX) { /* few: most flushes come soon after another */
         for (uint32_t i = 0; i < tlb->filled_count; i++) {
-            forget(&tlb->entries[tlb->filled[i]]);
+            forget(tlb, tlb->filled[i]);
         }
     } else {
         memset(tlb->entries, 0xff, sizeof tlb->entries); /* every tag is TLB_NO_TAG */
+        memset(tlb->fetches, 0xff, sizeof tlb->fetches);
+        memset(tlb->notes, NOTE_STAYS, sizeof tlb->notes);
     }
     tlb->filled_count = 0;
     tlb->large[0] = tlb->large[1] = (struct tlb_range){ .low = UINT64_MAX, .high = 0 };
-    renew_epoch(tlb, epochs);
 }
 
-void tlb_flush_page(struct tlb *tlb, uint64_t address, uint64_t *epochs)
+void tlb_flush_space(struct tlb *tlb)
 {
-    const struct tlb_range *range = half_of(tlb, address);
-    if (address >= range->low && address <= range->high) {
-        tlb_flush(tlb, epochs);
+    if (tlb->filled_count <= TLB_FILLED_MAX) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < tlb->filled_count; i++) {
+            if ((tlb->notes[tlb->filled[i]] & NOTE_STAYS) == 0) {
+                forget(tlb, tlb->filled[i]);
+            } else {
+                tlb->filled[kept++] = tlb->filled[i];
+            }
+        }
+        tlb->filled_count = kept;
         return;
     }
-    struct tlb_entry *entry = tlb_entry(tlb, address);
-    uint64_t page = address & ~PAGE_MASK;
-    if (entry->read == page || entry->write == page || entry->fetch == page) {
-        forget(entry);
+    for (uint64_t position = 0; position < sizeof tlb->notes; position += 8) {
+        uint64_t eight;
+        memcpy(&eight, &tlb->notes[position], sizeof eight);
+        for (uint64_t going = ~eight & NOTES_STAY; going != 0; going &= going - 1) {
+            forget(tlb, position + (unsigned)__builtin_ctzll(going) / 8);
+        }
     }
-    if (tlb_was_fetched(tlb, address)) {
-        renew_epoch(tlb, epochs);
+}
+
+static void forget_pieces(struct tlb *tlb, uint64_t address)
+{
+    for (uint64_t position = 0; position < sizeof tlb->notes; position++) {
+        unsigned shift = tlb->notes[position] & NOTE_SHIFT;
+        if (shift > PAGE_SHIFT && (page_at(tlb, position) ^ address) >> shift == 0) {
+            forget(tlb, position);
+        }
+    }
+}
+
+void tlb_flush_page(struct tlb *tlb, uint64_t address)
+{
+    const struct tlb_range *range = half_of(tlb, address);
+    const uint64_t index = tlb_index(address), page = address & ~PAGE_MASK;
+    if (address >= range->low && address <= range->high) {
+        forget_pieces(tlb, address);
+    }
+    if (page_at(tlb, index) == page) {
+        forget(tlb, index);
+    }
+    if (page_at(tlb, TLB_ENTRY_COUNT + index) == page) {
+        forget(tlb, TLB_ENTRY_COUNT + index);
     }
 }
 

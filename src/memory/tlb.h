@@ -2,22 +2,20 @@
 /*
  * A software translation cache (soft TLB): guest-virtual page → host page, with what may be done there.
  *
- * An entry holds the product of every layer between an instruction and host memory for one 4 KiB page. Its three tags
- * say at which guest-virtual page reading, writing and fetching need no further question; a tag that matches means:
- * this is RAM, the access is permitted, accessed and (for the write tag) dirty bits are set everywhere they must be.
- * The compare includes the low address bits that must be zero for an access of that size, so that one compare also
- * says that the access is aligned and stays inside the page:
+ * An entry holds the product of every layer between an instruction and host memory for one 4 KiB page. Its two tags
+ * say at which guest-virtual page reading and writing need no further question; a tag that matches means: this is RAM,
+ * the access is permitted, accessed and (for the write tag) dirty bits are set everywhere they must be. The compare
+ * includes the low address bits that must be zero for an access of that size, so that one compare also says that the
+ * access is aligned and stays inside the page:
  *
  *     const struct tlb_entry *entry = tlb_entry(tlb, address);
  *     if (likely(entry->read == tlb_tag(address, 8))) { value = *(uint64_t *)tlb_host(entry, address); }
  *
+ * Fetching has entries of its own, so that code and data at equal distances do not evict each other.
+ *
  * Direct-mapped. Belongs to one vCPU and is touched by its thread only; other threads ask for a flush through the
  * vCPU's attention word. One struct tlb serves one way of seeing memory (mode, SUM, …): a mode switch changes a
- * pointer.
- *
- * Whoever derives something from fetch translations (an engine's jump cache) can tell with one compare whether it still
- * holds: the epoch changes, to a value never used before, at every flush that could concern a page which was fetched
- * from. (Not at others: guests drop single data pages all the time.)
+ * pointer. It holds one address space at a time, and pages that are in all of them (global ones).
  */
 #ifndef RAVELIN_MEMORY_TLB_H
 #define RAVELIN_MEMORY_TLB_H
@@ -29,14 +27,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TLB_ENTRY_COUNT 1024u /* a power of two */
+#define TLB_ENTRY_COUNT 1024u /* for data, and for fetches; a power of two */
 
 /* A tag no access can match: low bits set that tlb_tag() clears. */
 #define TLB_NO_TAG UINT64_MAX
 
 struct tlb_entry {
-    uint64_t read, write, fetch; /* guest-virtual page address, or TLB_NO_TAG */
-    uint64_t addend;             /* host address - guest-virtual address */
+    uint64_t read, write; /* guest-virtual page address, or TLB_NO_TAG */
+    uint64_t addend;      /* host address - guest-virtual address */
+    uint64_t unused;      /* an entry's place is found by a shift */
+};
+
+struct tlb_fetch_entry {
+    uint64_t page; /* guest-virtual page address, or TLB_NO_TAG */
+    uint64_t addend;
 };
 
 /* Guest-virtual addresses that pieces of large pages were cached for: low > high is the empty range. */
@@ -48,16 +52,28 @@ struct tlb_range {
 
 struct tlb {
     _Alignas(64) struct tlb_entry entries[TLB_ENTRY_COUNT]; /* none straddles a line of the host's cache */
-    uint64_t epoch;                                         /* unique among all caches that share a counter */
-    uint64_t fetched[TLB_ENTRY_COUNT / 64]; /* one bit an entry: pages fetched from in this epoch are among these */
-    struct tlb_range large[2]; /* lower and upper half of the address space (user and kernel, most often) */
-    uint32_t filled_count;     /* entries filled since the last full flush; above TLB_FILLED_MAX: unknown which */
-    uint16_t filled[TLB_FILLED_MAX];
+    struct tlb_fetch_entry fetches[TLB_ENTRY_COUNT];
+    /* Of each entry, and then of each fetch entry: log2 of the page's size; 0x80 added if it is empty or in
+     * all address spaces. */
+    _Alignas(8) uint8_t notes[2 * TLB_ENTRY_COUNT];
+    struct tlb_range large[2];       /* lower and upper half of the address space (user and kernel, most often) */
+    uint32_t filled_count;           /* entries filled since the last full flush; above TLB_FILLED_MAX: unknown which */
+    uint16_t filled[TLB_FILLED_MAX]; /* positions in `notes` */
 };
+
+static inline uint64_t tlb_index(uint64_t address)
+{
+    return (address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1);
+}
 
 static inline struct tlb_entry *tlb_entry(struct tlb *tlb, uint64_t address)
 {
-    return &tlb->entries[(address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1)];
+    return &tlb->entries[tlb_index(address)];
+}
+
+static inline struct tlb_fetch_entry *tlb_fetch_entry(struct tlb *tlb, uint64_t address)
+{
+    return &tlb->fetches[tlb_index(address)];
 }
 
 /* What a tag must be for an access of `size` bytes (a power of two ≤ PAGE_SIZE; use a constant). */
@@ -68,39 +84,39 @@ static inline uint64_t tlb_tag(uint64_t address, uint64_t size)
 
 static inline void *tlb_host(const struct tlb_entry *entry, uint64_t address)
 {
-    return (void *)(uintptr_t)(address + entry->addend); /* NOLINT: this is the one place where it comes true */
+    return (void *)(uintptr_t)(address + entry->addend); /* NOLINT: this is where it comes true */
 }
 
-/* Enters a page. `rights` is a set of enum memory_access, not empty. `host` is the page's first byte. `large_size` is
- * the size of the translation this page is a piece of (PAGE_SIZE if it is one itself). */
-void tlb_fill(struct tlb *tlb, uint64_t address, const void *host, unsigned rights, uint64_t large_size);
-
-/* Where fetching at this address finds its bytes, or NULL: to be asked by a fill. Notes that they were asked for. */
+/* Where fetching at this address finds its bytes, or NULL: to be asked by a fill. */
 static inline const uint8_t *tlb_fetch(struct tlb *tlb, uint64_t address)
 {
-    const struct tlb_entry *entry = tlb_entry(tlb, address);
-    if (unlikely(entry->fetch != (address & ~PAGE_MASK))) {
-        return NULL;
-    }
-    uint64_t number = (address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1);
-    tlb->fetched[number / 64] |= UINT64_C(1) << (number % 64);
-    return tlb_host(entry, address);
+    const struct tlb_fetch_entry *entry = tlb_fetch_entry(tlb, address);
+    bool known = likely(entry->page == (address & ~PAGE_MASK));
+    return known ? (const uint8_t *)(uintptr_t)(address + entry->addend) : NULL; /* NOLINT: and here */
 }
 
-static inline bool tlb_was_fetched(const struct tlb *tlb, uint64_t address)
-{
-    uint64_t number = (address >> PAGE_SHIFT) & (TLB_ENTRY_COUNT - 1);
-    return ((tlb->fetched[number / 64] >> (number % 64)) & 1) != 0;
-}
+/* A page to be entered. */
+struct tlb_page {
+    const void *host; /* its first byte */
+    unsigned rights;  /* a set of enum memory_access, not empty */
+    uint64_t size;    /* of the translation it is a piece of, a power of two; PAGE_SIZE if it is one itself */
+    bool is_global;   /* in all address spaces */
+};
 
-/* Empty, with an epoch of its own. `epochs` is the vCPU's counter of them. */
-void tlb_init(struct tlb *tlb, uint64_t *epochs);
+/* Enters the page of this address: for fetching if it has that right, and for data if it has one of the others. */
+void tlb_fill(struct tlb *tlb, uint64_t address, const struct tlb_page *page);
+
+/* Begins empty. */
+void tlb_init(struct tlb *tlb);
 
 /* Empties the cache. */
-void tlb_flush(struct tlb *tlb, uint64_t *epochs);
+void tlb_flush(struct tlb *tlb);
 
-/* Forgets the page of this address and, if the address may lie in a larger translation, all pieces of that. */
-void tlb_flush_page(struct tlb *tlb, uint64_t address, uint64_t *epochs);
+/* Forgets all but global pages: for another address space. */
+void tlb_flush_space(struct tlb *tlb);
+
+/* Forgets the page of this address and, if it is a piece of a larger one, all pieces of that. */
+void tlb_flush_page(struct tlb *tlb, uint64_t address);
 
 /* Takes away every right to write, so that the next write to each page marks it dirty again. */
 void tlb_flush_writes(struct tlb *tlb);

@@ -764,11 +764,11 @@ static void an_entry_refuses_other_facts_and_moved_pages(void **state)
     cpu->facts_key = FACTS_KEY;
     assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
 
-    struct tlb_entry *entry = tlb_entry(cpu->fetch_tlb, PC);
+    struct tlb_fetch_entry *entry = tlb_fetch_entry(cpu->fetch_tlb, PC);
     entry->addend += PAGE_SIZE;
     assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_STALE);
     entry->addend -= PAGE_SIZE;
-    entry->fetch = TLB_NO_TAG;
+    entry->page = TLB_NO_TAG;
     assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_STALE);
     assert_int_equal(cpu->state.x[10], 2);
     bench_destroy();

@@ -15,38 +15,30 @@
 static const enum riscv_context translated[] = { RISCV_CONTEXT_U, RISCV_CONTEXT_S, RISCV_CONTEXT_S_SUM };
 #define TRANSLATED_COUNT (sizeof translated / sizeof *translated)
 
-static void take_epoch(struct riscv_cpu *cpu)
-{
-    cpu->translation_epoch = cpu->fetch_tlb->epoch;
-}
-
 static void flush_translated(struct riscv_cpu *cpu)
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush(riscv_context_tlb(cpu, translated[i]), &cpu->flush_count);
+        tlb_flush(riscv_context_tlb(cpu, translated[i]));
     }
     riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
-    take_epoch(cpu);
 }
 
 static void flush_page(struct riscv_cpu *cpu, uint64_t address)
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush_page(riscv_context_tlb(cpu, translated[i]), address, &cpu->flush_count);
+        tlb_flush_page(riscv_context_tlb(cpu, translated[i]), address);
     }
     riscv_walk_cache_drop(&cpu->walk_cache, address); /* more than the fence of an address asks for */
-    take_epoch(cpu);
 }
 
 void riscv_flush(struct riscv_cpu *cpu)
 {
     for (size_t i = 0; i < cpu->level_count * (size_t)RISCV_CONTEXT_COUNT; i++) {
-        tlb_flush(&cpu->tlbs[i], &cpu->flush_count);
+        tlb_flush(&cpu->tlbs[i]);
     }
     riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
-    take_epoch(cpu);
 }
 
 void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size)
@@ -92,7 +84,6 @@ void riscv_status_changed(struct riscv_cpu *cpu)
         cpu->now->filled_under_mxr = mxr;
         flush_translated(cpu);
     }
-    take_epoch(cpu);
     riscv_interrupts_consider(cpu);
 }
 

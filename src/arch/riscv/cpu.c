@@ -35,7 +35,7 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
         alarm_init(&cpu->levels[i].stime_alarm, machine->clock, timer_fired, cpu);
     }
     for (size_t i = 0; i < cache_count; i++) {
-        tlb_init(&cpu->tlbs[i], &cpu->flush_count);
+        tlb_init(&cpu->tlbs[i]);
     }
     riscv_cpu_reset(cpu);
     return cpu;

@@ -138,13 +138,8 @@ struct riscv_cpu {
      * may read it (SYNC in generated handlers). */
     uint64_t instructions;
 
-    /* Equal values: fetch addresses mean the same (mode, translation, protection) as when the value was last seen.
-     * Returning to a mode gives its old value back if nothing was flushed meanwhile. Engines tag jump caches with it.
-     */
-    uint64_t translation_epoch;
     uint64_t code_epoch; /* from 1; goes up at fence.i: instruction bytes may have changed */
 
-    uint64_t flush_count; /* source of epochs */
     struct riscv_pmp pmp;
     struct riscv_walk_cache walk_cache;
     const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */

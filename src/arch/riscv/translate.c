@@ -274,9 +274,12 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
         return false;
     }
     if (page->host != NULL) {
-        unsigned rights = cachable_rights(page, kind);
+        /* Data evict no code, nor code data, that nobody asked for. */
+        unsigned sort = kind == MEMORY_FETCH ? MEMORY_FETCH : MEMORY_READ | MEMORY_WRITE;
+        unsigned rights = cachable_rights(page, kind) & sort;
         if (page->whole) {
-            tlb_fill(tlb, address, page->host, rights, page->large_size);
+            const struct tlb_page entry = { .host = page->host, .rights = rights, .size = page->large_size };
+            tlb_fill(tlb, address, &entry);
         }
     }
     return true;

@@ -45,8 +45,7 @@ static bool serve_attention(struct riscv_cpu *cpu)
 /* The host address of the instruction at pc, if the fetch TLB knows it. */
 static inline const uint8_t *fetch_cached(const struct riscv_cpu *cpu, uint64_t pc)
 {
-    const struct tlb_entry *entry = tlb_entry(cpu->fetch_tlb, pc);
-    return likely(entry->fetch == (pc & ~PAGE_MASK)) ? tlb_host(entry, pc) : NULL;
+    return tlb_fetch(cpu->fetch_tlb, pc);
 }
 
 /* -- The loops ----------------------------------------------------------------------------------------------------- */

@@ -87,13 +87,14 @@ static const uint8_t *host_of(struct builder *builder, uint64_t pc)
 {
     struct region_plan *plan = builder->plan;
     uint64_t page = pc & ~PAGE_MASK;
-    const struct tlb_entry *entry = tlb_entry(builder->cpu->fetch_tlb, pc);
-    if (entry->fetch != page) {
+    const struct tlb_fetch_entry *entry = tlb_fetch_entry(builder->cpu->fetch_tlb, pc);
+    const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
+    if (host == NULL) {
         return NULL;
     }
     for (unsigned i = 0; i < plan->page_count; i++) {
         if (plan->pages[i].address == page) {
-            return tlb_host(entry, pc);
+            return host;
         }
     }
     if (plan->page_count == HOST_PAGES_MAX) {
@@ -101,12 +102,12 @@ static const uint8_t *host_of(struct builder *builder, uint64_t pc)
     }
     /* Two pages that share a TLB entry would evict each other at every entry. */
     for (unsigned i = 0; i < plan->page_count; i++) {
-        if (tlb_entry(builder->cpu->fetch_tlb, plan->pages[i].address) == entry) {
+        if (tlb_fetch_entry(builder->cpu->fetch_tlb, plan->pages[i].address) == entry) {
             return NULL;
         }
     }
     plan->pages[plan->page_count++] = (struct host_page){ .address = page, .addend = entry->addend };
-    return tlb_host(entry, pc);
+    return host;
 }
 
 /* -- Blocks and edges ---------------------------------------------------------------------------------------------- */
@@ -140,9 +141,8 @@ static struct ir_block *target_block(struct builder *builder, uint64_t pc)
         if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0) {
             return NULL;
         }
-        const struct tlb_entry *entry = tlb_entry(builder->cpu->fetch_tlb, pc);
-        if (entry->fetch != (pc & ~PAGE_MASK) || interp_heat(builder->cpu, tlb_host(entry, pc)) < WARM ||
-            host_of(builder, pc) == NULL) {
+        const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
+        if (host == NULL || interp_heat(builder->cpu, host) < WARM || host_of(builder, pc) == NULL) {
             return NULL;
         }
         block = add_block(builder, pc);
