@@ -10,6 +10,7 @@
  *   VCPU_FLUSH         whoever changed rights/dirty   drops its translation caches
  *   VCPU_FENCE         a remote fence (SBI)           drops its translation caches; if asked, checks its code
  *   VCPU_STOP          vm stop, reset, power off      leaves the engine's run function
+ *   VCPU_RIGHTS        a change of page rights        drops what it may have kept, see memory/rights.h
  *   VCPU_HALT          firmware start or stop         looks whether it is started or stopped now
  */
 #ifndef RAVELIN_CORE_VCPU_H
@@ -26,6 +27,7 @@ enum vcpu_attention {
     VCPU_FENCE = 1u << 2,
     VCPU_STOP = 1u << 3,
     VCPU_HALT = 1u << 4,
+    VCPU_RIGHTS = 1u << 5,
 };
 
 struct vcpu {

@@ -3,6 +3,8 @@
 
 #include "core/check.h"
 
+#include <sys/mman.h>
+
 #define BITS_PER_LEVEL 4u
 #define LEVEL_MASK     UINT64_C(15)
 
@@ -39,19 +41,26 @@ uint64_t attributes_with(uint64_t word, unsigned level, unsigned denied)
 static _Atomic uint64_t *word_of(const struct memory_slot *slot, gpa_t address)
 {
     CHECK(slot->attributes != NULL && address.bits - slot->base.bits < slot->size);
-    return &slot->attributes[(address.bits - slot->base.bits) >> PAGE_SHIFT];
+    return &slot->attributes->words[(address.bits - slot->base.bits) >> PAGE_SHIFT];
 }
 
 uint64_t attributes_load(const struct memory_slot *slot, gpa_t address)
 {
-    if (likely(!atomic_load_explicit(&slot->attributes_used, memory_order_acquire))) {
+    _Atomic uint64_t *word = word_of(slot, address);
+    if (likely(!atomic_load(&slot->attributes->used))) {
         return 0; /* without touching the words, which are not in memory yet */
     }
-    return atomic_load_explicit(word_of(slot, address), memory_order_acquire);
+    return atomic_load(word) ^ atomic_load(&slot->attributes->initial);
 }
 
-void attributes_store(struct memory_slot *slot, gpa_t address, uint64_t word)
+void attributes_store(const struct memory_slot *slot, gpa_t address, uint64_t word)
 {
-    atomic_store_explicit(word_of(slot, address), word, memory_order_release);
-    atomic_store_explicit(&slot->attributes_used, true, memory_order_release);
+    atomic_store(&slot->attributes->used, true);
+    atomic_store(word_of(slot, address), word ^ atomic_load(&slot->attributes->initial));
+}
+
+void attributes_reset(const struct memory_slot *slot)
+{
+    size_t size = sizeof *slot->attributes + (slot->size >> PAGE_SHIFT) * sizeof slot->attributes->words[0];
+    CHECK(madvise(slot->attributes, size, MADV_DONTNEED) == 0);
 }

@@ -2,6 +2,7 @@
 #include "memory/memory.h"
 
 #include "core/check.h"
+#include "memory/attributes.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -22,6 +23,7 @@ struct slot_key {
 
 struct memory {
     struct log *log;
+    struct rights *rights;
     size_t slot_count;
     struct slot_key *slots; /* sorted, disjoint; replaced whole when a slot is added */
 };
@@ -38,6 +40,21 @@ struct log *memory_log(const struct memory *memory)
     return memory->log;
 }
 
+const struct memory_slot *memory_slot_at(const struct memory *memory, size_t number)
+{
+    return number < memory->slot_count ? memory->slots[number].slot : NULL;
+}
+
+struct rights *memory_rights(const struct memory *memory)
+{
+    return memory->rights;
+}
+
+void memory_set_rights(struct memory *memory, struct rights *rights)
+{
+    memory->rights = rights;
+}
+
 /* ---- RAM -------------------------------------------------------------------------------------------------------- */
 
 static uint64_t page_count(const struct memory_slot *slot)
@@ -52,7 +69,7 @@ static size_t dirty_size(const struct memory_slot *slot)
 
 static size_t attributes_size(const struct memory_slot *slot)
 {
-    return page_count(slot) * sizeof *slot->attributes;
+    return sizeof *slot->attributes + page_count(slot) * sizeof slot->attributes->words[0];
 }
 
 static void unmap(volatile void *start, size_t size)
@@ -71,7 +88,7 @@ static void slot_destroy(struct memory_slot *slot)
     if (slot->dirty != NULL) {
         unmap(slot->dirty, dirty_size(slot));
     }
-    if (slot->attributes != NULL) {
+    if (slot->attributes != NULL && !slot->borrows_attributes) {
         unmap(slot->attributes, attributes_size(slot));
     }
     free(slot);
@@ -264,8 +281,9 @@ static bool private_map(struct memory_slot *slot, const struct memory_slot *orig
 {
     slot->host = map_file(original->memfd, slot->size, slot->base.bits, MAP_PRIVATE);
     slot->dirty = map_lazy(dirty_size(slot));
-    slot->attributes = map_lazy(attributes_size(slot));
-    if (slot->host == NULL || slot->dirty == NULL || slot->attributes == NULL) {
+    slot->attributes = original->attributes;
+    slot->borrows_attributes = true;
+    if (slot->host == NULL || slot->dirty == NULL) {
         return error_set(error, "the host has no room to map guest memory a second time; give the guest less");
     }
     return true;

@@ -36,18 +36,20 @@ struct memory_device_ops {
 
 struct memory_slot {
     gpa_t base;
-    uint64_t size;                /* bytes, a multiple of PAGE_SIZE for RAM */
-    uint8_t *host;                /* RAM: where it is mapped; NULL for a device */
-    int memfd;                    /* RAM */
-    _Atomic uint64_t *dirty;      /* RAM: one bit a page, set no later than the first write after it was cleared */
-    _Atomic uint64_t *attributes; /* RAM: one word a page, see memory/attributes.h; reads 0 until written */
-    _Atomic bool attributes_used; /* RAM: some word may be other than 0 */
+    uint64_t size;                 /* bytes, a multiple of PAGE_SIZE for RAM */
+    uint8_t *host;                 /* RAM: where it is mapped; NULL for a device */
+    int memfd;                     /* RAM */
+    _Atomic uint64_t *dirty;       /* RAM: one bit a page, set no later than the first write after it was cleared */
+    struct attributes *attributes; /* RAM: see memory/attributes.h */
     const struct memory_device_ops *ops; /* device */
     void *device;
     const char *name;
+    bool borrows_attributes; /* they are another slot's */
 };
 
 struct memory;
+struct attributes;
+struct rights;
 
 /* The log (may be NULL) must outlive the memory. */
 struct memory *memory_create(struct log *log);
@@ -62,8 +64,8 @@ bool memory_add_device(struct memory *memory, gpa_t base, uint64_t size, const s
 
 /* The same RAM seen through mappings that keep to themselves what is written through them, page by page: the original
  * goes on to show through in every page until then, and again after memory_forget_private(). It has dirty bits of its
- * own. All devices are replaced by one. For trying out; NULL and an error: no address space. The original must outlive
- * it, and neither may get slots any more. */
+ * own; page attributes are the original's. All devices are replaced by one. For trying out; NULL and an error: no
+ * address space. The original must outlive it, and neither may get slots any more. */
 struct memory *memory_create_private(const struct memory *original, const struct memory_device_ops *ops, void *device,
                                      struct error *error);
 
@@ -103,6 +105,13 @@ static inline bool memory_is_dirty(const struct memory_slot *slot, gpa_t address
  * set: the caller makes every vCPU drop its write rights afterwards (vcpu attention) before it trusts the next
  * round. Returns how many pages were dirty. */
 uint64_t memory_collect_dirty(const struct memory_slot *slot, uint64_t first_page, uint64_t page_count, uint64_t *bits);
+
+/* Slots by number, in order of address; NULL: there are not so many. */
+const struct memory_slot *memory_slot_at(const struct memory *memory, size_t number);
+
+/* Whoever manages changes of page attributes (memory/rights.h), or NULL. Set while nobody uses the memory. */
+struct rights *memory_rights(const struct memory *memory);
+void memory_set_rights(struct memory *memory, struct rights *rights);
 
 struct log *memory_log(const struct memory *memory);
 

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/rights.h"
+
+#include "core/check.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Notes: a nibble a page (a set of enum memory_access), 16 pages a word, four neighbouring words a hashed group. */
+#define NOTE_BITS          4u
+#define NOTE_WORD_PAGES    16u
+#define NOTE_GROUP_WORDS   4u
+#define NOTE_GROUP_SHIFT   9u
+#define NOTE_WORD_COUNT    (NOTE_GROUP_WORDS << NOTE_GROUP_SHIFT)
+#define NOTES_WORTH_WHILE  256u /* words: fewer are not worth forgetting early */
+
+#define PIN_SHIFT          12u
+#define PIN_COUNT          (1u << PIN_SHIFT)
+
+#define PHASE_LEVEL_MASK   31u /* 0: outside; else the level, plus 1 */
+#define PHASE_STEP         32u
+
+#define LOOKS_BEFORE_YIELD 300u
+
+struct notes {
+    _Atomic uint64_t words[NOTE_WORD_COUNT];
+    /* The reader's own: */
+    uint64_t touched[NOTE_WORD_COUNT / 64]; /* words that are not 0 */
+    unsigned touched_count;
+};
+
+struct rights_reader {
+    _Alignas(64) _Atomic uint32_t phase; /* written by the reader only: where it is, and how often that has changed */
+    _Atomic uint32_t stale;              /* levels, one bit each, to be dropped before they go on; set by changers */
+    struct vcpu *vcpu;
+    void (*drop)(void *context, unsigned level);
+    void *context;
+    unsigned kept_count; /* levels that have notes: all but the highest, which nobody can take anything from */
+    struct notes *notes;
+};
+
+/* Of each enforcing level: whether its default can still be set. */
+enum enforcer { ENFORCER_FRESH, ENFORCER_SETTING, ENFORCER_USED };
+
+struct rights {
+    struct memory *memory;
+    unsigned level_count;
+    unsigned reader_count;
+    struct rights_reader *readers[RIGHTS_READER_MAX];
+    _Alignas(64) _Atomic uint32_t changing; /* changes between their first store and the end of their wait */
+    _Atomic uint64_t calls, pages, hits, waits, yields;
+    _Atomic uint32_t enforcers[ATTRIBUTE_LEVEL_COUNT]; /* enum enforcer */
+    _Alignas(64) _Atomic uint32_t pins[PIN_COUNT];     /* of pages, by hash */
+};
+
+static uint64_t hash(uint64_t number, unsigned bits)
+{
+    return number * UINT64_C(0x9e3779b97f4a7c15) >> (64 - bits);
+}
+
+/* ---- Life -------------------------------------------------------------------------------------------------------- */
+
+static void *aligned_zero(size_t size)
+{
+    void *block = aligned_alloc(64, (size + 63) & ~(size_t)63);
+    CHECK(block != NULL);
+    memset(block, 0, size);
+    return block;
+}
+
+struct rights *rights_create(struct memory *memory, unsigned level_count)
+{
+    CHECK(level_count >= 2 && level_count <= ATTRIBUTE_LEVEL_COUNT && memory_rights(memory) == NULL);
+    struct rights *rights = aligned_zero(sizeof *rights);
+    rights->memory = memory;
+    rights->level_count = level_count;
+    memory_set_rights(memory, rights);
+    return rights;
+}
+
+void rights_destroy(struct rights *rights)
+{
+    if (rights == NULL) {
+        return;
+    }
+    memory_set_rights(rights->memory, NULL);
+    for (unsigned i = 0; i < rights->reader_count; i++) {
+        free(rights->readers[i]->notes);
+        free(rights->readers[i]);
+    }
+    free(rights);
+}
+
+struct rights *rights_of(const struct memory *memory)
+{
+    return memory_rights(memory);
+}
+
+/* ---- Readers ----------------------------------------------------------------------------------------------------- */
+
+struct rights_reader *rights_add_reader(struct rights *rights, struct vcpu *vcpu,
+                                        void (*drop)(void *context, unsigned level), void *context)
+{
+    CHECK(rights->reader_count < RIGHTS_READER_MAX);
+    struct rights_reader *reader = aligned_zero(sizeof *reader);
+    reader->vcpu = vcpu;
+    reader->drop = drop;
+    reader->context = context;
+    reader->kept_count = rights->level_count - 1;
+    reader->notes = aligned_zero(reader->kept_count * sizeof *reader->notes);
+    rights->readers[rights->reader_count++] = reader;
+    return reader;
+}
+
+static size_t note_word(uint64_t page)
+{
+    return hash(page / (NOTE_WORD_PAGES * NOTE_GROUP_WORDS), NOTE_GROUP_SHIFT) * NOTE_GROUP_WORDS +
+           page / NOTE_WORD_PAGES % NOTE_GROUP_WORDS;
+}
+
+static uint64_t note_bits(uint64_t page, unsigned kinds)
+{
+    return (uint64_t)kinds << page % NOTE_WORD_PAGES * NOTE_BITS;
+}
+
+void rights_hold(struct rights_reader *reader, unsigned level, gpa_t address, unsigned kinds)
+{
+    if (level >= reader->kept_count) {
+        return;
+    }
+    struct notes *notes = &reader->notes[level];
+    uint64_t page = address.bits >> PAGE_SHIFT;
+    size_t word = note_word(page);
+    uint64_t bits = note_bits(page, kinds);
+    uint64_t before = atomic_load_explicit(&notes->words[word], memory_order_relaxed);
+    if ((before & bits) == bits) {
+        return; /* noted before the caller's load, and not forgotten since */
+    }
+    notes->touched[word / 64] |= UINT64_C(1) << word % 64;
+    notes->touched_count += before == 0;
+    atomic_store(&notes->words[word], before | bits);
+}
+
+/* Whatever was done under the notes happened before. */
+static void forget(struct notes *notes)
+{
+    for (size_t i = 0; i < NOTE_WORD_COUNT / 64; i++) {
+        for (uint64_t left = notes->touched[i]; left != 0; left &= left - 1) {
+            atomic_store_explicit(&notes->words[i * 64 + (unsigned)__builtin_ctzll(left)], 0, memory_order_release);
+        }
+        notes->touched[i] = 0;
+    }
+    notes->touched_count = 0;
+}
+
+void rights_forget(struct rights_reader *reader, unsigned level)
+{
+    if (level < reader->kept_count && reader->notes[level].touched_count >= NOTES_WORTH_WHILE) {
+        forget(&reader->notes[level]);
+    }
+}
+
+static uint32_t own_phase(const struct rights_reader *reader)
+{
+    return atomic_load_explicit(&reader->phase, memory_order_relaxed);
+}
+
+static void move_on(struct rights_reader *reader, uint32_t where)
+{
+    atomic_store(&reader->phase, ((own_phase(reader) & ~PHASE_LEVEL_MASK) + PHASE_STEP) | where);
+}
+
+static void serve(struct rights_reader *reader, uint32_t where)
+{
+    unsigned level = where - 1;
+    uint32_t bit = UINT32_C(1) << level;
+    if (likely((atomic_load(&reader->stale) & bit) == 0)) {
+        return;
+    }
+    atomic_fetch_and(&reader->stale, ~bit);
+    reader->drop(reader->context, level);
+    forget(&reader->notes[level]);
+    move_on(reader, where);
+}
+
+void rights_enter(struct rights_reader *reader, unsigned level)
+{
+    CHECK(level <= reader->kept_count);
+    move_on(reader, level + 1);
+    serve(reader, level + 1);
+}
+
+void rights_leave(struct rights_reader *reader)
+{
+    uint32_t phase = own_phase(reader);
+    atomic_store_explicit(&reader->phase, (phase & ~PHASE_LEVEL_MASK) + PHASE_STEP, memory_order_release);
+}
+
+bool rights_is_inside(const struct rights_reader *reader)
+{
+    return (own_phase(reader) & PHASE_LEVEL_MASK) != 0;
+}
+
+void rights_serve(struct rights_reader *reader)
+{
+    uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
+    if (where != 0) {
+        serve(reader, where);
+    }
+}
+
+bool rights_is_asked(const struct rights_reader *reader)
+{
+    uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
+    return where != 0 && (atomic_load_explicit(&reader->stale, memory_order_relaxed) >> (where - 1) & 1) != 0;
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------------------------------- */
+
+static void host_pause(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Looks again, in a while. */
+static void wait_a_little(struct rights *rights, unsigned *looks)
+{
+    if (++*looks < LOOKS_BEFORE_YIELD) {
+        host_pause();
+    } else {
+        atomic_fetch_add_explicit(&rights->yields, 1, memory_order_relaxed);
+        sched_yield();
+    }
+}
+
+static void wait_for_phase(struct rights *rights, const struct rights_reader *reader, uint32_t phase)
+{
+    unsigned looks = 0;
+    while (atomic_load_explicit(&reader->phase, memory_order_acquire) == phase) {
+        wait_a_little(rights, &looks);
+    }
+}
+
+/* ---- Changes ----------------------------------------------------------------------------------------------------- */
+
+/* A call under way. */
+struct change {
+    struct rights *rights;
+    unsigned enforcer;
+    unsigned denied;
+    bool crowded; /* others are changing rights, too: what is denied already may not have been waited for */
+    bool pinned;  /* some bit of `pins` is set */
+    uint16_t stale[RIGHTS_READER_MAX]; /* levels concerned, of each reader */
+    uint64_t pins[PIN_COUNT / 64];     /* to be waited for */
+};
+
+static void begin(struct change *change, struct rights *rights, unsigned enforcer, unsigned denied)
+{
+    CHECK(enforcer > 0 && enforcer < rights->level_count && denied < 16);
+    change->rights = rights;
+    change->enforcer = enforcer;
+    change->denied = denied;
+    change->pinned = false;
+    memset(change->stale, 0, rights->reader_count * sizeof change->stale[0]);
+    change->crowded = atomic_fetch_add(&rights->changing, 1) != 0;
+}
+
+static unsigned kinds_of(unsigned lost)
+{
+    return ((lost & ATTRIBUTE_READ) != 0 ? MEMORY_READ : 0u) | ((lost & ATTRIBUTE_WRITE) != 0 ? MEMORY_WRITE : 0u) |
+           ((lost & (ATTRIBUTE_KERNEL | ATTRIBUTE_USER)) != 0 ? MEMORY_FETCH : 0u);
+}
+
+static void note_pin(struct change *change, uint64_t bucket)
+{
+    if (!change->pinned) {
+        memset(change->pins, 0, sizeof change->pins);
+        change->pinned = true;
+    }
+    change->pins[bucket / 64] |= UINT64_C(1) << bucket % 64;
+}
+
+/* Who may be using what the page has just lost? */
+static void collect(struct change *change, uint64_t page, unsigned lost)
+{
+    const struct rights *rights = change->rights;
+    unsigned level_count = change->enforcer < rights->level_count ? change->enforcer : rights->level_count - 1;
+    size_t word = note_word(page);
+    uint64_t bits = note_bits(page, kinds_of(lost));
+    for (unsigned i = 0; i < rights->reader_count; i++) {
+        for (unsigned level = 0; level < level_count; level++) {
+            if ((atomic_load(&rights->readers[i]->notes[level].words[word]) & bits) != 0) {
+                change->stale[i] |= (uint16_t)(1u << level);
+            }
+        }
+    }
+    uint64_t bucket = hash(page, PIN_SHIFT);
+    if (unlikely(atomic_load(&rights->pins[bucket]) != 0)) {
+        note_pin(change, bucket);
+    }
+}
+
+/* Marks a reader; returns whether it must be waited for, from *phase on. */
+static bool mark_stale(struct rights_reader *reader, uint32_t levels, uint32_t *phase)
+{
+    if ((atomic_load(&reader->stale) & levels) != levels) {
+        atomic_fetch_or(&reader->stale, levels);
+    }
+    *phase = atomic_load(&reader->phase);
+    uint32_t where = *phase & PHASE_LEVEL_MASK;
+    return where != 0 && (levels >> (where - 1) & 1) != 0;
+}
+
+static void wait_for_pins(struct change *change)
+{
+    for (unsigned i = 0; i < PIN_COUNT / 64; i++) {
+        for (uint64_t left = change->pins[i]; left != 0; left &= left - 1) {
+            unsigned looks = 0;
+            while (atomic_load_explicit(&change->rights->pins[i * 64 + (unsigned)__builtin_ctzll(left)],
+                                        memory_order_acquire) != 0) {
+                wait_a_little(change->rights, &looks);
+            }
+        }
+    }
+}
+
+/* Asks all readers concerned, then waits for all. */
+static void ask_and_wait(struct change *change, const struct rights_reader *changer)
+{
+    struct rights *rights = change->rights;
+    uint32_t phases[RIGHTS_READER_MAX];
+    unsigned wait_count = 0, hit_count = 0;
+    for (unsigned i = 0; i < rights->reader_count; i++) {
+        struct rights_reader *reader = rights->readers[i];
+        if (change->stale[i] == 0) {
+            continue;
+        }
+        hit_count++;
+        bool must_wait = mark_stale(reader, change->stale[i], &phases[i]) && reader != changer;
+        change->stale[i] = must_wait;
+        wait_count += must_wait;
+        if (must_wait && reader->vcpu != NULL) {
+            vcpu_request(reader->vcpu, VCPU_RIGHTS);
+        }
+    }
+    for (unsigned i = 0; wait_count > 0 && i < rights->reader_count; i++) {
+        if (change->stale[i] != 0) {
+            wait_for_phase(rights, rights->readers[i], phases[i]);
+        }
+    }
+    if (change->pinned) {
+        wait_for_pins(change);
+    }
+    if (hit_count > 0) {
+        atomic_fetch_add_explicit(&rights->hits, hit_count, memory_order_relaxed);
+        atomic_fetch_add_explicit(&rights->waits, wait_count, memory_order_relaxed);
+    }
+}
+
+static bool concerns_anybody(const struct change *change)
+{
+    bool concerned = change->pinned;
+    for (unsigned i = 0; i < change->rights->reader_count; i++) {
+        concerned |= change->stale[i] != 0;
+    }
+    return concerned;
+}
+
+static void end(struct change *change, struct rights_reader *changer, uint64_t page_count)
+{
+    struct rights *rights = change->rights;
+    if (concerns_anybody(change)) {
+        uint32_t where = changer != NULL ? own_phase(changer) & PHASE_LEVEL_MASK : 0;
+        if (where != 0) {
+            rights_leave(changer);
+        }
+        ask_and_wait(change, changer);
+        if (where != 0) {
+            rights_enter(changer, where - 1);
+        }
+    }
+    atomic_fetch_sub(&rights->changing, 1);
+    atomic_fetch_add_explicit(&rights->calls, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&rights->pages, page_count, memory_order_relaxed);
+}
+
+/* From here on the enforcer's default stands. */
+static void settle_default(struct rights *rights, unsigned enforcer)
+{
+    _Atomic uint32_t *state = &rights->enforcers[enforcer];
+    uint32_t seen = ENFORCER_FRESH;
+    if (likely(atomic_load_explicit(state, memory_order_acquire) == ENFORCER_USED) ||
+        atomic_compare_exchange_strong(state, &seen, ENFORCER_USED)) {
+        return;
+    }
+    while (atomic_load_explicit(state, memory_order_acquire) == ENFORCER_SETTING) {
+        sched_yield();
+    }
+}
+
+static bool holds(const struct memory_slot *slot, uint64_t page)
+{
+    return slot != NULL && slot->host != NULL && page - (slot->base.bits >> PAGE_SHIFT) < slot->size >> PAGE_SHIFT;
+}
+
+/* The RAM slot of a page number, or NULL; `near` is one to try first. */
+static const struct memory_slot *slot_of(const struct rights *rights, const struct memory_slot *near, uint64_t page)
+{
+    if (likely(holds(near, page))) {
+        return near;
+    }
+    if (page > UINT64_MAX >> PAGE_SHIFT) {
+        return NULL;
+    }
+    near = memory_find(rights->memory, gpa(page << PAGE_SHIFT));
+    return holds(near, page) ? near : NULL;
+}
+
+static _Atomic uint64_t *word_of(const struct memory_slot *slot, uint64_t page)
+{
+    return &slot->attributes->words[page - (slot->base.bits >> PAGE_SHIFT)];
+}
+
+/* Stores one page's word; returns what readers may have lost by it. */
+static unsigned store(const struct change *change, const struct memory_slot *slot, uint64_t page)
+{
+    struct attributes *attributes = slot->attributes;
+    if (unlikely(!atomic_load_explicit(&attributes->used, memory_order_relaxed))) {
+        atomic_store(&attributes->used, true);
+    }
+    uint64_t initial = atomic_load_explicit(&attributes->initial, memory_order_relaxed);
+    _Atomic uint64_t *place = word_of(slot, page);
+    uint64_t before = atomic_load(place);
+    uint64_t after;
+    do {
+        after = attributes_with(before ^ initial, change->enforcer, change->denied) ^ initial;
+        if (after == before) {
+            return change->crowded ? change->denied : 0;
+        }
+    } while (!atomic_compare_exchange_weak(place, &before, after));
+    unsigned denied_before = (unsigned)((before ^ initial) >> 4 * change->enforcer) & 15;
+    return change->crowded ? change->denied : change->denied & ~denied_before;
+}
+
+static bool all_are_ram(const struct rights *rights, const uint64_t *pages, size_t count, size_t *failed)
+{
+    const struct memory_slot *slot = NULL;
+    for (size_t i = 0; i < count; i++) {
+        slot = slot_of(rights, slot, pages[i]);
+        if (slot == NULL) {
+            *failed = i;
+            return false;
+        }
+        __builtin_prefetch((const void *)(uintptr_t)word_of(slot, pages[i]), 1);
+    }
+    return true;
+}
+
+bool rights_change(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied,
+                   const uint64_t *pages, size_t count, size_t *failed)
+{
+    if (!all_are_ram(rights, pages, count, failed)) {
+        return false;
+    }
+    settle_default(rights, enforcer);
+    struct change change;
+    begin(&change, rights, enforcer, denied);
+    const struct memory_slot *slot = NULL;
+    for (size_t i = 0; i < count; i++) {
+        slot = slot_of(rights, slot, pages[i]);
+        unsigned lost = store(&change, slot, pages[i]);
+        if (lost != 0) {
+            collect(&change, pages[i], lost);
+        }
+    }
+    end(&change, changer, count);
+    return true;
+}
+
+static bool range_is_ram(const struct rights *rights, uint64_t first, uint64_t count, uint64_t *failed)
+{
+    while (count > 0) {
+        const struct memory_slot *slot = slot_of(rights, NULL, first);
+        if (slot == NULL) {
+            *failed = first;
+            return false;
+        }
+        uint64_t rest = (slot->base.bits >> PAGE_SHIFT) + (slot->size >> PAGE_SHIFT) - first;
+        uint64_t part = rest < count ? rest : count;
+        first += part;
+        count -= part;
+    }
+    return true;
+}
+
+bool rights_change_range(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied,
+                         uint64_t first, uint64_t count, uint64_t *failed)
+{
+    if (!range_is_ram(rights, first, count, failed)) {
+        return false;
+    }
+    settle_default(rights, enforcer);
+    struct change change;
+    begin(&change, rights, enforcer, denied);
+    const struct memory_slot *slot = NULL;
+    for (uint64_t page = first; page - first < count; page++) {
+        slot = slot_of(rights, slot, page);
+        unsigned lost = store(&change, slot, page);
+        if (lost != 0) {
+            collect(&change, page, lost);
+        }
+    }
+    end(&change, changer, count);
+    return true;
+}
+
+bool rights_set_default(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied)
+{
+    CHECK(enforcer > 0 && enforcer < rights->level_count && denied < 16);
+    uint32_t fresh = ENFORCER_FRESH;
+    if (!atomic_compare_exchange_strong(&rights->enforcers[enforcer], &fresh, ENFORCER_SETTING)) {
+        return false;
+    }
+    struct change change;
+    begin(&change, rights, enforcer, denied);
+    const struct memory_slot *slot;
+    for (size_t i = 0; denied != 0 && (slot = memory_slot_at(rights->memory, i)) != NULL; i++) {
+        if (slot->host != NULL) {
+            atomic_fetch_or(&slot->attributes->initial, attributes_with(0, enforcer, denied));
+            atomic_store(&slot->attributes->used, true);
+        }
+    }
+    atomic_store(&rights->enforcers[enforcer], ENFORCER_USED);
+    for (unsigned i = 0; denied != 0 && i < rights->reader_count; i++) {
+        change.stale[i] = (uint16_t)((1u << enforcer) - 1);
+    }
+    for (unsigned i = 0; denied != 0 && i < PIN_COUNT; i++) {
+        if (atomic_load(&rights->pins[i]) != 0) {
+            note_pin(&change, i);
+        }
+    }
+    end(&change, changer, 0);
+    return true;
+}
+
+bool rights_query(const struct rights *rights, uint64_t page, uint64_t *word)
+{
+    const struct memory_slot *slot = slot_of(rights, NULL, page);
+    if (slot == NULL) {
+        return false;
+    }
+    *word = attributes_load(slot, gpa(page << PAGE_SHIFT));
+    return true;
+}
+
+void rights_reset(struct rights *rights)
+{
+    const struct memory_slot *slot;
+    for (size_t i = 0; (slot = memory_slot_at(rights->memory, i)) != NULL; i++) {
+        if (slot->host != NULL) {
+            attributes_reset(slot);
+        }
+    }
+    for (unsigned i = 0; i < ATTRIBUTE_LEVEL_COUNT; i++) {
+        atomic_store(&rights->enforcers[i], ENFORCER_FRESH);
+    }
+    for (unsigned i = 0; i < rights->reader_count; i++) {
+        struct rights_reader *reader = rights->readers[i];
+        atomic_store(&reader->stale, (UINT32_C(1) << reader->kept_count) - 1);
+    }
+}
+
+struct rights_statistics rights_statistics(const struct rights *rights)
+{
+    return (struct rights_statistics){
+        .calls = atomic_load_explicit(&rights->calls, memory_order_relaxed),
+        .pages = atomic_load_explicit(&rights->pages, memory_order_relaxed),
+        .hits = atomic_load_explicit(&rights->hits, memory_order_relaxed),
+        .waits = atomic_load_explicit(&rights->waits, memory_order_relaxed),
+        .yields = atomic_load_explicit(&rights->yields, memory_order_relaxed),
+    };
+}
+
+/* ---- Pins -------------------------------------------------------------------------------------------------------- */
+
+static bool level_may(const struct memory_slot *slot, unsigned level, uint64_t page, enum memory_access access)
+{
+    unsigned wanted = ((access & MEMORY_READ) != 0 ? ATTRIBUTE_READ : 0u) |
+                      ((access & MEMORY_WRITE) != 0 ? ATTRIBUTE_WRITE : 0u) |
+                      ((access & MEMORY_FETCH) != 0 ? ATTRIBUTE_KERNEL : 0u);
+    return (attributes_denied(attributes_load(slot, gpa(page << PAGE_SHIFT)), level) & wanted) == 0;
+}
+
+static void unpin(struct rights *rights, uint64_t first, uint64_t count)
+{
+    for (uint64_t page = first; page - first < count; page++) {
+        atomic_fetch_sub_explicit(&rights->pins[hash(page, PIN_SHIFT)], 1, memory_order_release);
+    }
+}
+
+/* All pages of RAM, or none. */
+static bool pin(struct rights *rights, unsigned level, uint64_t first, uint64_t count, enum memory_access access)
+{
+    const struct memory_slot *slot = NULL;
+    for (uint64_t page = first; page - first < count; page++) {
+        slot = slot_of(rights, slot, page);
+        atomic_fetch_add(&rights->pins[hash(page, PIN_SHIFT)], 1); /* before the load of the word */
+        if (!level_may(slot, level, page, access)) {
+            unpin(rights, first, page - first + 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint64_t pages_of(gpa_t address, uint64_t size)
+{
+    return ((address.bits & PAGE_MASK) + (size - 1)) / PAGE_SIZE + 1;
+}
+
+void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access)
+{
+    struct rights *rights = memory_rights(memory);
+    if (likely(rights == NULL)) {
+        return memory_pointer(memory, address, size, access);
+    }
+    if (memory_pointer(memory, address, size, MEMORY_READ) == NULL ||
+        !pin(rights, level, address.bits >> PAGE_SHIFT, pages_of(address, size), access)) {
+        return NULL;
+    }
+    return memory_pointer(memory, address, size, access); /* marks pages dirty */
+}
+
+void rights_unpin(const struct memory *memory, gpa_t address, uint64_t size)
+{
+    struct rights *rights = memory_rights(memory);
+    if (unlikely(rights != NULL)) {
+        unpin(rights, address.bits >> PAGE_SHIFT, pages_of(address, size));
+    }
+}
+
+bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access)
+{
+    struct rights *rights = memory_rights(memory);
+    if (memory_pointer(memory, address, size, MEMORY_READ) == NULL) {
+        return false;
+    }
+    if (rights == NULL) {
+        return true;
+    }
+    const struct memory_slot *slot = NULL;
+    uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
+    for (uint64_t page = first; page - first < count; page++) {
+        slot = slot_of(rights, slot, page);
+        if (!level_may(slot, level, page, access)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Every page of a range that may span slots, pinned; false: none is. */
+static bool pin_range(struct rights *rights, unsigned level, gpa_t address, size_t size, enum memory_access access)
+{
+    uint64_t failed;
+    uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
+    return address.bits + (size - 1) >= address.bits && range_is_ram(rights, first, count, &failed) &&
+           pin(rights, level, first, count, access);
+}
+
+bool rights_read(const struct memory *memory, unsigned level, gpa_t address, void *buffer, size_t size)
+{
+    struct rights *rights = memory_rights(memory);
+    if (rights == NULL || size == 0) {
+        return memory_read(memory, address, buffer, size);
+    }
+    if (!pin_range(rights, level, address, size, MEMORY_READ)) {
+        return false;
+    }
+    bool done = memory_read(memory, address, buffer, size);
+    rights_unpin(memory, address, size);
+    return done;
+}
+
+bool rights_write(const struct memory *memory, unsigned level, gpa_t address, const void *buffer, size_t size)
+{
+    struct rights *rights = memory_rights(memory);
+    if (rights == NULL || size == 0) {
+        return memory_write(memory, address, buffer, size);
+    }
+    if (!pin_range(rights, level, address, size, MEMORY_WRITE)) {
+        return false;
+    }
+    bool done = memory_write(memory, address, buffer, size);
+    rights_unpin(memory, address, size);
+    return done;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Changing page rights of trust levels, so that a change is visible everywhere when the call returns.
+ *
+ *     changer                                   reader (a vCPU, on its own thread)
+ *     store the words                           rights_hold(page): note the page in the filter
+ *     look at each reader's filter              load the word
+ *       not noted: done with this reader        use the page, keep the right in a translation cache
+ *       noted: mark it stale, wait if INSIDE    serve at the next instruction boundary: drop, forget, answer
+ *
+ * Who keeps what a page's word allowed (memory/attributes.h) is a *reader*: one for each vCPU. It notes each page
+ * before it loads the word; a changer stores the word before it looks at the notes; all four are sequentially
+ * consistent. So either the reader sees the new word or the changer sees the note. Notes are hashed (rights that a
+ * level can lose, apart for reading, writing and fetching): a wrong hit costs time, a miss cannot happen. A change of
+ * pages that nobody has noted disturbs nobody and costs the same however many vCPUs run.
+ *
+ * A reader is OUTSIDE, or INSIDE one level: it executes instructions of that level and may be in the middle of one.
+ * Outside (asleep, stopped, in a hypercall or firmware, in a device model) it uses nothing it keeps. A changer marks a
+ * concerned reader's level stale and, only if the reader is inside that level, sets VCPU_RIGHTS and waits until the
+ * reader's phase changes: it served, or left. Who enters a level that is stale drops what it keeps before anything
+ * else. Phases and stale marks are the second pair that is exchanged crosswise:
+ *
+ *     changer: stale := 1; look at the phase        reader: phase := INSIDE; look at stale
+ *
+ * A changer waits only for readers that are inside a level below the enforcing one, and is itself outside while it
+ * waits; so changers never wait for each other.
+ *
+ * Interleavings, for whoever changes this file. W: word stored, F: filter seen, S: stale set, P: phase seen by the
+ * changer; n: noted, l: word loaded, a: access, b: boundary (stale taken, dropped, notes forgotten, phase moved on) by
+ * the reader.
+ *   - n l a W F …     noted is seen: S P, waits for b, which comes after a.
+ *   - W n l           l sees the new word (n and l, W and F are each in one order that all agree on).
+ *   - n W l a F       the reader sees the new word; it is disturbed for nothing.
+ *   - n l W b F       notes are forgotten by a release store after a: nothing to wait for.
+ *   - n l W F b S P   P is the phase after b: the changer waits for another b, for nothing; it comes.
+ *   - W F(old) b' S P with b' under way, taken stale before S: the changer waits for the end of b', whose drop has
+ * taken everything noted before it; what is noted after b' is loaded after W, or else F would have seen that note.
+ *   - S, the reader enters, P: it may be seen inside before it has served; then it moves on its phase once more.
+ *
+ * Device models use guest memory through *pins*: counted, by page, while host pointers are in use (rights_pin). A
+ * change waits until no pin is left on its pages. A pin must not be held while waiting for the guest.
+ *
+ * A guest without trust levels has no struct rights: its vCPUs have no reader, and everything here that takes a memory
+ * passes straight through to memory/memory.h.
+ *
+ * Threads: changes and pins any thread, at any time, several at once; a reader's functions its own thread only; create,
+ * destroy, add and reset while nobody else uses it.
+ */
+#ifndef RAVELIN_MEMORY_RIGHTS_H
+#define RAVELIN_MEMORY_RIGHTS_H
+
+#include "core/vcpu.h"
+#include "memory/attributes.h"
+#include "memory/memory.h"
+
+#define RIGHTS_READER_MAX 512u
+
+struct rights;
+struct rights_reader;
+
+/* level_count: of trust levels, 2 … ATTRIBUTE_LEVEL_COUNT. The memory (borrowed) refers to it until it is destroyed;
+ * every RAM slot has been added. */
+struct rights *rights_create(struct memory *memory, unsigned level_count);
+void rights_destroy(struct rights *rights); /* NULL is allowed; its readers end with it */
+
+/* The rights of a memory; NULL: there are no trust levels. */
+struct rights *rights_of(const struct memory *memory);
+
+/* ---- Readers ---------------------------------------------------------------------------------------------------- */
+
+/* At most RIGHTS_READER_MAX. It begins OUTSIDE. `vcpu` gets VCPU_RIGHTS when it is to serve (NULL: whoever reads asks
+ * rights_is_asked() at its boundaries). `drop` is called on the reader's thread by enter and serve: to empty all caches
+ * of what `level` may do. */
+struct rights_reader *rights_add_reader(struct rights *rights, struct vcpu *vcpu,
+                                        void (*drop)(void *context, unsigned level), void *context);
+
+/* Begins, or goes on, to execute instructions of a level. */
+void rights_enter(struct rights_reader *reader, unsigned level);
+
+/* Ends it. What is kept stays: it is dropped by the next enter if it became stale. */
+void rights_leave(struct rights_reader *reader);
+
+/* The reader is inside some level. */
+bool rights_is_inside(const struct rights_reader *reader);
+
+/* At an instruction boundary, inside: answers who waits. Cheap if nobody does. */
+void rights_serve(struct rights_reader *reader);
+bool rights_is_asked(const struct rights_reader *reader);
+
+/* Must precede the load of the page's word: whatever that word allows of `kinds` (a set of enum memory_access) may then
+ * be used by the running instruction and kept by `level`, until it is dropped. */
+void rights_hold(struct rights_reader *reader, unsigned level, gpa_t address, unsigned kinds);
+
+/* `level` keeps nothing any more, and the running instruction uses nothing: its notes are void. To be called when all
+ * its caches were emptied for another reason; does nothing while there are few notes. */
+void rights_forget(struct rights_reader *reader, unsigned level);
+
+/* ---- Changes ---------------------------------------------------------------------------------------------------- */
+
+/* Replaces what `enforcer` (1 … level_count - 1) denies to the levels below it by `denied` (a set of enum attribute;
+ * whether the combination is a legal one is the caller's business) on each of `count` pages (page numbers: addresses
+ * >> PAGE_SHIFT, any values, repeated ones allowed). All pages are checked before any is changed. When it returns true,
+ * no reader uses or keeps a right that was taken, no pin was taken under it is left, and no access under it is under
+ * way. False: pages[*failed] is not RAM; nothing has changed.
+ *
+ * `changer`: the reader whose thread calls, or NULL. If it is inside, it is outside for the time of the wait: host
+ * pointers got before are void. */
+bool rights_change(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied,
+                   const uint64_t *pages, size_t count, size_t *failed);
+
+/* The same for pages first … first + count - 1; *failed is a page number. */
+bool rights_change_range(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied,
+                         uint64_t first, uint64_t count, uint64_t *failed);
+
+/* What `enforcer` denies on all pages it has not changed. Can be said once, before its first change; costs the same for
+ * any amount of memory. False: too late; nothing has changed. */
+bool rights_set_default(struct rights *rights, struct rights_reader *changer, unsigned enforcer, unsigned denied);
+
+/* The page's word, defaults included (see attributes_denied()). False: not RAM. */
+bool rights_query(const struct rights *rights, uint64_t page, uint64_t *word);
+
+/* Everything is allowed again and defaults can be set again, as at the beginning. No reader is inside, nothing is
+ * pinned; whoever calls empties all caches. */
+void rights_reset(struct rights *rights);
+
+/* Adds to counts since the beginning. */
+struct rights_statistics {
+    uint64_t calls;   /* changes, of any number of pages */
+    uint64_t pages;   /* changed by them, repeated ones counted */
+    uint64_t hits;    /* readers that had to drop something, summed over calls */
+    uint64_t waits;   /* of these, readers that had to be waited for */
+    uint64_t yields;  /* times a changer gave up its core while it waited */
+    uint64_t signals; /* sent to readers that did not run */
+};
+struct rights_statistics rights_statistics(const struct rights *rights);
+
+/* ---- Device models and firmware --------------------------------------------------------------------------------- */
+
+/* As memory_pointer(), with the rights of `level` on every page, and holds up changes to these pages until
+ * rights_unpin() with the same address and size. NULL (nothing to unpin): not RAM, or refused. Not for long waits. */
+void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access);
+void rights_unpin(const struct memory *memory, gpa_t address, uint64_t size);
+
+/* Whether rights_pin() would succeed now. Nothing is pinned, no page marked dirty. */
+bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, uint64_t size,
+                   enum memory_access access);
+
+/* As memory_read() and memory_write(), with the rights of `level`: all bytes, or none and false. */
+bool rights_read(const struct memory *memory, unsigned level, gpa_t address, void *buffer, size_t size);
+bool rights_write(const struct memory *memory, unsigned level, gpa_t address, const void *buffer, size_t size);
+
+#endif
