@@ -527,6 +527,7 @@ static const struct ir_form {
     { "store32", "tr_store", "32" },
     { "store64", "tr_store", "64" },
     { "fence", "tr_fence", NULL },
+    { "consult_pins", "tr_consult_pins", NULL },
     { "f32_add", "tr_float", "IR_FADD, 32" },
     { "f32_sub", "tr_float", "IR_FSUB, 32" },
     { "f32_mul", "tr_float", "IR_FMUL, 32" },

@@ -281,9 +281,13 @@ static bool run_region(struct riscv_cpu *cpu, const struct ir_region *region, co
 
 static bool find_encoding(const struct isa_instruction *instruction, uint32_t *bits)
 {
+    bool wants_pinnable = strncmp(instruction->name, "csrr", 4) == 0 && below(2) == 0;
     for (int attempt = 0; attempt < 300; attempt++) {
         uint32_t mask = instruction->format->size == 16 ? 0xffff : 0xffffffff;
         uint32_t candidate = (((uint32_t)next_random() & ~instruction->mask) | instruction->match) & mask;
+        if (wants_pinnable) {
+            candidate = (candidate & 0xfffff) | riscv_pin_number((enum riscv_pin)below(RISCV_PIN_COUNT)) << 20;
+        }
         struct riscv_decoded decoded;
         if (riscv_decode(candidate, &test.fixtures[0].cpu->features, &decoded) && decoded.insn == instruction->number) {
             *bits = candidate;
@@ -436,8 +440,18 @@ static void set_reservations(const struct riscv_state *state)
     }
 }
 
+static void random_pins(uint64_t pins[RISCV_PIN_COUNT])
+{
+    bool some = below(4) == 0;
+    for (unsigned pin = 0; pin < RISCV_PIN_COUNT; pin++) {
+        pins[pin] = some && below(2) == 0 ? next_random() : 0;
+    }
+}
+
 static void set_states(struct trial *trial)
 {
+    uint64_t pins[RISCV_PIN_COUNT];
+    random_pins(pins);
     struct riscv_state state = { .pc = trial->pc };
     random_state(&state);
     for (unsigned i = 0; i < MACHINE_COUNT; i++) {
@@ -447,6 +461,7 @@ static void set_states(struct trial *trial)
         cpu->state = state;
         cpu->instructions = 0;
         riscv_cpu_state_changed(cpu);
+        riscv_pins_set(cpu, pins);
     }
     set_reservations(&state);
     bool float_on = riscv_mstatus_FS(&state) == FS_DIRTY;
@@ -454,7 +469,8 @@ static void set_states(struct trial *trial)
         (struct riscv_facts){ .mode = state.mode,
                               .cache = (uint8_t)(test.fixtures[0].cpu->data_tlb - test.fixtures[0].cpu->tlbs),
                               .float_on = float_on,
-                              .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(&state) : 0 };
+                              .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(&state) : 0,
+                              .pins = (uint8_t)test.fixtures[0].cpu->pins_held };
 }
 
 /* -- Comparing ----------------------------------------------------------------------------------------------------- */

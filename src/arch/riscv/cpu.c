@@ -77,6 +77,7 @@ void riscv_cpu_reset(struct riscv_cpu *cpu)
     cpu->trap = (struct riscv_trap){ 0 };
     cpu->denial = (struct riscv_denial){ 0 };
     cpu->reservation = (struct riscv_reservation){ 0 };
+    riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
     atomic_store(&cpu->mtimecmp, UINT64_MAX);
     alarm_set(&cpu->mtime_alarm, ALARM_NEVER);
     riscv_cpu_state_changed(cpu);

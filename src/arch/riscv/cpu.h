@@ -14,6 +14,7 @@
 
 #include "arch/riscv/hart.h"
 #include "arch/riscv/level.h"
+#include "arch/riscv/pins.h"
 #include "arch/riscv/walk.h"
 #include "core/alarm.h"
 #include "core/check.h"
@@ -157,6 +158,8 @@ struct riscv_cpu {
                             in user mode (enum riscv_denying) */
     struct riscv_violation violation;
     struct { /* a write to a control register that is another level's to decide */
+    uint32_t pins_held;             /* bit n: pins[n] is not 0 */
+    uint64_t pins[RISCV_PIN_COUNT]; /* bits of control registers that are a higher level's to decide (pins.h) */
         uint32_t number;
         uint64_t value;
     } pinned;

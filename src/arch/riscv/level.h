@@ -58,9 +58,6 @@ struct riscv_trust_ops {
      * exception. */
     bool (*pinned)(struct riscv_cpu *cpu);
 
-    /* Asked before each explicit write to a register of the pinnable ones: may it take place? */
-    bool (*may_write)(struct riscv_cpu *cpu, uint32_t number, uint64_t value);
-
     /* An interrupt is pending and enabled at `level`, higher than the one that runs. */
     void (*interrupt)(struct riscv_cpu *cpu, unsigned level);
 

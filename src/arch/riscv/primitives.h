@@ -179,6 +179,13 @@ void riscv_interrupts_changed(struct riscv_cpu *cpu);
 void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid);
 uint64_t riscv_interrupt_lines(struct riscv_cpu *cpu);
 
+bool riscv_consult_pins_held(struct riscv_cpu *cpu, uint32_t number, uint64_t value);
+
+static inline bool riscv_consult_pins(struct riscv_cpu *cpu, uint16_t number, uint64_t value)
+{
+    return likely(cpu->pins_held == 0) || riscv_consult_pins_held(cpu, number, value);
+}
+
 uint64_t riscv_cycle_counter(struct riscv_cpu *cpu);
 uint64_t riscv_instret_counter(struct riscv_cpu *cpu);
 uint64_t riscv_time_counter(struct riscv_cpu *cpu);

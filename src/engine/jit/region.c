@@ -53,12 +53,13 @@ struct riscv_facts region_facts(const struct riscv_cpu *cpu)
     return (struct riscv_facts){ .mode = state->mode,
                                  .cache = (uint8_t)(cpu->data_tlb - cpu->tlbs),
                                  .float_on = float_on,
-                                 .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(state) : 0 };
+                                 .rounding = float_on ? (uint8_t)riscv_fcsr_FRM(state) : 0,
+                                 .pins = (uint8_t)cpu->pins_held };
 }
 
 uint32_t region_facts_key(const struct riscv_facts *facts)
 {
-    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->cache << 10 |
+    return 1u | (uint32_t)facts->mode << 1 | (uint32_t)facts->cache << 10 | (uint32_t)facts->pins << 16 |
            (facts->float_on != 0 ? FACTS_KEY_FLOAT : 0) | (uint32_t)facts->rounding << 7;
 }
 

@@ -407,6 +407,22 @@ struct ir_value *tr_fence(struct riscv_translation *t, const struct ir_callee *c
     return NULL;
 }
 
+struct ir_value *tr_consult_pins(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *number,
+                                 struct ir_value *value)
+{
+    (void)callee;
+    enum riscv_pin pin = ir_is_constant(number) ? riscv_pin_of((uint32_t)number->immediate) : RISCV_PIN_COUNT;
+    if (pin == RISCV_PIN_COUNT) {
+        tr_leave(t);
+    } else if ((t->facts.pins >> pin & 1) != 0 && !t->is_left) {
+        struct ir_value *now = ir_get(t->block, IR_I64, (uint32_t)riscv_pin_slot(pin));
+        struct ir_value *held = ir_get(t->block, IR_I64, (uint32_t)offsetof(struct riscv_cpu, pins[pin]));
+        struct ir_value *changed = ir_binary(t->block, IR_AND, ir_binary(t->block, IR_XOR, now, value), held);
+        ir_guard(t->block, ir_compare(t->block, IR_EQ, changed, ir_constant(t->block, IR_I64, 0)));
+    }
+    return NULL;
+}
+
 /* -- Floating point ------------------------------------------------------------------------------------------------ */
 
 static struct ir_value *to_float(struct riscv_translation *t, struct ir_value *bits)

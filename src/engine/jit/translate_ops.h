@@ -86,6 +86,9 @@ struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *c
                           struct ir_value *address, struct ir_value *data);
 struct ir_value *tr_fence(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *before,
                           struct ir_value *behind);
+/* Nothing where the facts say that the register is not pinned; the interpreter's if a pinned bit would change. */
+struct ir_value *tr_consult_pins(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *number,
+                                 struct ir_value *value);
 struct ir_value *tr_float(struct riscv_translation *t, const struct ir_callee *callee, enum ir_op op, unsigned width,
                           struct ir_value *a, struct ir_value *b, struct ir_value *rounding);
 struct ir_value *tr_sqrt(struct riscv_translation *t, const struct ir_callee *callee, unsigned width,

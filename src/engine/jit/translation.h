@@ -19,6 +19,7 @@ struct riscv_facts {
     uint8_t cache;    /* which of cpu->tlbs loads and stores ask: trust level and context */
     uint8_t float_on; /* mstatus.FS is 3 (dirty); otherwise floating-point instructions are left to the interpreter */
     uint8_t rounding; /* fcsr.FRM */
+    uint8_t pins;     /* cpu->pins_held */
 };
 
 /* Of cpu->facts_key: floating point is on, so that translated code may contain any. */
