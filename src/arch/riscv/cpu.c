@@ -67,6 +67,7 @@ static void reset_levels(struct riscv_cpu *cpu)
         level->filled_under_mxr = false;
     }
     riscv_level_set_denying(cpu, 0, 0);
+    riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
 }
 
 void riscv_cpu_reset(struct riscv_cpu *cpu)
@@ -77,7 +78,6 @@ void riscv_cpu_reset(struct riscv_cpu *cpu)
     cpu->trap = (struct riscv_trap){ 0 };
     cpu->denial = (struct riscv_denial){ 0 };
     cpu->reservation = (struct riscv_reservation){ 0 };
-    riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
     atomic_store(&cpu->mtimecmp, UINT64_MAX);
     alarm_set(&cpu->mtime_alarm, ALARM_NEVER);
     riscv_cpu_state_changed(cpu);

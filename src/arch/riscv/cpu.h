@@ -157,9 +157,9 @@ struct riscv_cpu {
     uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
                             in user mode (enum riscv_denying) */
     struct riscv_violation violation;
-    struct { /* a write to a control register that is another level's to decide */
     uint32_t pins_held;             /* bit n: pins[n] is not 0 */
     uint64_t pins[RISCV_PIN_COUNT]; /* bits of control registers that are a higher level's to decide (pins.h) */
+    struct { /* a write to a control register that is another level's to decide */
         uint32_t number;
         uint64_t value;
     } pinned;
