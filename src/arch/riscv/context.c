@@ -32,6 +32,17 @@ static void flush_page(struct riscv_cpu *cpu, uint64_t address)
     riscv_walk_cache_drop(&cpu->walk_cache, address); /* more than the fence of an address asks for */
 }
 
+void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
+{
+    for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
+        tlb_flush(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + i]);
+    }
+    if (level == cpu->level) {
+        riscv_walk_cache_clear(&cpu->walk_cache);
+        cpu->reservation.host = NULL;
+    }
+}
+
 void riscv_flush(struct riscv_cpu *cpu)
 {
     for (size_t i = 0; i < cpu->level_count * (size_t)RISCV_CONTEXT_COUNT; i++) {

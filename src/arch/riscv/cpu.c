@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/riscv/cpu.h"
 
+#include "memory/rights.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,11 @@ static void timer_fired(void *context)
 {
     struct riscv_cpu *cpu = context;
     vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+}
+
+static void drop_level(void *context, unsigned level)
+{
+    riscv_flush_level(context, level);
 }
 
 static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned number)
@@ -30,6 +37,9 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
     cpu->now = cpu->levels;
     cpu->features = machine->features;
     vcpu_init(&cpu->vcpu, number);
+    if (machine->rights != NULL) {
+        cpu->reader = rights_add_reader(machine->rights, &cpu->vcpu, drop_level, cpu);
+    }
     alarm_init(&cpu->mtime_alarm, machine->clock, timer_fired, cpu);
     for (unsigned i = 0; i < machine->level_count; i++) {
         alarm_init(&cpu->levels[i].stime_alarm, machine->clock, timer_fired, cpu);
@@ -128,6 +138,7 @@ struct riscv_machine *riscv_machine_create(const struct riscv_machine_config *co
     machine->cpu_count = config->cpu_count;
     machine->pmp_entry_count = config->pmp_entry_count;
     machine->level_count = config->level_count != 0 ? config->level_count : 1;
+    machine->rights = machine->level_count > 1 ? rights_create(machine->memory, machine->level_count) : NULL;
     machine->cpus = check_alloc(config->cpu_count * sizeof(struct riscv_cpu *));
     riscv_machine_reset_time(machine);
     for (unsigned i = 0; i < config->cpu_count; i++) {
@@ -144,6 +155,7 @@ void riscv_machine_destroy(struct riscv_machine *machine)
     for (unsigned i = 0; i < machine->cpu_count; i++) {
         cpu_destroy(machine->cpus[i]);
     }
+    rights_destroy(machine->rights);
     free(machine->cpus);
     free(machine);
 }

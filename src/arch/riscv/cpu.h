@@ -156,6 +156,7 @@ struct riscv_cpu {
     struct riscv_level *levels;
     uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
                             in user mode (enum riscv_denying) */
+    struct rights_reader *reader; /* towards changes of page rights (inside.h); NULL: there is one level only */
     struct riscv_violation violation;
     uint32_t pins_held;             /* bit n: pins[n] is not 0 */
     uint64_t pins[RISCV_PIN_COUNT]; /* bits of control registers that are a higher level's to decide (pins.h) */
@@ -199,6 +200,7 @@ struct riscv_machine {
     struct riscv_cpu **cpus;
     unsigned pmp_entry_count;
     unsigned level_count;
+    struct rights *rights; /* of the memory; NULL: one level */
     uint64_t time_origin; /* alarm_now() when `time` was 0 */
 
     /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17], and
@@ -286,6 +288,9 @@ void riscv_timers_refresh(struct riscv_cpu *cpu);
 /* Must follow any change of state that comes from outside (reset, snapshot, firmware, debugger): derives everything
  * derived (TLB pointers, PMP rules, timers) and empties the translation caches. */
 void riscv_cpu_state_changed(struct riscv_cpu *cpu);
+
+/* Empties the translation caches of one level. */
+void riscv_flush_level(struct riscv_cpu *cpu, unsigned level);
 
 /* For VCPU_FLUSH and VCPU_FENCE: empties the translation caches, of all levels. */
 void riscv_flush(struct riscv_cpu *cpu);

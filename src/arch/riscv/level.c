@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/riscv/level.h"
 
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 #include "memory/attributes.h"
 
@@ -40,6 +41,7 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
     cpu->reservation.host = NULL;
     riscv_walk_cache_clear(&cpu->walk_cache);
     riscv_status_changed(cpu);
+    riscv_inside_resume(cpu, riscv_inside_suspend(cpu)); /* at the new level, if it is inside */
     atomic_fetch_or_explicit(&cpu->vcpu.attention, VCPU_INTERRUPT, memory_order_relaxed);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/riscv/translate.h"
 
+#include "arch/riscv/inside.h"
 #include "arch/riscv/pmp.h"
 #include "arch/riscv/walk.h"
 #include "memory/attributes.h"
@@ -68,6 +69,7 @@ static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_a
     if (slot == NULL || !riscv_pmp_permits(cpu, address, sizeof(uint64_t), RISCV_MODE_S, kind)) {
         return NULL;
     }
+    riscv_inside_hold(cpu, address, kind);
     uint64_t word = attributes_load(slot, address);
     if ((denied_rights(cpu, word, false) & kind) != 0) {
         note_violation(cpu, word, kind, false, address, sizeof(uint64_t));
@@ -164,6 +166,7 @@ static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const st
         return RISCV_GRANTED; /* a device */
     }
     bool user = access->mode == RISCV_MODE_U;
+    riscv_inside_hold(cpu, page->address, page->rights);
     uint64_t word = attributes_load(page->slot, page->address);
     unsigned denied = denied_rights(cpu, word, user);
     if ((denied & access->kind) != 0) {

@@ -3,6 +3,7 @@
  * Exceptions and interrupts: recording, choosing and delivering them (privileged specification, "Machine-Level ISA" and
  * "Supervisor-Level ISA": the trap registers).
  */
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 
 #define BIT(number) (UINT64_C(1) << (number))
@@ -93,7 +94,10 @@ static bool firmware_answers(struct riscv_cpu *cpu)
     uint64_t pc = cpu->state.pc;
     cpu->state.pc = pc + 4; /* an ecall has no short form */
     cpu->statistics.firmware_calls++;
-    if (cpu->machine->firmware(cpu)) {
+    bool was_inside = riscv_inside_suspend(cpu);
+    bool answered = cpu->machine->firmware(cpu);
+    riscv_inside_resume(cpu, was_inside);
+    if (answered) {
         return true;
     }
     cpu->state.pc = pc;
@@ -106,7 +110,10 @@ static bool higher_level_decides(struct riscv_cpu *cpu)
     if (trust == NULL) {
         return false;
     }
-    return cpu->trap.origin == RISCV_TRAP_VIOLATION ? trust->violation(cpu) : trust->pinned(cpu);
+    bool was_inside = riscv_inside_suspend(cpu); /* it may ask for changes of rights itself */
+    bool decided = cpu->trap.origin == RISCV_TRAP_VIOLATION ? trust->violation(cpu) : trust->pinned(cpu);
+    riscv_inside_resume(cpu, was_inside);
+    return decided;
 }
 
 void riscv_take_trap(struct riscv_cpu *cpu)
@@ -179,7 +186,9 @@ static bool higher_level_interrupts(struct riscv_cpu *cpu)
     if (level == 0) {
         return false;
     }
+    bool was_inside = riscv_inside_suspend(cpu);
     cpu->machine->trust->interrupt(cpu, level);
+    riscv_inside_resume(cpu, was_inside);
     return true;
 }
 

@@ -2,6 +2,7 @@
 /*
  * Instructions that wait. Each may end at will; all end when somebody asks for the vCPU's attention.
  */
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 
 #include <sched.h>
@@ -22,7 +23,9 @@ static inline void host_pause(void)
 void riscv_wfi(struct riscv_cpu *cpu)
 {
     if (!riscv_interrupt_wakeup(cpu)) {
+        bool was_inside = riscv_inside_suspend(cpu);
         vcpu_wait(&cpu->vcpu, ALARM_NEVER);
+        riscv_inside_resume(cpu, was_inside);
     }
 }
 
@@ -31,7 +34,9 @@ void riscv_pause(struct riscv_cpu *cpu)
 {
     host_pause();
     if (++cpu->pause_count % PAUSES_BEFORE_YIELD == 0 && cpu->machine->cpu_count > 1) {
+        bool was_inside = riscv_inside_suspend(cpu);
         sched_yield();
+        riscv_inside_resume(cpu, was_inside);
     }
 }
 
@@ -54,6 +59,8 @@ void riscv_wait_on_reservation(struct riscv_cpu *cpu, bool timed)
         host_pause();
     }
     if (!timed && !riscv_interrupt_wakeup(cpu)) {
+        bool was_inside = riscv_inside_suspend(cpu);
         vcpu_wait(&cpu->vcpu, alarm_now() + RESERVATION_NAP);
+        riscv_inside_resume(cpu, was_inside);
     }
 }

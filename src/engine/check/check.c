@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/check/check.h"
 
+#include "arch/riscv/inside.h"
 #include "core/check.h"
 #include "engine/check/check_internal.h"
 #include "engine/interp/interp.h"
@@ -290,9 +291,11 @@ static void run_until_stopped(struct check *check)
     while (hart_wait_started(cpu)) {
         bool once = false;
         struct interp_block *hot;
+        riscv_inside_enter(cpu);
         while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
             once = check_hot(check, hot);
         }
+        riscv_inside_leave(cpu);
         if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
             return;
         }

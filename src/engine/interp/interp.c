@@ -2,6 +2,7 @@
 #include "engine/interp/interp.h"
 
 #include "arch/riscv/hart.h"
+#include "arch/riscv/inside.h"
 #include "core/check.h"
 #include "engine/interp/block.h"
 #include "riscv_decode.h"
@@ -29,7 +30,10 @@ static bool serve_attention(struct riscv_cpu *cpu)
     if ((vcpu_attention(&cpu->vcpu) & (VCPU_STOP | VCPU_HALT)) != 0) {
         return false;
     }
-    uint32_t asked = vcpu_take(&cpu->vcpu, VCPU_FENCE | VCPU_FLUSH | VCPU_INTERRUPT);
+    uint32_t asked = vcpu_take(&cpu->vcpu, VCPU_FENCE | VCPU_FLUSH | VCPU_INTERRUPT | VCPU_RIGHTS);
+    if (unlikely((asked & VCPU_RIGHTS) != 0)) {
+        riscv_inside_serve(cpu);
+    }
     if ((asked & VCPU_FENCE) != 0) {
         hart_serve_fence(cpu);
     }
@@ -137,7 +141,9 @@ void interp_run(struct riscv_cpu *cpu)
 {
     CHECK(!((struct interp *)cpu->interp)->heats);
     while (hart_wait_started(cpu)) {
+        riscv_inside_enter(cpu);
         run_loop(cpu);
+        riscv_inside_leave(cpu);
         if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
             return;
         }

@@ -2,6 +2,7 @@
 #include "engine/jit/jit.h"
 
 #include "arch/riscv/hart.h"
+#include "arch/riscv/inside.h"
 #include "core/check.h"
 #include "engine/code.h"
 #include "engine/interp/interp.h"
@@ -309,9 +310,11 @@ void jit_run(struct riscv_cpu *cpu)
     while (hart_wait_started(cpu)) {
         bool once = false;
         struct interp_block *hot;
+        riscv_inside_enter(cpu);
         while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
             once = run_hot(cpu, hot);
         }
+        riscv_inside_leave(cpu);
         if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
             return;
         }
