@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * While the guest starts, its image is executable in kernel mode and nothing else is: the default mask of all pages
+ * lacks KX. User mode is judged by KX as well (mode-based execution is off), so the fetch of its first process's first
+ * instruction is refused: that is the moment at which the start is over and the image takes its final rights.
+ *
+ * Linux makes its own mappings read-only just before (init/main.c, kernel_init(): mark_readonly(), then system_state
+ * SYSTEM_RUNNING). A helper process may be run earlier, by a driver that wants a module; then a timer looks again.
+ */
+#include "call.h"
+#include "kernel.h"
+
+#define SYSTEM_RUNNING  3u              /* Linux, enum system_states */
+#define LOOK_INTERVAL   UINT64_C(10000) /* ticks of `time`: 1 ms */
+#define SATP_MODE_SHIFT 60u
+
+static void protect(struct vp *vp, struct range range, uint32_t rights)
+{
+    call_protect(vp, range.start >> PAGE_SHIFT, (range.end - range.start) >> PAGE_SHIFT, rights);
+}
+
+void protect_begin(struct vp *vp)
+{
+    uint64_t defaults = ABI_R | ABI_W | ABI_UX;
+    call_set_own(vp, ABI_VSM_PARTITION_CONFIG,
+                 ABI_ENABLE_PROTECTION | defaults << ABI_DEFAULT_MASK_SHIFT | ABI_ZERO_ON_RESET |
+                     ABI_DENY_LOWER_STARTUP | ABI_INTERCEPT_VP_STARTUP);
+    protect(vp, (struct range){ kernel.image, kernel.image_end }, ABI_R | ABI_W | ABI_KX | ABI_UX);
+    protect(vp, kernel.own, 0);
+}
+
+static bool start_is_over(void)
+{
+    const volatile uint32_t *state = (const uint32_t *)kernel_physical(kernel.symbols[SECURE_KERNEL_SYSTEM_STATE]);
+    return *state >= SYSTEM_RUNNING;
+}
+
+static void lock_down(struct vp *vp)
+{
+    uint64_t code_end = (kernel_physical(kernel.symbols[SECURE_KERNEL_ETEXT]) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    protect(vp, (struct range){ kernel.text.start, code_end }, ABI_R | ABI_KX | ABI_UX);
+    protect(vp, (struct range){ code_end, kernel.text.end }, ABI_R | ABI_UX);
+    protect(vp, kernel.init, ABI_R | ABI_W | ABI_UX);
+    protect(vp, kernel.rodata, ABI_R | ABI_UX);
+    protect(vp, (struct range){ kernel.rodata.end, kernel.image_end }, ABI_R | ABI_W | ABI_UX);
+    kernel.locked = true;
+    patch_begin();
+    kernel.satp_mode = call_get(vp, ABI_SATP) >> SATP_MODE_SHIFT;
+    for (uint32_t i = 0; i < kernel.vp_count; i++) {
+        if (kernel.vps[i].runs) {
+            pins_begin(vp, i);
+        }
+    }
+    struct line line = { .length = 0 };
+    line_add(&line, "secure kernel: locked, text ");
+    line_add_number(&line, (code_end - kernel.text.start) >> PAGE_SHIFT);
+    line_add(&line, " pages, read-only data ");
+    line_add_number(&line, (kernel.rodata.end - kernel.rodata.start) >> PAGE_SHIFT);
+    line_add(&line, kernel_permits(SECURE_KERNEL_ENFORCE) ? " pages, enforcing" : " pages, observing");
+    line_tell(&line);
+}
+
+void protect_first_process(struct vp *vp)
+{
+    call_set_own(vp, ABI_VSM_VP_SECURE_CONFIG_0, ABI_MBEC_ENABLED);
+    vp->user_apart = true;
+    if (kernel.locked) {
+        pins_begin(vp, vp->number); /* of a processor that came up since */
+        return;
+    }
+    protect_look(vp);
+}
+
+void protect_look(struct vp *vp)
+{
+    uint64_t now;
+    __asm__ volatile("rdtime %0" : "=r"(now));
+    if (!kernel.locked && start_is_over()) {
+        lock_down(vp);
+    }
+    sbi_set_timer(kernel.locked ? UINT64_MAX : now + LOOK_INTERVAL);
+}
