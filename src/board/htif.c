@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What a guest asks for here is done with the rights of trust level 0. */
 #include "board/htif.h"
+
+#include "memory/rights.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -9,18 +12,14 @@ enum htif_call { HTIF_CALL_WRITE = 64, HTIF_CALL_EXIT = 93 };
 #define NOT_KNOWN   ((uint64_t)-38) /* -ENOSYS, as the guest's C library spells it */
 #define BAD_ADDRESS ((uint64_t)-14) /* -EFAULT */
 
-static _Atomic uint64_t *word(const struct htif *htif, uint64_t address)
-{
-    return memory_pointer(htif->memory, gpa(address), sizeof(uint64_t), MEMORY_WRITE);
-}
-
 static uint64_t call_write(const struct htif *htif, uint64_t address, uint64_t size)
 {
-    const uint8_t *bytes = memory_pointer(htif->memory, gpa(address), size, MEMORY_READ);
+    const uint8_t *bytes = rights_pin(htif->memory, 0, gpa(address), size, MEMORY_READ);
     if (bytes == NULL) {
         return size == 0 ? 0 : BAD_ADDRESS;
     }
     htif->print(htif->context, bytes, size);
+    rights_unpin(htif->memory, gpa(address), size);
     return size;
 }
 
@@ -28,7 +27,7 @@ static uint64_t call_write(const struct htif *htif, uint64_t address, uint64_t s
 static bool system_call(const struct htif *htif, uint64_t address)
 {
     uint64_t words[8];
-    if (!memory_read(htif->memory, gpa(address), words, sizeof words)) {
+    if (!rights_read(htif->memory, 0, gpa(address), words, sizeof words)) {
         log_guest(htif->log, "htif: system call block at %#llx is not in memory", (unsigned long long)address);
         return true;
     }
@@ -42,16 +41,26 @@ static bool system_call(const struct htif *htif, uint64_t address)
     } else {
         log_guest(htif->log, "htif: unknown system call %llu", (unsigned long long)words[0]);
     }
-    memory_write(htif->memory, gpa(address), &result, sizeof result);
+    rights_write(htif->memory, 0, gpa(address), &result, sizeof result);
     return true;
 }
 
 static void answer(const struct htif *htif, uint64_t value)
 {
-    _Atomic uint64_t *fromhost = htif->fromhost != 0 ? word(htif, htif->fromhost) : NULL;
+    gpa_t place = gpa(htif->fromhost);
+    _Atomic uint64_t *fromhost =
+        place.bits != 0 ? rights_pin(htif->memory, 0, place, sizeof *fromhost, MEMORY_WRITE) : NULL;
     if (fromhost != NULL) {
         atomic_store(fromhost, value);
+        rights_unpin(htif->memory, place, sizeof *fromhost);
     }
+}
+
+/* The cell is part of the machine rather than of the guest's memory: pages' rights do not matter. */
+static uint64_t take_request(const struct htif *htif)
+{
+    _Atomic uint64_t *tohost = memory_pointer(htif->memory, gpa(htif->tohost), sizeof *tohost, MEMORY_WRITE);
+    return atomic_exchange(tohost, 0);
 }
 
 bool htif_poll(const struct htif *htif)
@@ -60,8 +69,7 @@ bool htif_poll(const struct htif *htif)
     if (seen == NULL || atomic_load_explicit(seen, memory_order_acquire) == 0) {
         return false;
     }
-    _Atomic uint64_t *tohost = word(htif, htif->tohost);
-    uint64_t request = atomic_exchange(tohost, 0);
+    uint64_t request = take_request(htif);
     unsigned device = (unsigned)(request >> 56);
     unsigned command = (unsigned)(request >> 48) & 0xff;
     uint64_t payload = request & ((UINT64_C(1) << 48) - 1);

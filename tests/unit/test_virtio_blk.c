@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -479,6 +480,109 @@ static void readonly_image_may_be_shared(void **state)
     device_destroy(second);
 }
 
+/* ---- Page rights of trust levels: the disk is level 0's ---- */
+
+static void deny(struct rights *rights, unsigned denied, uint64_t offset)
+{
+    uint64_t page = (RAM_BASE + offset) >> PAGE_SHIFT;
+    size_t failed;
+    assert_true(rights_change(rights, NULL, 1, denied, &page, 1, &failed)); /* returns: nothing is left pinned */
+}
+
+static void buffers_that_page_rights_refuse_are_io_errors(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    struct rights *rights = rights_create(driver->memory, 2);
+    driver_start(driver, ALL_FEATURES, 1, 16);
+    deny(rights, ATTRIBUTE_WRITE, DATA + 0x1000);
+    driver->ram[DATA] = driver->ram[DATA + 0x1000] = 0x77;
+    assert_int_equal(request(driver, TYPE_IN, 5, 0x1200, true), STATUS_IOERR);
+    assert_int_equal(driver->ram[DATA], 0x77); /* nothing is moved of a request that is refused in part */
+    assert_int_equal(driver->ram[DATA + 0x1000], 0x77);
+    assert_int_equal(request(driver, TYPE_IN, 5, 0x1000, true), STATUS_OK);
+    assert_int_equal(request(driver, TYPE_OUT, 5, 0x1200, false), STATUS_OK); /* it may still be read */
+    deny(rights, ATTRIBUTE_READ | ATTRIBUTE_WRITE, DATA + 0x1000);
+    assert_int_equal(request(driver, TYPE_OUT, 5, 0x1200, false), STATUS_IOERR);
+    deny(rights, 0, DATA + 0x1000);
+    assert_int_equal(request(driver, TYPE_OUT, 5, 0x1200, false), STATUS_OK);
+    assert_false(driver_needs_reset(driver));
+    rights_destroy(rights);
+}
+
+static void status_that_page_rights_refuse_is_not_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    struct rights *rights = rights_create(driver->memory, 2);
+    driver_start(driver, ALL_FEATURES, 1, 16);
+    deny(rights, ATTRIBUTE_WRITE, STATUS); /* the header is in the same page and may be read */
+    put_header(driver, TYPE_IN, 1);
+    const struct part parts[3] = { { HEADER, 16, false }, { DATA, 512, true }, { STATUS, 1, true } };
+    driver_add(driver, 0, parts, 3);
+    driver_notify(driver, 0);
+    assert_int_equal(driver_wait(driver, 0, NULL), 0);
+    assert_int_equal(driver->ram[STATUS], 0xff);
+    assert_false(driver_needs_reset(driver));
+    rights_destroy(rights);
+}
+
+static void rings_that_page_rights_refuse_need_a_reset(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    struct rights *rights = rights_create(driver->memory, 2);
+    const uint64_t areas[] = { DESCRIPTORS(0), DRIVER_AREA(0), DEVICE_AREA(0) };
+    for (unsigned i = 0; i < 3; i++) {
+        driver_start(driver, ALL_FEATURES, 1, 16);
+        deny(rights, i == 2 ? ATTRIBUTE_WRITE : ATTRIBUTE_READ | ATTRIBUTE_WRITE, areas[i]);
+        put_header(driver, TYPE_IN, 1);
+        const struct part parts[3] = { { HEADER, 16, false }, { DATA, 512, true }, { STATUS, 1, true } };
+        driver_add(driver, 0, parts, 3);
+        driver_notify(driver, 0);
+        for (unsigned wait = 0; wait < 10000 && !driver_needs_reset(driver); wait++) {
+            usleep(1000);
+        }
+        assert_true(driver_needs_reset(driver));
+        assert_int_equal(ram_get16(driver, DEVICE_AREA(0) + 2), 0);
+        assert_true(driver_negotiate(driver, VIRTIO_F_VERSION_1)); /* and cannot be made ready now */
+        driver_set_queue(driver, 0, 16);
+        assert_int_equal(reg_get(driver, 0x044), 0);
+        deny(rights, 0, areas[i]);
+    }
+    rights_destroy(rights);
+}
+
+/* Transfers go on while rights change: what a page holds when the call has returned is not written any more. */
+static void a_change_waits_for_transfers_under_way(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    struct rights *rights = rights_create(driver->memory, 2);
+    driver_start(driver, ALL_FEATURES, 1, 16);
+    const uint32_t size = (uint32_t)SECTORS * 512;
+    const struct part parts[3] = { { HEADER, 16, false }, { DATA, size, true }, { STATUS, 1, true } };
+    put_header(driver, TYPE_IN, 0);
+    unsigned changed_count = 0;
+    for (unsigned round = 0; round < 200; round++) {
+        driver_add(driver, 0, parts, 3);
+        driver_notify(driver, 0);
+        for (unsigned pause = 0; pause < round; pause++) { /* somewhere between too early and too late */
+            __asm__ volatile("" ::: "memory");
+            sched_yield();
+        }
+        deny(rights, ATTRIBUTE_WRITE, DATA + size - PAGE_SIZE);
+        uint8_t *last = driver->ram + DATA + size - 1;
+        *last = 0xee; /* the monitor's own write */
+        driver_wait(driver, 0, NULL);
+        assert_int_equal(*last, 0xee);
+        changed_count += driver->ram[STATUS] == STATUS_IOERR;
+        deny(rights, 0, DATA + size - PAGE_SIZE);
+    }
+    print_message("# %u of 200 transfers came too late\n", changed_count);
+    rights_destroy(rights);
+}
+
 int main(void)
 {
     signal(SIGXFSZ, SIG_IGN);
@@ -505,6 +609,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(configuration_tells_size_and_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(unusable_images_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(readonly_image_may_be_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(buffers_that_page_rights_refuse_are_io_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(status_that_page_rights_refuse_is_not_written, setup, teardown),
+        cmocka_unit_test_setup_teardown(rings_that_page_rights_refuse_need_a_reset, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_change_waits_for_transfers_under_way, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

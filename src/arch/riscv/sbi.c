@@ -4,6 +4,7 @@
 
 #include "arch/riscv/hart.h"
 #include "arch/riscv/primitives.h"
+#include "memory/rights.h"
 
 #include <time.h>
 
@@ -205,7 +206,7 @@ static struct result start_hart(const struct call *call)
     if (number >= machine->cpu_count) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    if ((address & 1) != 0 || memory_pointer(machine->memory, gpa(address), 2, MEMORY_FETCH) == NULL) {
+    if ((address & 1) != 0 || !rights_permit(machine->memory, 0, gpa(address), 2, MEMORY_FETCH)) {
         return failure(SBI_ERR_INVALID_ADDRESS);
     }
     struct riscv_cpu *target = machine->cpus[number];
@@ -272,12 +273,15 @@ static struct result console_transfer(const struct call *call, bool write)
     if (call->a[2] != 0) { /* the upper half of the address */
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    uint8_t *bytes = memory_pointer(call->cpu->machine->memory, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE);
+    const struct memory *memory = call->cpu->machine->memory;
+    uint8_t *bytes = rights_pin(memory, call->cpu->level, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE);
     if (bytes == NULL) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    return success(write ? platform->console_write(platform->context, bytes, size)
-                         : platform->console_read(platform->context, bytes, size));
+    uint64_t done = write ? platform->console_write(platform->context, bytes, size)
+                          : platform->console_read(platform->context, bytes, size);
+    rights_unpin(memory, gpa(address), size);
+    return success(done);
 }
 
 /* Blocks, as section 12.3 says and the legacy call does, while the console takes nothing and the machine runs. */

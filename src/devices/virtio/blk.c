@@ -230,13 +230,34 @@ static enum blk_status perform(const struct virtio_blk *blk, const struct virtqu
     }
 }
 
+/* The status is the last byte written. */
+static uint32_t used_size(const struct virtqueue_chain *chain)
+{
+    return chain->writable_size < UINT32_MAX ? (uint32_t)chain->writable_size : UINT32_MAX;
+}
+
+/* Page rights refuse a part of the request: an I/O error, told if that part at least can be written. */
+static void refuse_request(struct virtio_blk *blk, const struct virtqueue_chain *chain)
+{
+    const uint8_t status = BLK_IOERR;
+    bool told = chain->writable_size != 0 &&
+                virtqueue_write(chain, chain->writable_size - BLK_STATUS_SIZE, &status, sizeof status) != 0;
+    virtio_push(&blk->virtio, 0, chain, told ? used_size(chain) : 0);
+    virtio_signal(&blk->virtio, 0);
+}
+
 /* One request: called with the lock, lets go of it while the disk works. */
 static void serve_request(struct virtio_blk *blk, const struct virtqueue_chain *chain, struct request *request)
 {
     struct virtio *virtio = &blk->virtio;
     uint8_t header[BLK_HEADER_SIZE];
+    if (chain->refused) {
+        refuse_request(blk, chain);
+        return;
+    }
     if (virtqueue_read(chain, 0, header, sizeof header) < sizeof header || chain->writable_size < BLK_STATUS_SIZE) {
         virtio_fail(virtio, "request without header or status");
+        virtio_drop(virtio, 0, chain);
         return;
     }
     uint32_t type;
@@ -254,8 +275,7 @@ static void serve_request(struct virtio_blk *blk, const struct virtqueue_chain *
     uint8_t status = (uint8_t)perform(blk, chain, request);
     virtqueue_write(chain, chain->writable_size - BLK_STATUS_SIZE, &status, sizeof status);
     pthread_mutex_lock(&virtio->lock);
-    uint64_t written = chain->writable_size < UINT32_MAX ? chain->writable_size : UINT32_MAX;
-    virtio_push(virtio, 0, chain, (uint32_t)written);
+    virtio_push(virtio, 0, chain, used_size(chain));
     virtio_signal(virtio, 0);
     virtio_flight_end(virtio);
 }

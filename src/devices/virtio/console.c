@@ -46,10 +46,11 @@ static void transmit(struct virtio_console *self)
     for (unsigned i = 0; i < VIRTQUEUE_SIZE_MAX && virtio_pop(virtio, QUEUE_TRANSMIT, &chain); i++) {
         if (chain.readable_size > TRANSMIT_SIZE_MAX) {
             virtio_fail(virtio, "%llu bytes in one chain", (unsigned long long)chain.readable_size);
+            virtio_drop(virtio, QUEUE_TRANSMIT, &chain);
             break;
         }
         if (!transmit_chain(self, &chain)) {
-            virtqueue_unpop(&virtio->queue[QUEUE_TRANSMIT]);
+            virtqueue_unpop(&virtio->queue[QUEUE_TRANSMIT], &chain);
             break;
         }
         virtio_push(virtio, QUEUE_TRANSMIT, &chain, 0);

@@ -53,7 +53,7 @@ static size_t next_frame(void *context, uint8_t *frame, size_t capacity)
     size_t size = 0;
     pthread_mutex_lock(&virtio->lock);
     while (size == 0 && virtio_pop(virtio, QUEUE_TRANSMIT, &chain)) {
-        bool fits = chain.readable_size >= NET_HEADER_SIZE + ETHERNET_HEADER_SIZE &&
+        bool fits = !chain.refused && chain.readable_size >= NET_HEADER_SIZE + ETHERNET_HEADER_SIZE &&
                     chain.readable_size - NET_HEADER_SIZE <= capacity;
         if (fits) {
             size = virtqueue_read(&chain, NET_HEADER_SIZE, frame, capacity);
@@ -74,7 +74,7 @@ static uint32_t fill(const struct virtqueue_chain *chain, const uint8_t *frame, 
     static const uint8_t zeroes[ETHERNET_SIZE_MIN];
     uint8_t header[NET_HEADER_SIZE] = { [NET_HEADER_BUFFER_COUNT] = 1 };
     size_t padding = size < ETHERNET_SIZE_MIN ? ETHERNET_SIZE_MIN - size : 0;
-    if (chain->writable_size < NET_HEADER_SIZE + size + padding) {
+    if (chain->writable_size < NET_HEADER_SIZE + size + padding || chain->refused) {
         return 0;
     }
     virtqueue_write(chain, 0, header, sizeof header);
@@ -93,7 +93,7 @@ static bool receive(void *context, const uint8_t *frame, size_t size)
     if (virtio_pop(virtio, QUEUE_RECEIVE, &chain)) {
         uint32_t written = fill(&chain, frame, size);
         if (written == 0) {
-            log_guest(virtio->wiring.log, "virtio-net: receive buffer of %llu bytes is too small for %zu",
+            log_guest(virtio->wiring.log, "virtio-net: receive buffer of %llu bytes cannot take %zu",
                       (unsigned long long)chain.writable_size, size);
         }
         virtio_push(virtio, QUEUE_RECEIVE, &chain, written);

@@ -97,7 +97,14 @@ bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *c
 
 void virtio_push(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain, uint32_t written)
 {
-    virtqueue_push(&virtio->queue[queue], chain->head, written);
+    if (!virtqueue_push(&virtio->queue[queue], chain, written)) {
+        virtio_fail(virtio, "queue %u: page rights refuse the used ring", queue);
+    }
+}
+
+void virtio_drop(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain)
+{
+    virtqueue_drop(&virtio->queue[queue], chain);
 }
 
 void virtio_signal(struct virtio *virtio, unsigned queue)
@@ -420,7 +427,11 @@ void virtio_init(struct virtio *virtio, const struct virtio_class *class, void *
         .features = features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX,
     };
     for (unsigned i = 0; i < VIRTIO_QUEUE_MAX; i++) {
-        virtio->queue[i] = (struct virtqueue){ .state = &virtio->state.queue[i], .memory = wiring->memory };
+        virtio->queue[i] = (struct virtqueue){
+            .state = &virtio->state.queue[i],
+            .memory = wiring->memory,
+            .level = wiring->level,
+        };
     }
     pthread_mutex_init(&virtio->lock, NULL);
     pthread_cond_init(&virtio->idle, NULL);

@@ -42,6 +42,11 @@ static uint64_t device_area_size(const struct virtqueue_state *state)
     return RING_ENTRIES + (uint64_t)state->size * USED_ENTRY_SIZE + EVENT_SIZE;
 }
 
+static bool may(const struct virtqueue *queue, uint64_t address, uint64_t size, enum memory_access access)
+{
+    return rights_permit(queue->memory, queue->level, gpa(address), size, access);
+}
+
 const char *virtqueue_check(const struct virtqueue *queue)
 {
     const struct virtqueue_state *state = queue->state;
@@ -51,56 +56,55 @@ const char *virtqueue_check(const struct virtqueue *queue)
     if (state->descriptors % 16 != 0 || state->driver % 2 != 0 || state->device % 4 != 0) {
         return "an area is not aligned (section 2.7)";
     }
-    if (memory_pointer(queue->memory, gpa(state->descriptors), (uint64_t)state->size * sizeof(struct descriptor),
-                       MEMORY_READ) == NULL ||
-        memory_pointer(queue->memory, gpa(state->driver), driver_area_size(state), MEMORY_READ) == NULL ||
-        memory_pointer(queue->memory, gpa(state->device), device_area_size(state), MEMORY_WRITE) == NULL) {
-        return "an area is not in RAM";
+    if (!may(queue, state->descriptors, (uint64_t)state->size * sizeof(struct descriptor), MEMORY_READ) ||
+        !may(queue, state->driver, driver_area_size(state), MEMORY_READ) ||
+        !may(queue, state->device, device_area_size(state), MEMORY_WRITE)) {
+        return "an area is not in RAM, or page rights refuse it";
     }
     return NULL;
 }
 
-/* Areas were checked when the queue was made ready and RAM never goes away, so none of these pointers is NULL. */
-static const uint8_t *driver_area(const struct virtqueue *queue)
-{
-    return memory_pointer(queue->memory, gpa(queue->state->driver), driver_area_size(queue->state), MEMORY_READ);
-}
-
-static uint8_t *device_area(const struct virtqueue *queue, uint64_t offset, uint64_t size)
-{
-    return memory_pointer(queue->memory, gpa(queue->state->device + offset), size, MEMORY_WRITE);
-}
-
 /* The device writes an index and then looks at what the driver wrote; the driver does the same the other way round.
  * At least one must see the other's (sections 2.7.7.2, 2.7.13.4.1), so both accesses are sequentially consistent. */
-static uint16_t load16(const uint8_t *place)
+static bool load16(const struct virtqueue *queue, uint64_t address, uint16_t *value)
 {
-    const uint16_t *word = (const void *)place;
-    return le16toh(__atomic_load_n(word, __ATOMIC_SEQ_CST));
+    const uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_READ);
+    if (word == NULL) {
+        return false;
+    }
+    *value = le16toh(__atomic_load_n(word, __ATOMIC_SEQ_CST));
+    rights_unpin(queue->memory, gpa(address), sizeof *word);
+    return true;
 }
 
-static void store16(uint8_t *place, uint16_t value)
+static bool store16(const struct virtqueue *queue, uint64_t address, uint16_t value)
 {
-    uint16_t *word = (void *)place;
+    uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_WRITE);
+    if (word == NULL) {
+        return false;
+    }
     __atomic_store_n(word, htole16(value), __ATOMIC_SEQ_CST);
+    rights_unpin(queue->memory, gpa(address), sizeof *word);
+    return true;
 }
 
-static uint16_t available_count(const struct virtqueue *queue)
+static bool available_count(const struct virtqueue *queue, uint16_t *count)
 {
-    uint16_t index = load16(driver_area(queue) + RING_INDEX);
-    return (uint16_t)(index - queue->state->available_next);
+    uint16_t index;
+    bool seen = load16(queue, queue->state->driver + RING_INDEX, &index);
+    *count = seen ? (uint16_t)(index - queue->state->available_next) : 0;
+    return seen;
 }
 
 /* Asks to be notified of the next entry, then looks again: the driver may have added one just before it could see the
  * wish (section 2.7.10). */
-static uint16_t wait_for_more(const struct virtqueue *queue)
+static bool wait_for_more(const struct virtqueue *queue, uint16_t *count)
 {
-    if (queue->event_index) {
-        uint64_t offset = RING_ENTRIES + (uint64_t)queue->state->size * USED_ENTRY_SIZE;
-        store16(device_area(queue, offset, EVENT_SIZE), queue->state->available_next);
-        return available_count(queue);
+    if (!queue->event_index) {
+        return true;
     }
-    return 0;
+    uint64_t offset = RING_ENTRIES + (uint64_t)queue->state->size * USED_ENTRY_SIZE;
+    return store16(queue, queue->state->device + offset, queue->state->available_next) && available_count(queue, count);
 }
 
 /*
@@ -145,27 +149,34 @@ static void copy_to_guest(uint8_t *guest, const uint8_t *from, size_t size)
     }
 }
 
-static struct descriptor fetch(const uint8_t *table, unsigned index)
+/* Where the walk of a chain stands. */
+struct walk {
+    uint64_t table;       /* guest-physical */
+    uint32_t table_count; /* descriptors */
+    uint32_t index;
+    bool indirect;
+};
+
+static bool fetch(const struct virtqueue *queue, const struct walk *walk, struct descriptor *descriptor)
 {
     uint8_t bytes[sizeof(struct descriptor)];
     struct descriptor raw;
-    copy_from_guest(bytes, table + index * sizeof raw, sizeof raw);
+    gpa_t place = gpa(walk->table + walk->index * sizeof raw);
+    const uint8_t *host = rights_pin(queue->memory, queue->level, place, sizeof raw, MEMORY_READ);
+    if (host == NULL) {
+        return false;
+    }
+    copy_from_guest(bytes, host, sizeof raw);
+    rights_unpin(queue->memory, place, sizeof raw);
     memcpy(&raw, bytes, sizeof raw);
-    return (struct descriptor){
+    *descriptor = (struct descriptor){
         .address = le64toh(raw.address),
         .size = le32toh(raw.size),
         .flags = le16toh(raw.flags),
         .next = le16toh(raw.next),
     };
+    return true;
 }
-
-/* Where the walk of a chain stands. */
-struct walk {
-    const uint8_t *table;
-    uint32_t table_count; /* descriptors */
-    uint32_t index;
-    bool indirect;
-};
 
 /* Section 2.7.5.3. NULL or what is wrong. */
 static const char *enter_indirect(const struct virtqueue *queue, struct walk *walk, const struct descriptor *descriptor)
@@ -182,11 +193,11 @@ static const char *enter_indirect(const struct virtqueue *queue, struct walk *wa
     if (descriptor->size == 0 || descriptor->size % sizeof(struct descriptor) != 0) {
         return "indirect table of a wrong size";
     }
-    walk->table = memory_pointer(queue->memory, gpa(descriptor->address), descriptor->size, MEMORY_READ);
+    walk->table = descriptor->address;
     walk->table_count = descriptor->size / (uint32_t)sizeof(struct descriptor);
     walk->index = 0;
     walk->indirect = true;
-    return walk->table == NULL ? "indirect table not in RAM" : NULL;
+    return may(queue, walk->table, descriptor->size, MEMORY_READ) ? NULL : "indirect table not in RAM, or refused";
 }
 
 static const char *add_segment(const struct virtqueue *queue, struct virtqueue_chain *chain,
@@ -203,11 +214,14 @@ static const char *add_segment(const struct virtqueue *queue, struct virtqueue_c
     if (!writable && chain->writable_count != 0) {
         return "readable buffer after a writable one"; /* section 2.7.4.2 */
     }
-    void *host = memory_pointer(queue->memory, gpa(descriptor->address), descriptor->size,
-                                writable ? MEMORY_WRITE : MEMORY_READ);
-    if (host == NULL) {
+    gpa_t place = gpa(descriptor->address);
+    void *host =
+        rights_pin(queue->memory, queue->level, place, descriptor->size, writable ? MEMORY_WRITE : MEMORY_READ);
+    if (host == NULL && memory_pointer(queue->memory, place, descriptor->size, MEMORY_READ) == NULL) {
         return "buffer not in RAM";
     }
+    chain->refused |= host == NULL;
+    chain->places[count] = place;
     chain->segments[count] = (struct iovec){ .iov_base = host, .iov_len = descriptor->size };
     if (writable) {
         chain->writable_count++;
@@ -223,8 +237,7 @@ static const char *walk_chain(const struct virtqueue *queue, struct virtqueue_ch
 {
     const struct virtqueue_state *state = queue->state;
     struct walk walk = {
-        .table = memory_pointer(queue->memory, gpa(state->descriptors),
-                                (uint64_t)state->size * sizeof(struct descriptor), MEMORY_READ),
+        .table = state->descriptors,
         .table_count = state->size,
         .index = chain->head,
     };
@@ -232,7 +245,10 @@ static const char *walk_chain(const struct virtqueue *queue, struct virtqueue_ch
         if (walk.index >= walk.table_count) {
             return "descriptor number out of range";
         }
-        struct descriptor descriptor = fetch(walk.table, walk.index);
+        struct descriptor descriptor;
+        if (!fetch(queue, &walk, &descriptor)) {
+            return "descriptor may not be read";
+        }
         bool indirect = (descriptor.flags & DESC_INDIRECT) != 0;
         const char *wrong =
             indirect ? enter_indirect(queue, &walk, &descriptor) : add_segment(queue, chain, &descriptor);
@@ -248,60 +264,100 @@ static const char *walk_chain(const struct virtqueue *queue, struct virtqueue_ch
     }
 }
 
-enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason)
+static void unpin(const struct virtqueue *queue, const struct virtqueue_chain *chain)
 {
-    struct virtqueue_state *state = queue->state;
-    uint16_t count = available_count(queue);
-    if (count == 0) {
-        count = wait_for_more(queue);
+    for (unsigned i = 0; i < chain->readable_count + chain->writable_count; i++) {
+        if (chain->segments[i].iov_base != NULL) {
+            rights_unpin(queue->memory, chain->places[i], chain->segments[i].iov_len);
+        }
     }
-    if (count == 0) {
-        return VIRTQUEUE_EMPTY;
+}
+
+/* The number of entries that wait; NULL or what is wrong. */
+static const char *look(const struct virtqueue *queue, uint16_t *count)
+{
+    if (!available_count(queue, count) || (*count == 0 && !wait_for_more(queue, count))) {
+        return "ring may not be used any more";
     }
-    if (count > state->size) {
-        *reason = "available index ahead by more than the queue's size";
-        return VIRTQUEUE_BROKEN;
-    }
+    return *count > queue->state->size ? "available index ahead by more than the queue's size" : NULL;
+}
+
+static const char *take(const struct virtqueue *queue, struct virtqueue_chain *chain)
+{
+    const struct virtqueue_state *state = queue->state;
     uint64_t entry = RING_ENTRIES + (uint64_t)(state->available_next & (state->size - 1)) * AVAILABLE_ENTRY_SIZE;
-    chain->head = load16(driver_area(queue) + entry);
     chain->readable_count = 0;
     chain->writable_count = 0;
     chain->readable_size = 0;
     chain->writable_size = 0;
-    *reason = walk_chain(queue, chain);
+    chain->refused = false;
+    if (!load16(queue, state->driver + entry, &chain->head)) {
+        return "ring may not be read any more";
+    }
+    const char *wrong = walk_chain(queue, chain);
+    if (wrong != NULL) {
+        unpin(queue, chain);
+    }
+    return wrong;
+}
+
+enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason)
+{
+    uint16_t count = 0;
+    *reason = look(queue, &count);
+    if (*reason == NULL && count == 0) {
+        return VIRTQUEUE_EMPTY;
+    }
+    if (*reason == NULL) {
+        *reason = take(queue, chain);
+    }
     if (*reason != NULL) {
         return VIRTQUEUE_BROKEN;
     }
-    state->available_next++;
+    queue->state->available_next++;
     return VIRTQUEUE_CHAIN;
 }
 
-void virtqueue_unpop(struct virtqueue *queue)
+void virtqueue_unpop(struct virtqueue *queue, const struct virtqueue_chain *chain)
 {
+    unpin(queue, chain);
     queue->state->available_next--;
 }
 
-void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written)
+void virtqueue_drop(struct virtqueue *queue, const struct virtqueue_chain *chain)
 {
-    struct virtqueue_state *state = queue->state;
-    uint64_t offset = RING_ENTRIES + (uint64_t)(state->used_next & (state->size - 1)) * USED_ENTRY_SIZE;
-    uint32_t *entry = (void *)device_area(queue, offset, USED_ENTRY_SIZE);
-    __atomic_store_n(&entry[0], htole32(head), __ATOMIC_RELAXED);
-    __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
-    state->used_next++;
-    store16(device_area(queue, RING_INDEX, sizeof state->used_next), state->used_next);
+    unpin(queue, chain);
 }
 
+bool virtqueue_push(struct virtqueue *queue, const struct virtqueue_chain *chain, uint32_t written)
+{
+    struct virtqueue_state *state = queue->state;
+    unpin(queue, chain); /* before the driver hears that the buffers are its own again */
+    gpa_t place =
+        gpa(state->device + RING_ENTRIES + (uint64_t)(state->used_next & (state->size - 1)) * USED_ENTRY_SIZE);
+    uint32_t *entry = rights_pin(queue->memory, queue->level, place, USED_ENTRY_SIZE, MEMORY_WRITE);
+    if (entry == NULL) {
+        return false;
+    }
+    __atomic_store_n(&entry[0], htole32(chain->head), __ATOMIC_RELAXED);
+    __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
+    rights_unpin(queue->memory, place, USED_ENTRY_SIZE);
+    state->used_next++;
+    return store16(queue, state->device + RING_INDEX, state->used_next);
+}
+
+/* A driver whose ring cannot be read is told rather too often than not. */
 bool virtqueue_must_signal(struct virtqueue *queue)
 {
     struct virtqueue_state *state = queue->state;
     if (!queue->event_index) {
-        return (load16(driver_area(queue) + RING_FLAGS) & AVAILABLE_NO_INTERRUPT) == 0;
+        uint16_t flags;
+        return !load16(queue, state->driver + RING_FLAGS, &flags) || (flags & AVAILABLE_NO_INTERRUPT) == 0;
     }
     uint64_t offset = RING_ENTRIES + (uint64_t)state->size * AVAILABLE_ENTRY_SIZE;
-    uint16_t event = load16(driver_area(queue) + offset);
+    uint16_t event;
+    bool valid = load16(queue, state->driver + offset, &event) && state->used_signalled_valid != 0;
     uint16_t before = state->used_signalled;
-    bool valid = state->used_signalled_valid != 0;
     state->used_signalled = state->used_next;
     state->used_signalled_valid = 1;
     /* Was entry number `event` among those used since? Modulo 2^16. */
@@ -315,7 +371,8 @@ struct cursor {
     uint64_t offset; /* bytes into this one; may lie beyond it */
 };
 
-/* Steps over the next contiguous piece, at most `size` bytes; returns its size, 0 at the end. */
+/* Steps over the next contiguous piece, at most `size` bytes; returns its size, 0 at the end or where page rights end.
+ */
 static size_t next_piece(struct cursor *cursor, size_t size, uint8_t **place)
 {
     while (cursor->left > 0 && cursor->offset >= cursor->segment->iov_len) {
@@ -323,7 +380,7 @@ static size_t next_piece(struct cursor *cursor, size_t size, uint8_t **place)
         cursor->segment++;
         cursor->left--;
     }
-    if (cursor->left == 0) {
+    if (cursor->left == 0 || cursor->segment->iov_base == NULL) {
         return 0;
     }
     size_t rest = cursor->segment->iov_len - (size_t)cursor->offset;

@@ -7,12 +7,17 @@
  * handed out as host pointers. Guest memory lives as long as the machine, so these pointers stay valid, but what they
  * point to may change at any time.
  *
+ * Everything is reached with the rights of the trust level that owns the device. The pages of a chain are pinned from
+ * virtqueue_pop() to the call that ends its use (push, unpop, drop): a change of rights waits for that, so it must come
+ * soon and may not depend on the guest. A buffer that the level may not use makes a refused chain; a ring or a table
+ * that it may not use is like one outside RAM.
+ *
  * Not thread-safe: the transport's lock guards a queue.
  */
 #ifndef RAVELIN_DEVICES_VIRTIO_VIRTQUEUE_H
 #define RAVELIN_DEVICES_VIRTIO_VIRTQUEUE_H
 
-#include "memory/memory.h"
+#include "memory/rights.h"
 
 #include <sys/uio.h>
 
@@ -34,6 +39,7 @@ struct virtqueue_state {
 struct virtqueue {
     struct virtqueue_state *state;
     const struct memory *memory;
+    unsigned level;   /* trust level that owns the device */
     bool indirect;    /* VIRTIO_F_INDIRECT_DESC was negotiated */
     bool event_index; /* VIRTIO_F_EVENT_IDX was negotiated */
 };
@@ -46,7 +52,9 @@ struct virtqueue_chain {
     unsigned writable_count;
     uint64_t readable_size; /* bytes */
     uint64_t writable_size; /* bytes */
+    bool refused;           /* page rights refuse some segment (its iov_base is NULL): an I/O error */
     struct iovec segments[VIRTQUEUE_SIZE_MAX];
+    gpa_t places[VIRTQUEUE_SIZE_MAX]; /* of the segments */
 };
 
 enum virtqueue_result {
@@ -62,16 +70,19 @@ const char *virtqueue_check(const struct virtqueue *queue);
 enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason);
 
 /* Takes the last pop back: the next one finds the same entry again. */
-void virtqueue_unpop(struct virtqueue *queue);
+void virtqueue_unpop(struct virtqueue *queue, const struct virtqueue_chain *chain);
 
-/* Gives a chain back with `written` bytes filled in. */
-void virtqueue_push(struct virtqueue *queue, uint16_t head, uint32_t written);
+/* Gives a chain back with `written` bytes filled in. False: the used ring cannot be written any more. */
+bool virtqueue_push(struct virtqueue *queue, const struct virtqueue_chain *chain, uint32_t written);
+
+/* The chain is malformed for the device and not given back. */
+void virtqueue_drop(struct virtqueue *queue, const struct virtqueue_chain *chain);
 
 /* After one or more pushes: does the driver want an interrupt? (section 2.7.7) */
 bool virtqueue_must_signal(struct virtqueue *queue);
 
 /* Copies out of the readable / into the writable part of a chain, from byte `offset` of that part; return how many
- * bytes there were. */
+ * bytes there were before the end or a refused segment. */
 size_t virtqueue_read(const struct virtqueue_chain *chain, uint64_t offset, void *buffer, size_t size);
 size_t virtqueue_write(const struct virtqueue_chain *chain, uint64_t offset, const void *buffer, size_t size);
 
