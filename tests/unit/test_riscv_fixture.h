@@ -47,7 +47,8 @@ static bool fixture_device_write(void *device, uint64_t offset, unsigned size, u
 
 static const struct memory_device_ops fixture_device_ops = { fixture_device_read, fixture_device_write };
 
-static inline void fixture_create(struct fixture *fixture, unsigned pmp_entry_count, unsigned cpu_count)
+static inline void fixture_create_levels(struct fixture *fixture, unsigned pmp_entry_count, unsigned cpu_count,
+                                         unsigned level_count)
 {
     struct error error;
     *fixture = (struct fixture){ .memory = memory_create(NULL) };
@@ -61,6 +62,7 @@ static inline void fixture_create(struct fixture *fixture, unsigned pmp_entry_co
         .clock = fixture->clock,
         .cpu_count = cpu_count,
         .pmp_entry_count = pmp_entry_count,
+        .level_count = level_count,
     };
     for (unsigned extension = 0; extension < RISCV_EXT_COUNT; extension++) {
         if (extension != RISCV_EXT_SVADE) {
@@ -70,6 +72,11 @@ static inline void fixture_create(struct fixture *fixture, unsigned pmp_entry_co
     fixture->machine = riscv_machine_create(&config, &error);
     assert_non_null(fixture->machine);
     fixture->cpu = fixture->machine->cpus[0];
+}
+
+static inline void fixture_create(struct fixture *fixture, unsigned pmp_entry_count, unsigned cpu_count)
+{
+    fixture_create_levels(fixture, pmp_entry_count, cpu_count, 1);
 }
 
 static inline void fixture_destroy(struct fixture *fixture)

@@ -160,7 +160,7 @@ struct riscv_cpu {
     struct riscv_violation violation;
     uint32_t pins_held;             /* bit n: pins[n] is not 0 */
     uint64_t pins[RISCV_PIN_COUNT]; /* bits of control registers that are a higher level's to decide (pins.h) */
-    struct { /* a write to a control register that is another level's to decide */
+    struct {                        /* a write to a control register that is another level's to decide */
         uint32_t number;
         uint64_t value;
     } pinned;
@@ -201,7 +201,7 @@ struct riscv_machine {
     unsigned pmp_entry_count;
     unsigned level_count;
     struct rights *rights; /* of the memory; NULL: one level */
-    uint64_t time_origin; /* alarm_now() when `time` was 0 */
+    uint64_t time_origin;  /* alarm_now() when `time` was 0 */
 
     /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17], and
      * state.pc stands behind the ecall already (it may be changed). False: not handled, the trap is delivered after
@@ -265,6 +265,10 @@ void riscv_raise_pinned(struct riscv_cpu *cpu, uint32_t number, uint64_t value);
  * to the built-in SBI, the next instruction) afterwards. */
 void riscv_take_trap(struct riscv_cpu *cpu);
 
+/* Delivers an exception at state.pc to the running level's S-mode, without asking anybody: not the firmware about an
+ * ecall, not a higher level about an access. Machines with built-in firmware only; not in mode M. */
+void riscv_inject(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval);
+
 /* Delivers the interrupt of highest priority that is pending, enabled and not masked; false: there is none. To be
  * called at an instruction boundary with state.pc exact, whenever VCPU_INTERRUPT was set and taken. */
 bool riscv_take_interrupt(struct riscv_cpu *cpu);
@@ -273,7 +277,8 @@ bool riscv_take_interrupt(struct riscv_cpu *cpu);
  * decides that; the primitives do it themselves. */
 void riscv_interrupts_consider(struct riscv_cpu *cpu);
 
-/* Something is pending and enabled in mie, whatever mstatus and mideleg say: WFI would not sleep. */
+/* Something is pending and enabled in mie, whatever mstatus and mideleg say, here or at a higher trust level: WFI would
+ * not sleep. */
 bool riscv_interrupt_wakeup(struct riscv_cpu *cpu);
 
 /* When the supervisor timer interrupt is raised, in ticks of `time`; UINT64_MAX for never. For the built-in firmware;
@@ -309,5 +314,9 @@ bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits);
 /* Reads guest-virtual memory as the hart would now, for debuggers and firmware: RAM only, no trap, no accessed bit, no
  * trace in any cache. False: some byte cannot be read so. */
 bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size);
+
+/* The bits of the instruction at pc, with the rights to fetch and as quietly. How many bytes could be had: 0, 2 (all of
+ * a compressed one, or the lower half of another) or 4; the rest of *bits is 0. */
+unsigned riscv_debug_fetch(struct riscv_cpu *cpu, uint64_t pc, uint32_t *bits);
 
 #endif

@@ -41,6 +41,7 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
     cpu->reservation.host = NULL;
     riscv_walk_cache_clear(&cpu->walk_cache);
     riscv_status_changed(cpu);
+    riscv_interrupts_changed(cpu);                       /* somebody may have written its stimecmp meanwhile */
     riscv_inside_resume(cpu, riscv_inside_suspend(cpu)); /* at the new level, if it is inside */
     atomic_fetch_or_explicit(&cpu->vcpu.attention, VCPU_INTERRUPT, memory_order_relaxed);
 }
@@ -67,18 +68,43 @@ static bool timer_is_due(const struct riscv_cpu *cpu, const struct riscv_level *
     return level->stime_set != UINT64_MAX && riscv_machine_time(cpu->machine) >= level->stime_set;
 }
 
+/* What is pending and enabled at a level that does not run. Its posted bits stay posted: they become part of its mip
+ * when it runs and looks. */
+static uint64_t waiting_at(const struct riscv_cpu *cpu, const struct riscv_level *level)
+{
+    uint64_t enabled = level->state.csr.mie;
+    if (likely(enabled == 0)) {
+        return 0; /* it does not exist on this hart, or has not begun */
+    }
+    uint64_t software = level->state.csr.mip;
+    if (riscv_menvcfg_STCE(&level->state) != 0) {
+        software &= ~BIT(RISCV_INTERRUPT_STI);
+    }
+    uint64_t timer = timer_is_due(cpu, level) ? BIT(RISCV_INTERRUPT_STI) : 0;
+    return (software | atomic_load(&level->lines) | atomic_load(&level->posted) | timer) & enabled;
+}
+
 /* A higher level's own priority mask is its sie; its sstatus.SIE does not hold it back (TLFS, "Virtual Interrupts"). */
 unsigned riscv_level_interrupted(struct riscv_cpu *cpu)
 {
     for (unsigned i = cpu->level_count - 1; i > cpu->level; i--) {
-        const struct riscv_level *level = &cpu->levels[i];
-        uint64_t pending = level->state.csr.mip | atomic_load(&level->lines) | atomic_load(&level->posted) |
-                           (timer_is_due(cpu, level) ? BIT(RISCV_INTERRUPT_STI) : 0);
-        if ((pending & level->state.csr.mie) != 0) {
+        if (waiting_at(cpu, &cpu->levels[i]) != 0) {
             return i;
         }
     }
     return 0;
+}
+
+bool riscv_level_held_back(struct riscv_cpu *cpu)
+{
+    for (unsigned i = 0; i < cpu->level; i++) {
+        const struct riscv_state *state = &cpu->levels[i].state;
+        bool masked = state->mode == RISCV_MODE_S && riscv_mstatus_SIE(state) == 0;
+        if (!masked && waiting_at(cpu, &cpu->levels[i]) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void riscv_level_set_line(struct riscv_cpu *cpu, unsigned level, unsigned number, bool on)

@@ -61,6 +61,10 @@ struct riscv_trust_ops {
     /* An interrupt is pending and enabled at `level`, higher than the one that runs. */
     void (*interrupt)(struct riscv_cpu *cpu, unsigned level);
 
+    /* A lower level could take an interrupt (riscv_level_held_back()), but this one runs. Asked at each look for
+     * interrupts, so many times; may change what is pending at the running level. NULL: nobody wants to know. */
+    void (*held_back)(struct riscv_cpu *cpu);
+
     /* An ecall to the SBI extension of trust levels; state.pc stands behind it. False: not answered, the caller gets
      * an illegal-instruction exception at the ecall. */
     bool (*call)(struct riscv_cpu *cpu);
@@ -82,6 +86,9 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to);
 
 /* The highest level above the running one at which an interrupt is pending and enabled in sie; 0: none. */
 unsigned riscv_level_interrupted(struct riscv_cpu *cpu);
+
+/* Below the running level is one at which an interrupt is pending, enabled in sie and not masked by its sstatus.SIE. */
+bool riscv_level_held_back(struct riscv_cpu *cpu);
 
 /* Any thread: as riscv_cpu_set_line() and riscv_cpu_post(), for one level. */
 void riscv_level_set_line(struct riscv_cpu *cpu, unsigned level, unsigned number, bool on);

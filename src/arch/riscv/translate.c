@@ -347,3 +347,36 @@ bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uin
     }
     return true;
 }
+
+static bool look_at_parcel(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
+{
+    const struct riscv_access access = {
+        .address = pc,
+        .size = sizeof *bits,
+        .kind = MEMORY_FETCH,
+        .mode = cpu->state.mode,
+        .observe = true,
+    };
+    struct riscv_page page;
+    if (riscv_translate(cpu, &access, &page) != RISCV_GRANTED) {
+        return false;
+    }
+    const void *parcel = page.host + (pc & PAGE_MASK);
+    *bits = __atomic_load_n((const uint16_t *)parcel, __ATOMIC_RELAXED);
+    return true;
+}
+
+unsigned riscv_debug_fetch(struct riscv_cpu *cpu, uint64_t pc, uint32_t *bits)
+{
+    const struct riscv_denial denial = cpu->denial;
+    const struct riscv_violation violation = cpu->violation;
+    uint16_t low = 0, high = 0;
+    unsigned size = look_at_parcel(cpu, pc, &low) ? 2 : 0;
+    if (size != 0 && (low & 3) == 3 && look_at_parcel(cpu, pc + 2, &high)) {
+        size = 4;
+    }
+    *bits = low | (uint32_t)high << 16;
+    cpu->denial = denial;
+    cpu->violation = violation;
+    return size;
+}

@@ -116,6 +116,13 @@ static bool higher_level_decides(struct riscv_cpu *cpu)
     return decided;
 }
 
+void riscv_inject(struct riscv_cpu *cpu, enum riscv_exception cause, uint64_t tval)
+{
+    CHECK(has_firmware(cpu) && cpu->state.mode != RISCV_MODE_M);
+    cpu->statistics.exceptions[cause]++;
+    deliver(cpu, cause, tval, true);
+}
+
 void riscv_take_trap(struct riscv_cpu *cpu)
 {
     CHECK(cpu->trap.cause < 64);
@@ -179,17 +186,24 @@ static enum riscv_interrupt highest_priority(uint64_t interrupts)
     return order[i];
 }
 
-/* An interrupt of a higher level goes first, whatever the running one has enabled. */
+/* An interrupt of a higher level goes first, whatever the running one has enabled. That level may be told of one that
+ * a lower level has to wait for. */
 static bool higher_level_interrupts(struct riscv_cpu *cpu)
 {
+    const struct riscv_trust_ops *trust = cpu->machine->trust;
     unsigned level = riscv_level_interrupted(cpu);
-    if (level == 0) {
+    bool tells = level == 0 && cpu->level > 0 && trust->held_back != NULL && riscv_level_held_back(cpu);
+    if (level == 0 && !tells) {
         return false;
     }
     bool was_inside = riscv_inside_suspend(cpu);
-    cpu->machine->trust->interrupt(cpu, level);
+    if (tells) {
+        trust->held_back(cpu);
+    } else {
+        trust->interrupt(cpu, level);
+    }
     riscv_inside_resume(cpu, was_inside);
-    return true;
+    return !tells;
 }
 
 bool riscv_take_interrupt(struct riscv_cpu *cpu)
@@ -214,7 +228,8 @@ bool riscv_interrupt_wakeup(struct riscv_cpu *cpu)
 {
     accept_posted(cpu);
     riscv_timers_refresh(cpu);
-    return (pending_of(cpu) & cpu->state.csr.mie) != 0;
+    return (pending_of(cpu) & cpu->state.csr.mie) != 0 ||
+           (unlikely(cpu->level_count > 1) && riscv_level_interrupted(cpu) != 0);
 }
 
 void riscv_interrupts_consider(struct riscv_cpu *cpu)
