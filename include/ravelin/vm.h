@@ -89,6 +89,13 @@ RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, st
  * vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
 
+/* The number of virtual trust levels, 1 (the initial one: none above the guest's own) to RAVELIN_TRUST_LEVEL_LIMIT. More
+ * than one needs a kernel without firmware, and another engine than "check". */
+#ifndef RAVELIN_TRUST_LEVEL_LIMIT
+#define RAVELIN_TRUST_LEVEL_LIMIT 16
+#endif
+RAVELIN_API bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
+
 /* What the JIT generates, as text to `stream` (borrowed until the machine is destroyed): kinds is "ir", "host" or
  * "ir,host". Other engines generate nothing. */
 RAVELIN_API bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream,

@@ -32,6 +32,13 @@ static bool check_configuration(const struct virt_config *config, struct error *
     if (config->initrd != NULL && config->kernel == NULL) {
         return error_set(error, "an initial RAM disk is for a kernel: give the kernel too");
     }
+    if (config->trust_level_count > 1 && (config->firmware != NULL || config->elf != NULL)) {
+        return error_set(error, "trust levels need a kernel without firmware of its own: leave out firmware and ELF "
+                                "file, or the levels");
+    }
+    if (config->trust_level_count > 1 && config->engine == ENGINE_CHECK) {
+        return error_set(error, "the check engine has no trust levels: choose another engine, or leave out the levels");
+    }
     if (config->forward_count > 0 && !config->network) {
         return error_set(error, "a port forward needs the user network: turn it on with --net user");
     }

@@ -2,6 +2,7 @@
 /* ravelin/vm.h: the configuration; running is in run.c. */
 #include "api/api.h"
 #include "arch/riscv/cpu_model.h"
+#include "arch/riscv/level.h"
 #include "board/device_tree.h"
 #include "core/address.h"
 #include "core/check.h"
@@ -14,6 +15,7 @@
 #include <string.h>
 
 _Static_assert(RAVELIN_VCPU_LIMIT == VIRT_CPU_COUNT_MAX, "the limit promised is the board's");
+_Static_assert(RAVELIN_TRUST_LEVEL_LIMIT == RISCV_LEVEL_COUNT_MAX, "the limit promised is the hart's");
 _Static_assert(RAVELIN_DISK_LIMIT == VIRT_DISK_COUNT_MAX, "the limit promised is the board's");
 _Static_assert(sizeof(struct ravelin_error) == sizeof(struct error), "errors cross the border whole");
 
@@ -187,6 +189,18 @@ bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravel
         }
     }
     return fail(error, "there is no engine of that name: give interp, jit or check");
+}
+
+bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
+{
+    if (!may_change(vm, error)) {
+        return false;
+    }
+    if (count < 1 || count > RAVELIN_TRUST_LEVEL_LIMIT) {
+        return fail(error, "a guest cannot have %u trust levels: give 1 to %u", count, RAVELIN_TRUST_LEVEL_LIMIT);
+    }
+    vm->config.trust_level_count = count;
+    return true;
 }
 
 bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream, struct ravelin_error *error)

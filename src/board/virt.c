@@ -62,8 +62,7 @@ static size_t sbi_console_read(void *context, uint8_t *bytes, size_t size)
 static bool answer_firmware_call(struct riscv_cpu *cpu)
 {
     struct virt *virt = cpu->machine->firmware_context;
-    sbi_call(&virt->sbi, cpu);
-    return true;
+    return sbi_call(&virt->sbi, cpu);
 }
 
 /* -- Interrupt wires ---------------------------------------------------------------------------------------------- */
@@ -253,10 +252,18 @@ static bool create_machine(struct virt *virt, struct error *error)
         .features = virt->config.features,
         .cpu_count = virt->config.cpu_count,
         .pmp_entry_count = PMP_ENTRY_COUNT,
+        .level_count = virt->config.trust_level_count,
     };
     virt->machine = riscv_machine_create(&config, error);
     if (virt->machine == NULL) {
         return false;
+    }
+    if (virt->machine->level_count > 1) {
+        struct vtl_config levels = {
+            .target_is_restricted = virt->config.trust_target_is_restricted,
+            .held = virt->config.trust_levels_held,
+        };
+        virt->vtl = vtl_create(virt->machine, &levels);
     }
     return create_engines(virt, error);
 }
@@ -393,6 +400,7 @@ static void take_apart(struct virt *virt)
         for (unsigned i = 0; i < virt->engine_count; i++) {
             engine_destroy(virt->machine->cpus[i]);
         }
+        vtl_destroy(virt->vtl);
         riscv_machine_destroy(virt->machine);
     }
     io_loop_destroy(virt->loop);
@@ -431,6 +439,11 @@ void virt_destroy(struct virt *virt)
     pthread_mutex_destroy(&virt->htif_lock);
     pthread_mutex_destroy(&virt->lock);
     free(virt);
+}
+
+const struct vtl *virt_trust_levels(const struct virt *virt)
+{
+    return virt->vtl;
 }
 
 const struct riscv_machine *virt_machine(const struct virt *virt)

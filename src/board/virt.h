@@ -50,6 +50,9 @@ struct virt_config {
     struct riscv_features features;
     FILE *dump; /* what the JIT generates goes there; NULL: none; borrowed */
     unsigned dump_kinds;
+    unsigned trust_level_count; /* 0 or 1: none above the guest's own; more need a kernel without firmware of its own */
+    bool trust_target_is_restricted; /* see struct vtl_config */
+    uint16_t trust_levels_held;      /* likewise */
     enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;
@@ -94,6 +97,9 @@ const char *virt_notice(const struct virt *virt);
 int virt_done_fd(const struct virt *virt); /* readable once virt_wait() would return true */
 
 uint64_t virt_running_time(const struct virt *virt); /* ns it ran so far, or in all */
+
+struct vtl;
+const struct vtl *virt_trust_levels(const struct virt *virt); /* NULL: there is one */
 
 struct riscv_machine;
 const struct riscv_machine *virt_machine(const struct virt *virt);

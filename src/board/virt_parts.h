@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "devices/device.h"
 #include "devices/io_loop.h"
+#include "vtl/vtl.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,6 +35,7 @@ struct virt {
     struct alarm_clock *clock;
     struct io_loop *loop;
     struct riscv_machine *machine;
+    struct vtl *vtl;       /* NULL: one trust level */
     unsigned engine_count; /* harts that have their engine */
     char notice[640];
     struct console_backend *console; /* what the descriptors are behind */

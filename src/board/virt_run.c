@@ -86,6 +86,9 @@ static void reset_machine(struct virt *virt)
         }
     }
     riscv_machine_reset_time(virt->machine);
+    if (virt->vtl != NULL) {
+        vtl_reset(virt->vtl);
+    }
     pthread_mutex_lock(&virt->htif_lock);
     virt_boot_write(&virt->boot, virt->machine);
     pthread_mutex_unlock(&virt->htif_lock);

@@ -38,6 +38,10 @@ static const struct cli_option run_options[] = {
       "runs "
       "both in lockstep on one vCPU and ends at the first difference.",
       "jit", .choices = engines },
+    { "trust-levels", CLI_COUNT, "N", RUN(trust_levels),
+      "Gives the guest N virtual trust levels: higher ones can protect themselves, and pages and registers of lower "
+      "ones, from the guest's own kernel. For a kernel without --firmware.",
+      NULL, 2, RAVELIN_TRUST_LEVEL_LIMIT },
     { "disk", CLI_LIST, "FILE[,readonly]", RUN(disks),
       "A virtio disk over a raw image file. Give it again for more disks, at most 4." },
     { "net", CLI_CHOICE, "KIND", RUN(net),

@@ -12,7 +12,7 @@ const struct cli_command *cli_command_find(const char *name); /* NULL: no such c
 
 struct cli_run_values {
     const char *kernel, *initrd, *append, *firmware, *elf;
-    uint64_t cpus, memory;
+    uint64_t cpus, memory, trust_levels;
     const char *cpu, *engine, *dump;
     struct cli_list disks, forwards;
     const char *net, *console;

@@ -76,6 +76,11 @@ static bool check_combination(const struct cli_run_values *values)
         fault = "--signature is for a bare-metal program: give --elf FILE";
     } else if (values->initrd != NULL && values->kernel == NULL) {
         fault = "--initrd is for a kernel: give --kernel IMAGE too";
+    } else if (values->trust_levels != 0 && (values->firmware != NULL || values->elf != NULL)) {
+        fault =
+            "--trust-levels needs a kernel that ravelin starts itself: leave out --firmware and --elf, or the levels";
+    } else if (values->trust_levels != 0 && strcmp(values->engine, "check") == 0) {
+        fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --trust-levels";
     } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
         fault = "--forward needs a network: give --net user too";
     }
@@ -113,6 +118,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
     bool set = ravelin_vm_set_memory(vm, values->memory, error) &&
                ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
                ravelin_vm_set_engine(vm, values->engine, error) &&
+               (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&
                (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&
                ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
                ravelin_vm_set_reboot(vm, !values->no_reboot, error);

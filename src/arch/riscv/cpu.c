@@ -76,7 +76,10 @@ static void reset_levels(struct riscv_cpu *cpu)
         level->timer_lines = 0;
         level->filled_under_mxr = false;
     }
-    riscv_level_set_denying(cpu, 0, 0);
+    for (unsigned i = 0; i < cpu->level_count; i++) {
+        riscv_level_set_denying(cpu, i, 0);
+        cpu->levels[i].left_at = 0;
+    }
     riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
 }
 

@@ -177,7 +177,8 @@ static inline struct tlb *riscv_context_tlb(struct riscv_cpu *cpu, enum riscv_co
     return &cpu->tlbs[cpu->level * RISCV_CONTEXT_COUNT + context];
 }
 
-/* What the bits of an attribute word that deny something to `level` are. Bit n of `user_apart`: enforcing level n
+/* What the bits of an attribute word that deny something to `level` are, running or not; its translation caches are the
+ * caller's business. Bit n of `user_apart`: enforcing level n
  * judges fetches in user mode by its bit for user mode (mode-based execution control), else by that for the kernel. */
 void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t user_apart);
 

@@ -6,17 +6,27 @@
 
 #include <sched.h>
 
-bool hart_start(struct riscv_cpu *cpu, uint64_t address, uint64_t argument)
+bool hart_start_begin(struct riscv_cpu *cpu)
 {
     uint32_t stopped = HART_STOPPED;
-    if (!atomic_compare_exchange_strong(&cpu->hart.status, &stopped, HART_START_PENDING)) {
-        return false;
-    }
+    return atomic_compare_exchange_strong(&cpu->hart.status, &stopped, HART_START_PENDING);
+}
+
+void hart_start_end(struct riscv_cpu *cpu, uint64_t address, uint64_t argument)
+{
     cpu->hart.start_address = address;
     cpu->hart.start_argument = argument;
     atomic_store(&cpu->hart.start_ready, true);
     vcpu_request(&cpu->vcpu, VCPU_HALT); /* wakes it in hart_wait_started() */
-    return true;
+}
+
+bool hart_start(struct riscv_cpu *cpu, uint64_t address, uint64_t argument)
+{
+    bool stopped = hart_start_begin(cpu);
+    if (stopped) {
+        hart_start_end(cpu, address, argument);
+    }
+    return stopped;
 }
 
 void hart_stop(struct riscv_cpu *cpu)
@@ -51,7 +61,10 @@ bool hart_wait_started(struct riscv_cpu *cpu)
         hart_serve_fence(cpu);
     }
     if (atomic_load(&hart->start_ready)) {
-        enter_supervisor(cpu);
+        const struct riscv_trust_ops *trust = cpu->machine->trust;
+        if (trust == NULL || !trust->start(cpu)) {
+            enter_supervisor(cpu);
+        }
         atomic_store(&hart->start_ready, false);
         atomic_store(&hart->status, HART_STARTED);
     }

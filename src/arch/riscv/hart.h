@@ -41,6 +41,11 @@ struct hart {
  * false: it is not stopped. Any thread. */
 bool hart_start(struct riscv_cpu *cpu, uint64_t address, uint64_t argument);
 
+/* The same in two steps: false from the first: it is not stopped. What is written in between is seen by the hart when
+ * it starts. */
+bool hart_start_begin(struct riscv_cpu *cpu);
+void hart_start_end(struct riscv_cpu *cpu, uint64_t address, uint64_t argument);
+
 /* The hart's own thread: stops itself; its engine leaves at the next block boundary. */
 void hart_stop(struct riscv_cpu *cpu);
 

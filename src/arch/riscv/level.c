@@ -29,15 +29,58 @@ struct riscv_state *riscv_level_state(struct riscv_cpu *cpu, unsigned level)
     return level == cpu->level ? &cpu->state : &cpu->levels[level].state;
 }
 
+/* Running counters go with cpu->instructions; these did not run for so many (timer.c). */
+static void hold_counters(struct riscv_cpu *cpu, uint64_t missed)
+{
+    struct riscv_state *state = &cpu->state;
+    state->csr.mcycle -= riscv_mcountinhibit_CY(state) == 0 ? missed : 0;
+    state->csr.minstret -= riscv_mcountinhibit_IR(state) == 0 ? missed : 0;
+}
+
+bool riscv_level_shares_x(unsigned number)
+{
+    return memchr(shared_x, (int)number, sizeof shared_x) != NULL;
+}
+
+void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level)
+{
+    CHECK(level < cpu->level_count && level != cpu->level);
+    const struct riscv_state *from = &cpu->state;
+    struct riscv_state *to = &cpu->levels[level].state;
+    riscv_state_reset(to);
+    to->mode = RISCV_MODE_S;
+    to->csr.mcounteren = from->csr.mcounteren;
+    to->csr.mvendorid = from->csr.mvendorid;
+    to->csr.marchid = from->csr.marchid;
+    to->csr.mimpid = from->csr.mimpid;
+    to->csr.mhartid = from->csr.mhartid;
+    to->csr.menvcfg = from->csr.menvcfg;
+    to->csr.medeleg = from->csr.medeleg;
+    to->csr.mideleg = from->csr.mideleg;
+    to->csr.mseccfg = from->csr.mseccfg;
+    to->csr.mstateen0 = from->csr.mstateen0;
+    to->csr.mstateen1 = from->csr.mstateen1;
+    to->csr.mstateen2 = from->csr.mstateen2;
+    to->csr.mstateen3 = from->csr.mstateen3;
+    memcpy(to->csr.pmpcfg, from->csr.pmpcfg, sizeof to->csr.pmpcfg);
+    memcpy(to->csr.pmpaddr, from->csr.pmpaddr, sizeof to->csr.pmpaddr);
+    take_shared(to, from);
+    to->csr.mcycle = to->csr.minstret = -cpu->instructions; /* its counters begin at 0 */
+    cpu->levels[level].left_at = cpu->instructions;
+}
+
 void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
 {
     CHECK(to < cpu->level_count && to != cpu->level);
     struct riscv_level *next = &cpu->levels[to];
     take_shared(&next->state, &cpu->state);
     cpu->now->state = cpu->state;
+    cpu->now->left_at = cpu->instructions;
     cpu->state = next->state;
     cpu->level = to;
     cpu->now = next;
+    hold_counters(cpu, cpu->instructions - next->left_at);
+    memcpy(cpu->denying, next->denying, sizeof cpu->denying);
     cpu->reservation.host = NULL;
     riscv_walk_cache_clear(&cpu->walk_cache);
     riscv_status_changed(cpu);
@@ -50,14 +93,18 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
 
 void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t user_apart)
 {
-    CHECK(level == cpu->level);
-    memset(cpu->denying, 0, sizeof cpu->denying);
+    CHECK(level < cpu->level_count);
+    uint64_t *denying = cpu->levels[level].denying;
+    memset(denying, 0, sizeof cpu->denying);
     for (unsigned enforcer = level + 1; enforcer < ATTRIBUTE_LEVEL_COUNT; enforcer++) {
         bool apart = (user_apart >> enforcer & 1) != 0;
-        cpu->denying[RISCV_DENYING_READ] |= attributes_with(0, enforcer, ATTRIBUTE_READ);
-        cpu->denying[RISCV_DENYING_WRITE] |= attributes_with(0, enforcer, ATTRIBUTE_WRITE);
-        cpu->denying[RISCV_DENYING_KERNEL] |= attributes_with(0, enforcer, ATTRIBUTE_KERNEL);
-        cpu->denying[RISCV_DENYING_USER] |= attributes_with(0, enforcer, apart ? ATTRIBUTE_USER : ATTRIBUTE_KERNEL);
+        denying[RISCV_DENYING_READ] |= attributes_with(0, enforcer, ATTRIBUTE_READ);
+        denying[RISCV_DENYING_WRITE] |= attributes_with(0, enforcer, ATTRIBUTE_WRITE);
+        denying[RISCV_DENYING_KERNEL] |= attributes_with(0, enforcer, ATTRIBUTE_KERNEL);
+        denying[RISCV_DENYING_USER] |= attributes_with(0, enforcer, apart ? ATTRIBUTE_USER : ATTRIBUTE_KERNEL);
+    }
+    if (level == cpu->level) {
+        memcpy(cpu->denying, denying, sizeof cpu->denying);
     }
 }
 
@@ -66,6 +113,15 @@ void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t use
 static bool timer_is_due(const struct riscv_cpu *cpu, const struct riscv_level *level)
 {
     return level->stime_set != UINT64_MAX && riscv_machine_time(cpu->machine) >= level->stime_set;
+}
+
+uint64_t riscv_level_pending(struct riscv_cpu *cpu, unsigned number)
+{
+    const struct riscv_level *level = &cpu->levels[number];
+    const struct riscv_state *state = riscv_level_state(cpu, number);
+    uint64_t timer = timer_is_due(cpu, level) ? BIT(RISCV_INTERRUPT_STI) : 0;
+    uint64_t software = state->csr.mip & ~BIT(RISCV_INTERRUPT_STI); /* the comparison decides: Sstc, or the firmware */
+    return software | atomic_load(&level->lines) | atomic_load(&level->posted) | timer;
 }
 
 /* What is pending and enabled at a level that does not run. Its posted bits stay posted: they become part of its mip

@@ -35,6 +35,8 @@ struct riscv_level {
     uint64_t timer_lines;     /* MTI and STI, as of the last look at the time */
     uint64_t stime_set;       /* the stimecmp that stime_alarm was set for; UINT64_MAX: none */
     struct alarm stime_alarm;
+    uint64_t denying[4];   /* cpu->denying while it runs */
+    uint64_t left_at;      /* cpu->instructions when it was last left: its counters stand still meanwhile */
     bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
 };
 
@@ -75,6 +77,14 @@ struct riscv_trust_ops {
         RISCV_TRUST_REFUSED, /* SBI_ERR_DENIED */
         RISCV_TRUST_TAKEN,   /* another level runs now; the call will be made again or was completed by it */
     } (*firmware)(struct riscv_cpu *cpu, uint64_t extension, uint64_t function);
+
+    /* A remote fence that the running level asked for (SBI RFENCE, hart mask and base) has been carried out: may the
+     * call end? False: it is made again, after a while that has been slept here. */
+    bool (*fence_may_end)(struct riscv_cpu *cpu, uint64_t mask, uint64_t base);
+
+    /* A stopped hart starts. True: the level that runs and all its registers are as they are to be. False: level 0 runs
+     * now, and starts as SBI HSM says. */
+    bool (*start)(struct riscv_cpu *cpu);
 };
 
 /* The registers of a level, running or not. The hart's own thread, or no hart runs. */
@@ -83,6 +93,16 @@ struct riscv_state *riscv_level_state(struct riscv_cpu *cpu, unsigned level);
 /* Makes another level the one that runs: banks the registers, takes the shared ones along (x5–x7, x9–x31, f0–f31),
  * ends the reservation, points to the level's translation caches, and looks whether an interrupt is to be taken. */
 void riscv_level_switch(struct riscv_cpu *cpu, unsigned to);
+
+/* A level that has never run gets its first registers: the machine level's as the running one has them, all others at
+ * their reset values. Not for the running level. */
+void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level);
+
+/* x1 … x31: it is one of those that all levels share. */
+bool riscv_level_shares_x(unsigned number);
+
+/* What sip of a level would read, enabled or not. */
+uint64_t riscv_level_pending(struct riscv_cpu *cpu, unsigned level);
 
 /* The highest level above the running one at which an interrupt is pending and enabled in sie; 0: none. */
 unsigned riscv_level_interrupted(struct riscv_cpu *cpu);

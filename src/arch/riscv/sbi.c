@@ -38,8 +38,10 @@ enum sbi_extension {
     SBI_EXT_SRST = 0x53525354,
     SBI_EXT_PMU = 0x504d55,
     SBI_EXT_DBCN = 0x4442434e,
+    SBI_EXT_TRUST = SBI_TRUST_EXTENSION,
 };
 
+#define ECALL_ENCODING             UINT64_C(0x73)
 #define SBI_SPEC_VERSION           (2u << 24)
 #define SBI_IMPLEMENTATION_VERSION 1u
 
@@ -119,7 +121,7 @@ static void fence_code(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
 
 /* -- Base (chapter 4) ---------------------------------------------------------------------------------------------- */
 
-static uint64_t probe(uint64_t extension)
+static uint64_t probe(const struct riscv_machine *machine, uint64_t extension)
 {
     switch (extension) {
     case SBI_EXT_LEGACY_SET_TIMER:
@@ -139,6 +141,7 @@ static uint64_t probe(uint64_t extension)
     case SBI_EXT_SRST:
     case SBI_EXT_PMU:
     case SBI_EXT_DBCN: return 1;
+    case SBI_EXT_TRUST: return machine->trust != NULL ? SBI_TRUST_VERSION : 0;
     default: return 0;
     }
 }
@@ -150,7 +153,7 @@ static struct result base_call(const struct call *call)
     case 0: return success(SBI_SPEC_VERSION);
     case 1: return success(SBI_IMPLEMENTATION_ID);
     case 2: return success(SBI_IMPLEMENTATION_VERSION);
-    case 3: return success(probe(call->a[0]));
+    case 3: return success(probe(call->cpu->machine, call->a[0]));
     case 4: return success(state->csr.mvendorid);
     case 5: return success(state->csr.marchid);
     case 6: return success(state->csr.mimpid);
@@ -443,7 +446,41 @@ static int64_t legacy_call(const struct call *call, uint64_t extension)
 
 /* -- Dispatch ------------------------------------------------------------------------------------------------------ */
 
-void sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
+/* What a higher trust level may want to decide: false if it does, or the call is refused. */
+static bool may_go_on(struct riscv_cpu *cpu, uint64_t extension, uint64_t function)
+{
+    const struct riscv_trust_ops *trust = cpu->machine->trust;
+    bool asks =
+        (extension == SBI_EXT_HSM && function < 2) || extension == SBI_EXT_SRST || extension == SBI_EXT_LEGACY_SHUTDOWN;
+    if (likely(trust == NULL) || !asks) {
+        return true;
+    }
+    switch (trust->firmware(cpu, extension, function)) {
+    case RISCV_TRUST_GO_ON: return true;
+    case RISCV_TRUST_REFUSED:
+        cpu->state.x[10] = (uint64_t)SBI_ERR_DENIED;
+        if (extension != SBI_EXT_LEGACY_SHUTDOWN) {
+            cpu->state.x[11] = 0;
+        }
+        return false;
+    case RISCV_TRUST_TAKEN: break; /* its registers are not ours any more */
+    }
+    return false;
+}
+
+/* A trust level may hold up the end of a remote fence: the call is made again then. */
+static bool fence_may_end(const struct call *call)
+{
+    struct riscv_cpu *cpu = call->cpu;
+    const struct riscv_trust_ops *trust = cpu->machine->trust;
+    if (likely(trust == NULL) || call->function == 0 || trust->fence_may_end(cpu, call->a[0], call->a[1])) {
+        return true;
+    }
+    cpu->state.pc -= 4;
+    return false;
+}
+
+bool sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
 {
     uint64_t *x = cpu->state.x;
     struct call call = { .platform = platform, .cpu = cpu, .function = x[16] };
@@ -451,9 +488,19 @@ void sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
         call.a[i] = x[10 + i];
     }
     uint64_t extension = x[17];
+    if (unlikely(extension == SBI_EXT_TRUST && cpu->machine->trust != NULL)) {
+        bool answered = cpu->machine->trust->call(cpu); /* perhaps at another level now */
+        if (!answered) {
+            riscv_raise(cpu, RISCV_EXCEPTION_ILLEGAL_INSTRUCTION, ECALL_ENCODING);
+        }
+        return answered;
+    }
+    if (!may_go_on(cpu, extension, call.function)) {
+        return true;
+    }
     if (extension <= SBI_EXT_LEGACY_SHUTDOWN) {
         x[10] = (uint64_t)legacy_call(&call, extension);
-        return;
+        return true;
     }
     struct result result = failure(SBI_ERR_NOT_SUPPORTED);
     switch (extension) {
@@ -467,6 +514,10 @@ void sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
     case SBI_EXT_DBCN: result = console_call(&call); break;
     default: break;
     }
+    if (extension == SBI_EXT_RFENCE && result.error == SBI_SUCCESS && !fence_may_end(&call)) {
+        return true;
+    }
     x[10] = (uint64_t)result.error;
     x[11] = result.value;
+    return true;
 }

@@ -32,7 +32,12 @@ struct sbi_platform {
     void *context;
 };
 
-/* Serves the ECALL that cpu->state stands at: reads a0-a7, writes a0 and a1. The pc is the caller's business. */
-void sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu);
+/* Trust levels (docs/reference/trust-levels.md): an extension in the experimental range, there if machine->trust is. */
+#define SBI_TRUST_EXTENSION 0x0856534d
+#define SBI_TRUST_VERSION   0x00010000u
+
+/* Serves the ECALL that cpu->state.pc stands behind: reads a0-a7, writes a0 and a1. A call of trust levels may leave
+ * the hart at another one, with other registers. False: an exception is recorded instead, for the ECALL. */
+bool sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu);
 
 #endif

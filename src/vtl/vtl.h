@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual trust levels: who may do what to whom. The interface to guests is docs/reference/trust-levels.md.
+ *
+ * The hart keeps the levels apart (arch/riscv/level.h) and the memory keeps their rights (memory/rights.h); this room
+ * decides when a hart goes from one level to another, and answers the calls.
+ *
+ *     machine->trust, trust_context       installed by vtl_create()
+ *     an ecall to VTL_SBI_EXTENSION   ─▶  hypercall.c ─▶ partition.c, protect.c, registers.c, translate.c, start.c,
+ * ipi.c VtlCall, VtlReturn              ─▶  switch.c a refused access, a pinned write, an interrupt for a higher level
+ * ─▶  intercept.c, pins.c, interrupts.c
+ *
+ * The guest is hostile in every level: any value in any register and any operand gets a status or an exception.
+ *
+ * Ownership: borrows the machine, which outlives it, and its memory; owns the memory's struct rights.
+ *
+ * Threads: vtl_create(), vtl_destroy() and vtl_reset() while no hart runs. Everything else happens on the harts' own
+ * threads. vtl_statistics() any time.
+ */
+#ifndef RAVELIN_VTL_VTL_H
+#define RAVELIN_VTL_VTL_H
+
+#include "arch/riscv/cpu.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vtl;
+
+struct vtl_config {
+    /* An explicit target in ModifyVtlProtectionMask names the level that is restricted, not the one that enforces. */
+    bool target_is_restricted;
+    uint16_t held; /* bit n: level n is not the guest's to enable */
+};
+
+/* For a machine with more than one level; every RAM slot has been added. */
+struct vtl *vtl_create(struct riscv_machine *machine, const struct vtl_config *config);
+void vtl_destroy(struct vtl *vtl); /* NULL is allowed */
+
+/* The machine resets: zeroes what levels with ZeroMemoryOnReset kept unreadable, then there is level 0 alone, with all
+ * rights and registers as at the start. To be followed by riscv_cpu_reset() of every hart; to come before memory is
+ * written for the new start. */
+void vtl_reset(struct vtl *vtl);
+
+/* Counts since vtl_create(), sums over all harts. */
+struct vtl_statistics {
+    struct vtl_level_statistics {
+        uint64_t calls;       /* VtlCalls into this level */
+        uint64_t returns;     /* VtlReturns from it */
+        uint64_t interrupts;  /* entries by an interrupt */
+        uint64_t intercepts;  /* entries by an intercept */
+        uint64_t violations;  /* accesses that its page rights refused */
+        uint64_t pinned;      /* writes to control registers that it had pinned */
+        uint64_t protections; /* ModifyVtlProtectionMask calls with it as the enforcing level */
+        uint64_t pages;       /* changed by them */
+    } levels[RISCV_LEVEL_COUNT_MAX];
+};
+void vtl_statistics(const struct vtl *vtl, struct vtl_statistics *statistics);
+
+#endif
