@@ -4,9 +4,9 @@
  *
  * The input is a program of a hostile guest: it writes page tables, PMP and status registers, fences as the
  * architecture asks for and no more, and loads, stores, fetches from wherever it likes. Hart 0 does all that with its
- * caches; before each access hart 1 gets a copy of its registers and derives everything from them afresh. Both must
- * come to the same result: the same value, or the same exception at the same address. A page that was stored to must be
- * marked dirty.
+ * caches, in two address spaces; before each access hart 1 gets a copy of its registers and derives everything from
+ * them afresh. Both must come to the same result: the same value, or the same exception at the same address. A page
+ * that was stored to must be marked dirty.
  */
 #include "arch/riscv/primitives.h"
 #include "arch/riscv/translate.h"
@@ -20,9 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define RAM         UINT64_C(0x80000000)
 #define RAM_SIZE    UINT64_C(0x1000000)
-#define TABLES      (RAM + UINT64_C(0xc00000)) /* root, one middle, two last-level tables; never mapped themselves */
-#define TABLE_COUNT 4u
+#define TABLES      (RAM + UINT64_C(0xc00000)) /* never mapped themselves */
+#define TABLE_COUNT 4u                         /* of each space: root, one middle, two last-level tables */
+#define SPACE_COUNT 2u
 #define DATA_PAGES  16u
+#define NAPOT_PAGES 16u
 #define MEGAPAGE    (UINT64_C(1) << 21)
 #define DEVICE      UINT64_C(0x10000000)
 #define VA          UINT64_C(0x40000000)
@@ -31,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ROOT, MIDDLE, LAST_0, LAST_1 };
 
 #define PTE_V    UINT64_C(1)
+#define PTE_G    UINT64_C(0x20)
+#define PTE_A    UINT64_C(0x40)
+#define PTE_D    UINT64_C(0x80)
+#define PTE_N    (UINT64_C(1) << 63)
 #define PTE_LEAF UINT64_C(0xa) /* R or X */
 
 struct world {
@@ -74,14 +80,19 @@ static uint64_t take_address(struct world *world)
 
 /* ---- What the guest changes -------------------------------------------------------------------------------------- */
 
-static uint64_t *table(struct world *world, unsigned number)
+static uint64_t place(unsigned space, unsigned number)
 {
-    return world->ram + (TABLES - RAM + number * PAGE_SIZE) / sizeof(uint64_t);
+    return TABLES + (space * TABLE_COUNT + number) * PAGE_SIZE;
 }
 
-static uint64_t pointer_to(unsigned number)
+static uint64_t *table(struct world *world, unsigned space, unsigned number)
 {
-    return (TABLES + number * PAGE_SIZE) >> 12 << 10 | PTE_V;
+    return world->ram + (place(space, number) - RAM) / sizeof(uint64_t);
+}
+
+static uint64_t pointer_to(unsigned space, unsigned number)
+{
+    return place(space, number) >> 12 << 10 | PTE_V;
 }
 
 static uint64_t take_leaf(struct world *world, unsigned level)
@@ -108,6 +119,31 @@ static bool is_pointer(uint64_t pte)
     return (pte & PTE_V) != 0 && (pte & PTE_LEAF) == 0;
 }
 
+/* The entry at the root for RAM's own addresses is the same in all spaces, and may be global. */
+static void change_common(struct world *world, uint64_t pte, uint64_t how)
+{
+    for (unsigned space = 0; space < SPACE_COUNT; space++) {
+        table(world, space, ROOT)[RAM >> 30] = pte;
+    }
+    riscv_sfence_vma(world->cached, how < 0xc0, RAM + how * PAGE_SIZE, false, how & 1);
+}
+
+/* As the architecture asks for it: by one address of the page, by its addresses, or by everything of the space. */
+static void fence(struct world *world, unsigned space, bool narrow, uint64_t address, uint64_t extent, uint64_t how)
+{
+    const struct riscv_fence range = {
+        .start = address,
+        .size = narrow ? extent : 0,
+        .all_spaces = (how & 1) == 0,
+        .asid = (uint16_t)space,
+    };
+    if ((how & 2) != 0) {
+        riscv_fence_levels(world->cached, &range);
+    } else {
+        riscv_sfence_vma(world->cached, narrow, address + (how * PAGE_SIZE & (extent - 1)), (how & 1) != 0, space);
+    }
+}
+
 /* One entry and the fence it needs: of one address if only leaves are concerned, of everything otherwise. */
 static void change_table(struct world *world)
 {
@@ -119,18 +155,33 @@ static void change_table(struct world *world)
                        : level == 1 ? VA + index * MEGAPAGE
                                     : index << 30;
     uint64_t pte = take_leaf(world, level);
-    /* No table stands in two places: the fence of an address would not reach its other one. */
-    bool may_point = level == 2 ? index == 1 : level == 1 && index < 2;
-    if (may_point && take(world, 1) < 0xa0) {
-        pte = level == 2 ? pointer_to(MIDDLE) : pointer_to(LAST_0 + (unsigned)index);
-    }
-    uint64_t old = table(world, number)[index];
-    table(world, number)[index] = pte;
     uint64_t how = take(world, 1);
+    if (address == RAM) {
+        change_common(world, pte, how);
+        return;
+    }
+    pte &= ~PTE_G;
+    unsigned space = (unsigned)take(world, 1) % SPACE_COUNT;
+    /* No table stands in two places: the fence of an address would not reach its other one. */
+    bool may_point = level == 2 || (level == 1 && index < 2);
+    if (may_point && take(world, 1) < 0xa0) {
+        pte = level == 2 ? pointer_to(space, MIDDLE) : pointer_to(space, LAST_0 + (unsigned)index);
+    }
+    uint64_t *entries = table(world, space, number), old = entries[index];
     bool narrow = !is_pointer(old) && !is_pointer(pte) && how < 0xc0;
     uint64_t extent = UINT64_C(1) << (12 + 9 * level);
-    riscv_sfence_vma(world->cached, narrow, address + (how * PAGE_SIZE & (extent - 1)), (how & 1) != 0,
-                     riscv_satp_ASID(&world->cached->state));
+    /* "Svnapot": all sixteen entries say the same, and the walker may believe any of them about A and D. */
+    pte |= (pte & PTE_N) != 0 ? PTE_A | PTE_D : 0;
+    entries[index] = pte;
+    if (level == 0 && ((old | pte) & PTE_N) != 0) {
+        for (unsigned i = 0; i < NAPOT_PAGES; i++) {
+            entries[i] = pte;
+        }
+        narrow = narrow && ((old & PTE_N) != 0 || (how & 2) != 0);
+        address &= ~(NAPOT_PAGES * PAGE_SIZE - 1);
+        extent = NAPOT_PAGES * PAGE_SIZE;
+    }
+    fence(world, space, narrow, address, extent, how);
 }
 
 static void change_status(struct world *world)
@@ -163,16 +214,30 @@ static void change_protection(struct world *world)
     riscv_translation_changed(world->cached);
 }
 
+static uint64_t satp_of(unsigned space)
+{
+    return SV39 | (uint64_t)space << 44 | place(space, ROOT) >> 12;
+}
+
 static void change_translation(struct world *world)
 {
     struct riscv_state *state = &world->cached->state;
     uint64_t bits = take(world, 1);
-    state->csr.satp = (bits & 7) != 0 ? SV39 | (bits >> 7) << 44 | TABLES >> 12 : 0;
+    state->csr.satp = (bits & 7) != 0 ? satp_of((unsigned)(bits >> 7)) : 0;
+    riscv_address_space_changed(world->cached);
     riscv_set_menvcfg_PBMTE(state, bits >> 3 & 1);
     riscv_set_menvcfg_ADUE(state, bits >> 4 & 1);
     riscv_set_mseccfg_MML(state, (bits >> 4 & 7) == 7);
     riscv_set_mseccfg_MMWP(state, (bits >> 4 & 7) == 6);
     riscv_translation_changed(world->cached);
+}
+
+/* Without a fence: an address space is what it was when it was left. */
+static void change_space(struct world *world)
+{
+    uint64_t bits = take(world, 1);
+    world->cached->state.csr.satp = bits >= 0x10 ? satp_of(bits & 1) : 0;
+    riscv_address_space_changed(world->cached);
 }
 
 /* What a migration does: takes the dirty bits, then the rights to write without noticing. */
@@ -329,13 +394,15 @@ static void create(struct world *world)
 static void reset(struct world *world)
 {
     memset(world->ram, 0, DATA_PAGES * PAGE_SIZE);
-    memset(table(world, 0), 0, TABLE_COUNT * PAGE_SIZE);
-    table(world, ROOT)[VA >> 30] = pointer_to(MIDDLE);
-    table(world, MIDDLE)[0] = pointer_to(LAST_0);
-    table(world, MIDDLE)[1] = pointer_to(LAST_1);
+    memset(table(world, 0, 0), 0, SPACE_COUNT * TABLE_COUNT * PAGE_SIZE);
+    for (unsigned space = 0; space < SPACE_COUNT; space++) {
+        table(world, space, ROOT)[VA >> 30] = pointer_to(space, MIDDLE);
+        table(world, space, MIDDLE)[0] = pointer_to(space, LAST_0);
+        table(world, space, MIDDLE)[1] = pointer_to(space, LAST_1);
+    }
     riscv_cpu_reset(world->cached);
     riscv_pmp_open(world->cached);
-    world->cached->state.csr.satp = SV39 | TABLES >> 12;
+    world->cached->state.csr.satp = satp_of(0);
     riscv_set_menvcfg_ADUE(&world->cached->state, 1);
     world->cached->state.mode = RISCV_MODE_S;
     riscv_cpu_state_changed(world->cached);
@@ -360,8 +427,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             change_status(&world);
         } else if (what < 0xf6) {
             change_protection(&world);
-        } else if (what < 0xfc) {
+        } else if (what < 0xf8) {
             change_translation(&world);
+        } else if (what < 0xfe) {
+            change_space(&world);
         } else {
             collect_dirty(&world);
         }

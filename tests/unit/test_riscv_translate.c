@@ -60,6 +60,14 @@ static void expect_trap(const struct riscv_cpu *cpu, enum riscv_exception cause,
     assert_true(cpu->trap.tval == tval);
 }
 
+static void protect(struct riscv_cpu *cpu, uint64_t address, uint8_t napot_bits, uint8_t config)
+{
+    riscv_pmp_write_address(cpu, 0, address >> 2 | napot_bits);
+    riscv_pmp_write_address(cpu, 1, UINT64_MAX);
+    riscv_pmp_write_config(cpu, 0, (uint64_t)0x1f << 8 | config);
+    riscv_translation_changed(cpu);
+}
+
 /* ---- Pages --------------------------------------------------------------------------------------------------- */
 
 static void a_second_access_to_a_page_needs_no_walk(void **state)
@@ -160,6 +168,209 @@ static void a_fence_of_another_address_space_changes_nothing(void **state)
     assert_true(cpu->statistics.tlb_misses == misses + 1);
 }
 
+/* ---- Address spaces ------------------------------------------------------------------------------------------ */
+
+#define G         UINT64_C(0x20)
+#define KERNEL_VA UINT64_C(0xffffffffc0000000) /* the last entry of the root */
+#define SV39      (UINT64_C(8) << 60)
+
+static void use_space(struct riscv_cpu *cpu, uint64_t asid, uint64_t root)
+{
+    cpu->state.csr.satp = SV39 | asid << 44 | root >> 12;
+    riscv_address_space_changed(cpu);
+}
+
+static bool is_readable(struct riscv_cpu *cpu, uint64_t address)
+{
+    uint64_t value;
+    return riscv_load64(cpu, address, &value);
+}
+
+/* Nothing is mapped any more: what can be read is known from before. */
+static void unmap_all(const struct fixture *fixture)
+{
+    memset(fixture_ram(fixture, ROOT), 0, PAGE_SIZE);
+}
+
+/* Two pages at VA, a large page behind, a global page and a global large one in the kernel's half; all seen in space 1.
+ */
+static void fill_space_one(const struct fixture *fixture)
+{
+    struct riscv_cpu *cpu = fixture->cpu;
+    use_space(cpu, 1, ROOT);
+    map(fixture, 0, DATA, R | A);
+    map(fixture, 1, DATA, R | A);
+    fixture_ram(fixture, MIDDLE)[(VA + MEGAPAGE) >> 21 & 511] = entry_to(DATA, R | A);
+    map(fixture, 2, DATA, R | A | G);
+    fixture_ram(fixture, MIDDLE)[2] = entry_to(DATA, R | A | G);
+    fixture_ram(fixture, ROOT)[511] = entry_to(MIDDLE, 0);
+    assert_true(is_readable(cpu, VA) && is_readable(cpu, VA + PAGE_SIZE));
+    assert_true(is_readable(cpu, VA + MEGAPAGE) && is_readable(cpu, VA + MEGAPAGE + PAGE_SIZE));
+    assert_true(is_readable(cpu, KERNEL_VA + 2 * PAGE_SIZE) && is_readable(cpu, KERNEL_VA + 2 * MEGAPAGE));
+}
+
+static void a_space_is_found_again_without_its_tables(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    fill_space_one(fixture);
+    uint64_t walks = cpu->statistics.page_walks;
+    unmap_all(fixture);
+    use_space(cpu, 2, ROOT);
+    assert_false(is_readable(cpu, VA));
+    assert_false(is_readable(cpu, VA + MEGAPAGE));
+    assert_true(is_readable(cpu, KERNEL_VA + 2 * PAGE_SIZE));
+    assert_true(is_readable(cpu, KERNEL_VA + 2 * MEGAPAGE + 3 * PAGE_SIZE));
+    use_space(cpu, 1, ROOT);
+    assert_true(is_readable(cpu, VA) && is_readable(cpu, VA + PAGE_SIZE) && is_readable(cpu, VA + MEGAPAGE));
+    assert_true(is_readable(cpu, VA + 2 * MEGAPAGE - PAGE_SIZE)); /* a piece that was never touched */
+    assert_true(cpu->statistics.page_walks == walks);
+}
+
+static void all_sixteen_bits_of_an_asid_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    fill_space_one(fixture);
+    unmap_all(fixture);
+    for (unsigned bit = 0; bit < 16; bit++) {
+        use_space(cpu, UINT64_C(1) ^ UINT64_C(1) << bit, ROOT);
+        assert_false(is_readable(cpu, VA));
+    }
+    use_space(cpu, 1, ROOT);
+    assert_true(is_readable(cpu, VA));
+}
+
+static void other_tables_or_another_mode_under_one_asid_begin_anew(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    fill_space_one(fixture);
+    unmap_all(fixture);
+    use_space(cpu, 1, ROOT); /* the same again is no change */
+    assert_true(is_readable(cpu, VA));
+    use_space(cpu, 1, ROOT + 0x10000);
+    assert_false(is_readable(cpu, VA));
+    assert_false(is_readable(cpu, KERNEL_VA + 2 * MEGAPAGE));
+    use_space(cpu, 1, ROOT);
+    assert_false(is_readable(cpu, VA));
+    cpu->state.csr.satp = 0;
+    riscv_address_space_changed(cpu);
+    assert_true(is_readable(cpu, DATA));
+    use_space(cpu, 0, ROOT);
+    assert_false(is_readable(cpu, DATA));
+}
+
+struct expectation { /* what can be read after a fence in space 1 */
+    bool has_address;
+    uint64_t address;
+    bool has_asid;
+    uint64_t asid;
+    bool first, second, large, global, large_global;
+};
+
+static void a_fence_forgets_what_it_names_and_nothing_else(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    static const struct expectation cases[] = {
+        { false, 0, false, 0, false, false, false, false, false },
+        { false, 0, true, 1, false, false, false, true, true },
+        { false, 0, true, 2, true, true, true, true, true },
+        { true, VA, false, 0, false, true, true, true, true },
+        { true, VA + PAGE_SIZE - 1, true, 1, false, true, true, true, true },
+        { true, VA + PAGE_SIZE, true, 1, true, false, true, true, true },
+        { true, VA + PAGE_SIZE, true, 0x10001, true, false, true, true, true }, /* bits beyond an ASID's are ignored */
+        { true, VA, true, 2, true, true, true, true, true },
+        { true, VA + MEGAPAGE - 1, false, 0, true, true, true, true, true },
+        { true, VA + MEGAPAGE, false, 0, true, true, false, true, true },
+        { true, VA + 2 * MEGAPAGE - 1, true, 1, true, true, false, true, true },
+        { true, VA + 2 * MEGAPAGE, true, 1, true, true, true, true, true },
+        { true, KERNEL_VA + 2 * PAGE_SIZE, false, 0, true, true, true, false, true },
+        { true, KERNEL_VA + 3 * MEGAPAGE - 1, false, 0, true, true, true, true, false },
+        { true, KERNEL_VA + 3 * MEGAPAGE, false, 0, true, true, true, true, true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct expectation *expected = &cases[i];
+        for (unsigned elsewhere = 0; elsewhere < 2; elsewhere++) { /* made in space 1, or while 3 is current */
+            fixture_ram(fixture, ROOT)[VA >> 30 & 511] = entry_to(MIDDLE, 0);
+            riscv_flush(cpu);
+            fill_space_one(fixture);
+            unmap_all(fixture);
+            use_space(cpu, elsewhere != 0 ? 3 : 1, ROOT);
+            riscv_sfence_vma(cpu, expected->has_address, expected->address, expected->has_asid, expected->asid);
+            use_space(cpu, 1, ROOT);
+            assert_int_equal(is_readable(cpu, VA), expected->first);
+            assert_int_equal(is_readable(cpu, VA + PAGE_SIZE), expected->second);
+            assert_int_equal(is_readable(cpu, VA + MEGAPAGE), expected->large);
+            assert_int_equal(is_readable(cpu, KERNEL_VA + 2 * PAGE_SIZE), expected->global);
+            assert_int_equal(is_readable(cpu, KERNEL_VA + 2 * MEGAPAGE), expected->large_global);
+        }
+    }
+}
+
+static void a_remote_fence_forgets_its_range_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    static const struct {
+        uint64_t start, size;
+        bool first, second, large;
+    } cases[] = {
+        { VA, 1, false, true, true },
+        { VA, PAGE_SIZE, false, true, true },
+        { VA, PAGE_SIZE + 1, false, false, true },
+        { VA + PAGE_SIZE - 1, 2, false, false, true },
+        { VA + PAGE_SIZE, PAGE_SIZE, true, false, true },
+        { VA + MEGAPAGE - PAGE_SIZE, 2 * PAGE_SIZE, true, true, false },
+        { VA + 4 * MEGAPAGE, 64 * PAGE_SIZE, true, true, true },
+        { VA + 4 * MEGAPAGE, 64 * PAGE_SIZE + 1, false, false, false }, /* too many to be counted */
+        { VA + 4 * MEGAPAGE, UINT64_MAX - 1, false, false, false },
+        { VA, 0, false, false, false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (unsigned named = 0; named < 2; named++) {
+            const struct riscv_fence fence = {
+                .start = cases[i].start, .size = cases[i].size, .all_spaces = named == 0, .asid = 1
+            };
+            fixture_ram(fixture, ROOT)[VA >> 30 & 511] = entry_to(MIDDLE, 0);
+            riscv_flush(cpu);
+            fill_space_one(fixture);
+            unmap_all(fixture);
+            riscv_fence_levels(cpu, &fence);
+            assert_int_equal(is_readable(cpu, VA), cases[i].first);
+            assert_int_equal(is_readable(cpu, VA + PAGE_SIZE), cases[i].second);
+            assert_int_equal(is_readable(cpu, VA + MEGAPAGE), cases[i].large);
+        }
+    }
+}
+
+/* The second level grants; it never refuses. */
+static void a_right_that_was_added_needs_no_fence(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    map(fixture, 0, DATA, R | A);
+    assert_true(is_readable(cpu, VA));
+    assert_false(riscv_store64(cpu, VA, 1));
+    map(fixture, 0, DATA, R | W | A | D);
+    assert_true(riscv_store64(cpu, VA, 1));
+}
+
+static void what_protects_tables_is_asked_again_when_it_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->cpu;
+    fill_space_one(fixture);
+    protect(cpu, LAST, 0xff, 0x18); /* the table of VA is out of reach */
+    assert_false(is_readable(cpu, VA));
+    expect_trap(cpu, RISCV_EXCEPTION_LOAD_ACCESS_FAULT, VA);
+    assert_true(is_readable(cpu, VA + MEGAPAGE));
+    protect(cpu, DATA, 0xff, 0x18);
+    assert_false(is_readable(cpu, VA));
+    assert_false(is_readable(cpu, VA + MEGAPAGE));
+}
+
 /* ---- Modes --------------------------------------------------------------------------------------------------- */
 
 static void a_mode_switch_changes_rights_without_a_flush(void **state)
@@ -220,14 +431,6 @@ static void mxr_takes_effect_at_once_and_leaves_at_once(void **state)
 }
 
 /* ---- Protection ---------------------------------------------------------------------------------------------- */
-
-static void protect(struct riscv_cpu *cpu, uint64_t address, uint8_t napot_bits, uint8_t config)
-{
-    riscv_pmp_write_address(cpu, 0, address >> 2 | napot_bits);
-    riscv_pmp_write_address(cpu, 1, UINT64_MAX);
-    riscv_pmp_write_config(cpu, 0, (uint64_t)0x1f << 8 | config);
-    riscv_translation_changed(cpu);
-}
 
 static void a_page_with_two_rules_is_checked_each_time(void **state)
 {
@@ -579,6 +782,13 @@ int main(void)
         TEST(accessed_bits_make_the_table_dirty),
         TEST(a_fence_of_one_address_drops_all_of_its_large_page),
         TEST(a_fence_of_another_address_space_changes_nothing),
+        TEST(a_space_is_found_again_without_its_tables),
+        TEST(all_sixteen_bits_of_an_asid_count),
+        TEST(other_tables_or_another_mode_under_one_asid_begin_anew),
+        TEST(a_fence_forgets_what_it_names_and_nothing_else),
+        TEST(a_remote_fence_forgets_its_range_only),
+        TEST(a_right_that_was_added_needs_no_fence),
+        TEST(what_protects_tables_is_asked_again_when_it_changes),
         TEST(a_mode_switch_changes_rights_without_a_flush),
         TEST(mprv_gives_m_the_eyes_of_mpp_for_data_only),
         TEST(mxr_takes_effect_at_once_and_leaves_at_once),

@@ -1,35 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which translation cache is the one of now, and when a cache must be emptied.
+ * Which translation cache is the one of now, and what caches must forget.
  *
  * The caches hold what satp, PMP and the environment registers said when they were filled. Mode and SUM choose among
- * the caches; everything else empties them. (Address-space identifiers are stored in satp and compared here; the caches
- * hold one address space at a time.)
+ * the TLBs; everything else makes them forget. A TLB holds one address space at a time; cpu->translations, behind them,
+ * holds several, but what the page tables said only.
  */
 #include "arch/riscv/pmp.h"
 #include "arch/riscv/primitives.h"
 
-#define PAGES_WORTH_COUNTING 64u /* beyond, emptying is cheaper than dropping pages one by one */
+#define PAGES_WORTH_COUNTING 64u /* beyond, forgetting an address space is cheaper than one page after the other */
+#define ASID_MASK            (RISCV_SATP_ASID_MASK >> RISCV_SATP_ASID_SHIFT)
 
 /* The caches that translation by satp fills. */
 static const enum riscv_context translated[] = { RISCV_CONTEXT_U, RISCV_CONTEXT_S, RISCV_CONTEXT_S_SUM };
 #define TRANSLATED_COUNT (sizeof translated / sizeof *translated)
 
-static void flush_translated(struct riscv_cpu *cpu)
+static void for_translated(struct riscv_cpu *cpu, unsigned level, void (*flush)(struct tlb *tlb))
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush(riscv_context_tlb(cpu, translated[i]));
+        flush(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + translated[i]]);
     }
-    riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
-}
-
-static void flush_page(struct riscv_cpu *cpu, uint64_t address)
-{
-    for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        tlb_flush_page(riscv_context_tlb(cpu, translated[i]), address);
-    }
-    riscv_walk_cache_drop(&cpu->walk_cache, address); /* more than the fence of an address asks for */
 }
 
 void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
@@ -37,6 +29,7 @@ void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
     for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
         tlb_flush(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + i]);
     }
+    translations_forget_all(cpu->translations); /* tables may be out of reach now */
     if (level == cpu->level) {
         riscv_walk_cache_clear(&cpu->walk_cache);
         cpu->reservation.host = NULL;
@@ -48,19 +41,73 @@ void riscv_flush(struct riscv_cpu *cpu)
     for (size_t i = 0; i < cpu->level_count * (size_t)RISCV_CONTEXT_COUNT; i++) {
         tlb_flush(&cpu->tlbs[i]);
     }
+    translations_forget_all(cpu->translations);
     riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
 }
 
-void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size)
+/* ---- Fences ----------------------------------------------------------------------------------------------------- */
+
+static uint32_t space_of(unsigned level, uint64_t asid)
 {
-    if (size == 0 || size > PAGES_WORTH_COUNTING * PAGE_SIZE) {
-        flush_translated(cpu);
+    return (uint32_t)level << 16 | (uint32_t)(asid & ASID_MASK);
+}
+
+uint32_t riscv_space(struct riscv_cpu *cpu, unsigned level)
+{
+    return space_of(level, riscv_satp_ASID(riscv_level_state(cpu, level)));
+}
+
+/* The walk cache knows the running level's tables only. It is made to forget more than the fence of an address asks
+ * for: where the tables themselves are. */
+static void fence_page(struct riscv_cpu *cpu, unsigned level, uint64_t address, const uint32_t *space, bool is_current)
+{
+    if (space == NULL) {
+        translations_forget_address(cpu->translations, address);
+    } else {
+        translations_forget_address_of(cpu->translations, *space, address);
+    }
+    if (is_current) {
+        for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
+            tlb_flush_page(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + translated[i]], address);
+        }
+        riscv_walk_cache_drop(&cpu->walk_cache, address);
+    }
+}
+
+static void fence_all_pages(struct riscv_cpu *cpu, unsigned level, const uint32_t *space, bool is_current)
+{
+    if (space == NULL) {
+        translations_forget_all(cpu->translations);
+    } else {
+        translations_forget_space(cpu->translations, *space);
+    }
+    if (is_current) {
+        for_translated(cpu, level, space == NULL ? tlb_flush : tlb_flush_space);
+        riscv_walk_cache_clear(&cpu->walk_cache);
+    }
+}
+
+/* "Supervisor Memory-Management Fence Instruction": with an address-space identifier, global pages may stay. */
+static void fence_level(struct riscv_cpu *cpu, unsigned level, const struct riscv_fence *fence)
+{
+    const uint32_t named = space_of(level, fence->asid);
+    const uint32_t *space = fence->all_spaces ? NULL : &named;
+    const bool is_current = space == NULL || named == riscv_space(cpu, level);
+    if (fence->size == 0 || fence->size > PAGES_WORTH_COUNTING * PAGE_SIZE) {
+        fence_all_pages(cpu, level, space, is_current);
         return;
     }
-    uint64_t page_count = ((start & PAGE_MASK) + size + PAGE_MASK) >> PAGE_SHIFT;
+    uint64_t page_count = ((fence->start & PAGE_MASK) + fence->size + PAGE_MASK) >> PAGE_SHIFT;
     for (uint64_t i = 0; i < page_count; i++) {
-        flush_page(cpu, start + i * PAGE_SIZE);
+        fence_page(cpu, level, fence->start + i * PAGE_SIZE, space, is_current);
+    }
+}
+
+void riscv_fence_levels(struct riscv_cpu *cpu, const struct riscv_fence *fence)
+{
+    for (unsigned level = 0; level < cpu->level_count; level++) {
+        fence_level(cpu, level, fence);
     }
 }
 
@@ -93,7 +140,7 @@ void riscv_status_changed(struct riscv_cpu *cpu)
     cpu->data_tlb = riscv_context_tlb(cpu, context_of(data_mode, sum));
     if (unlikely(mxr != cpu->now->filled_under_mxr)) {
         cpu->now->filled_under_mxr = mxr;
-        flush_translated(cpu);
+        for_translated(cpu, cpu->level, tlb_flush);
     }
     riscv_interrupts_consider(cpu);
 }
@@ -104,17 +151,34 @@ void riscv_translation_changed(struct riscv_cpu *cpu)
     riscv_flush(cpu);
 }
 
-void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid)
+/* "Supervisor Address Translation and Protection Register": a write to satp orders nothing by itself, but another ASID
+ * is another address space at once. Where the ASID stays and the tables are others, as in guests that use none, what is
+ * known of the old ones might stay until a fence; it goes, as guests expect who have seen no machine that kept it. */
+void riscv_address_space_changed(struct riscv_cpu *cpu)
 {
-    /* A write to satp empties the caches, so that no other address space than the current one is in them. */
-    if (has_asid && (asid & (RISCV_SATP_ASID_MASK >> RISCV_SATP_ASID_SHIFT)) != riscv_satp_ASID(&cpu->state)) {
+    const uint64_t satp = cpu->state.csr.satp, changed = satp ^ cpu->now->filled_under_satp;
+    if (changed == 0) {
         return;
     }
-    if (has_address) {
-        flush_page(cpu, address);
+    cpu->now->filled_under_satp = satp;
+    riscv_walk_cache_clear(&cpu->walk_cache);
+    if ((changed & RISCV_SATP_MODE_MASK) != 0 || (changed & RISCV_SATP_ASID_MASK) == 0) {
+        translations_forget_all(cpu->translations);
+        for_translated(cpu, cpu->level, tlb_flush);
     } else {
-        flush_translated(cpu);
+        for_translated(cpu, cpu->level, tlb_flush_space);
     }
+}
+
+void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid)
+{
+    const struct riscv_fence fence = {
+        .start = address,
+        .size = has_address ? 1 : 0,
+        .all_spaces = !has_asid,
+        .asid = (uint16_t)asid,
+    };
+    fence_level(cpu, cpu->level, &fence);
 }
 
 void riscv_fence_i(struct riscv_cpu *cpu)
@@ -128,6 +192,7 @@ void riscv_cpu_state_changed(struct riscv_cpu *cpu)
 {
     riscv_pmp_changed(cpu);
     cpu->now->filled_under_mxr = riscv_mstatus_MXR(&cpu->state) != 0;
+    cpu->now->filled_under_satp = cpu->state.csr.satp;
     riscv_status_changed(cpu);
     riscv_flush(cpu);
     cpu->code_epoch++;

@@ -47,6 +47,7 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
     for (size_t i = 0; i < cache_count; i++) {
         tlb_init(&cpu->tlbs[i]);
     }
+    cpu->translations = translations_create();
     riscv_cpu_reset(cpu);
     return cpu;
 }
@@ -58,6 +59,7 @@ static void cpu_destroy(struct riscv_cpu *cpu)
         alarm_remove(&cpu->levels[i].stime_alarm);
     }
     vcpu_fini(&cpu->vcpu);
+    translations_destroy(cpu->translations);
     free(cpu->levels);
     free(cpu);
 }
@@ -75,6 +77,7 @@ static void reset_levels(struct riscv_cpu *cpu)
         level->stime_set = UINT64_MAX;
         level->timer_lines = 0;
         level->filled_under_mxr = false;
+        level->filled_under_satp = 0;
     }
     for (unsigned i = 0; i < cpu->level_count; i++) {
         riscv_level_set_denying(cpu, i, 0);

@@ -23,6 +23,7 @@
 #include "core/vcpu.h"
 #include "memory/memory.h"
 #include "memory/tlb.h"
+#include "memory/translations.h"
 
 #include "riscv_state.h"
 
@@ -104,6 +105,7 @@ struct riscv_denial {
 struct riscv_statistics {
     uint64_t tlb_misses;
     uint64_t tlb_flushes;
+    uint64_t page_walks; /* misses that the second level did not know either */
     uint64_t device_accesses;
     uint64_t firmware_calls;
     uint64_t exceptions[64]; /* by cause */
@@ -142,6 +144,7 @@ struct riscv_cpu {
     uint64_t code_epoch; /* from 1; goes up at fence.i: instruction bytes may have changed */
 
     struct riscv_pmp pmp;
+    struct translations *translations; /* behind the TLBs, for all levels: riscv_space() */
     struct riscv_walk_cache walk_cache;
     const struct memory_slot *last_slot; /* of RAM, for translation; may be NULL */
 
@@ -301,9 +304,11 @@ void riscv_flush_level(struct riscv_cpu *cpu, unsigned level);
 /* For VCPU_FLUSH and VCPU_FENCE: empties the translation caches, of all levels. */
 void riscv_flush(struct riscv_cpu *cpu);
 
-/* As SFENCE.VMA by the hart itself (and remote SBI fences): addresses start, start + PAGE_SIZE, …; size 0 or
- * UINT64_MAX means all. */
-void riscv_flush_range(struct riscv_cpu *cpu, uint64_t start, uint64_t size);
+/* A remote fence (SBI) has reached the hart: as SFENCE.VMA by the hart itself, in each level. */
+void riscv_fence_levels(struct riscv_cpu *cpu, const struct riscv_fence *fence);
+
+/* The address space that a level's satp says, as cpu->translations knows it. */
+uint32_t riscv_space(struct riscv_cpu *cpu, unsigned level);
 
 /* The host memory of the page that holds pc, for fetching with the rights of now. False: a trap is recorded (tval is
  * pc). True with *page NULL: the page cannot be had as a whole (a PMP boundary inside), use riscv_fetch16(). */

@@ -5,6 +5,7 @@
 #include "core/alarm.h"
 
 #include <sched.h>
+#include <string.h>
 
 bool hart_start_begin(struct riscv_cpu *cpu)
 {
@@ -71,15 +72,55 @@ bool hart_wait_started(struct riscv_cpu *cpu)
     return true;
 }
 
+static void lock_fences(struct hart *hart)
+{
+    while (atomic_exchange_explicit(&hart->fences_locked, true, memory_order_acquire)) {
+        sched_yield();
+    }
+}
+
+static void unlock_fences(struct hart *hart)
+{
+    atomic_store_explicit(&hart->fences_locked, false, memory_order_release);
+}
+
 void hart_serve_fence(struct riscv_cpu *cpu)
 {
-    uint32_t asked = atomic_load(&cpu->hart.fences_asked);
-    if (atomic_exchange(&cpu->hart.code_changed,
-                        false)) { /* after the tickets: what they ask for was set before them */
-        cpu->code_epoch++;
+    struct hart *hart = &cpu->hart;
+    struct riscv_fence fences[HART_FENCES_MAX];
+    lock_fences(hart);
+    const uint32_t asked = atomic_load(&hart->fences_asked), count = hart->fence_count;
+    const bool code_changed = hart->code_changed;
+    memcpy(fences, hart->fences, sizeof fences);
+    hart->fence_count = 0;
+    hart->code_changed = false;
+    unlock_fences(hart);
+    cpu->code_epoch += code_changed;
+    if (count > HART_FENCES_MAX) {
+        riscv_flush(cpu);
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            riscv_fence_levels(cpu, &fences[i]);
+        }
     }
-    riscv_flush(cpu);
-    atomic_store(&cpu->hart.fences_done, asked);
+    atomic_store(&hart->fences_done, asked);
+}
+
+/* Returns the ticket. */
+static uint32_t ask_for_fence(struct hart *hart, const struct riscv_fence *fence)
+{
+    lock_fences(hart);
+    if (fence == NULL) {
+        hart->code_changed = true;
+    } else {
+        if (hart->fence_count < HART_FENCES_MAX) {
+            hart->fences[hart->fence_count] = *fence;
+        }
+        hart->fence_count += hart->fence_count <= HART_FENCES_MAX;
+    }
+    uint32_t ticket = atomic_fetch_add(&hart->fences_asked, 1) + 1;
+    unlock_fences(hart);
+    return ticket;
 }
 
 /* Whether the hart has served the ticket or runs no guest code (it flushes everything when it starts). */
@@ -89,7 +130,7 @@ static bool fence_done(struct riscv_cpu *target, uint32_t ticket)
            atomic_load(&target->hart.status) == HART_STOPPED;
 }
 
-void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, bool code)
+void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struct riscv_fence *fence)
 {
     const struct riscv_machine *machine = cpu->machine;
     uint32_t tickets[64];
@@ -99,15 +140,12 @@ void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, bool code)
             continue;
         }
         struct riscv_cpu *target = machine->cpus[number];
-        if (code) {
-            atomic_store(&target->hart.code_changed, true); /* before the ticket */
-        }
+        tickets[bit] = ask_for_fence(&target->hart, fence);
         if (target == cpu) {
             hart_serve_fence(cpu);
             mask &= ~(UINT64_C(1) << bit);
             continue;
         }
-        tickets[bit] = atomic_fetch_add(&target->hart.fences_asked, 1) + 1;
         vcpu_request(&target->vcpu, VCPU_FENCE);
     }
     for (unsigned bit = 0; bit < 64; bit++) {

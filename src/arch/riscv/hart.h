@@ -5,8 +5,8 @@
  * A stopped hart's vCPU thread sleeps in hart_wait_started(). Starting goes through START_PENDING so that of two
  * racing starters one is refused (SBI v2.0, chapter 9 "Hart State Management").
  *
- * A remote fence is complete when hart_fence() returns: every target has dropped its translations (and checked its
- * code) or was not running guest code. While it waits, the asking vCPU serves fences asked of itself, so two harts
+ * A remote fence is complete when hart_fence() returns: every target has forgotten the translations (or checked
+ * its code) or was not running guest code. While it waits, the asking vCPU serves fences asked of itself, so two harts
  * that fence each other both get on.
  */
 #ifndef RAVELIN_ARCH_RISCV_HART_H
@@ -27,6 +27,15 @@ enum hart_status {
     HART_SUSPENDED = 4,
 };
 
+/* What a fence of address translation asks for. */
+struct riscv_fence {
+    uint64_t start, size; /* addresses; size 0: all */
+    bool all_spaces;      /* and global pages; else the address space `asid` */
+    uint16_t asid;
+};
+
+#define HART_FENCES_MAX 8u
+
 struct hart {
     _Atomic uint32_t status; /* enum hart_status */
     uint64_t start_address;  /* written while START_PENDING by the starter only */
@@ -34,7 +43,10 @@ struct hart {
     _Atomic bool start_ready;      /* the two above are written: the hart may start */
     _Atomic uint32_t fences_asked; /* a ticket each; by any thread */
     _Atomic uint32_t fences_done;  /* by the hart's own thread */
-    _Atomic bool code_changed;     /* one of the fences asked for is a FENCE.I */
+    _Atomic bool fences_locked;    /* somebody reads or writes what follows; held for an instant only */
+    bool code_changed;             /* one of the fences asked for is a FENCE.I */
+    uint32_t fence_count;          /* above HART_FENCES_MAX: everything is to be forgotten */
+    struct riscv_fence fences[HART_FENCES_MAX];
 };
 
 /* Asks a stopped hart to start in S-mode at `address` with a0 = its number and a1 = `argument`.
@@ -52,9 +64,9 @@ void hart_stop(struct riscv_cpu *cpu);
 /* The vCPU's own thread: sleeps until the hart is started; false: VCPU_STOP was asked meanwhile. */
 bool hart_wait_started(struct riscv_cpu *cpu);
 
-/* On cpu's own thread: drops translations on every hart whose bit is set in mask (bit 0: hart `base`), and waits. With
- * `code`, they also compare their code with memory, as FENCE.I does. */
-void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, bool code);
+/* On cpu's own thread: makes every hart whose bit is set in mask (bit 0: hart `base`) do what the fence says, and
+ * waits. NULL: they compare their code with memory, as FENCE.I does. */
+void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struct riscv_fence *fence);
 
 /* The hart's own thread: does what hart_fence() of others asked for. */
 void hart_serve_fence(struct riscv_cpu *cpu);

@@ -83,6 +83,7 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
     memcpy(cpu->denying, next->denying, sizeof cpu->denying);
     cpu->reservation.host = NULL;
     riscv_walk_cache_clear(&cpu->walk_cache);
+    riscv_address_space_changed(cpu); /* another level may have written its satp */
     riscv_status_changed(cpu);
     riscv_interrupts_changed(cpu);                       /* somebody may have written its stimecmp meanwhile */
     riscv_inside_resume(cpu, riscv_inside_suspend(cpu)); /* at the new level, if it is inside */

@@ -38,6 +38,7 @@ struct riscv_level {
     uint64_t denying[4];   /* cpu->denying while it runs */
     uint64_t left_at;      /* cpu->instructions when it was last left: its counters stand still meanwhile */
     bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
+    uint64_t filled_under_satp;
 };
 
 /* An access that a higher level's page rights refused, kept for whoever tells that level. */

@@ -175,6 +175,7 @@ void riscv_wait_on_reservation(struct riscv_cpu *cpu, bool timed);
 
 void riscv_status_changed(struct riscv_cpu *cpu);
 void riscv_translation_changed(struct riscv_cpu *cpu);
+void riscv_address_space_changed(struct riscv_cpu *cpu);
 void riscv_interrupts_changed(struct riscv_cpu *cpu);
 void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid);
 uint64_t riscv_interrupt_lines(struct riscv_cpu *cpu);

@@ -87,21 +87,24 @@ static bool hart_mask(const struct riscv_machine *machine, uint64_t *mask, uint6
 }
 
 /* Calls action for each chosen hart's group of up to 64. */
-static void for_each_group(struct riscv_cpu *cpu, uint64_t mask, uint64_t base,
-                           void (*action)(struct riscv_cpu *cpu, uint64_t mask, uint64_t base))
+static void for_each_group(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struct riscv_fence *fence,
+                           void (*action)(struct riscv_cpu *cpu, uint64_t mask, uint64_t base,
+                                          const struct riscv_fence *fence))
 {
     if (base != UINT64_MAX) {
-        action(cpu, mask, base);
+        action(cpu, mask, base, fence);
         return;
     }
     for (uint64_t group = 0; group < cpu->machine->cpu_count; group += 64) {
         uint64_t left = cpu->machine->cpu_count - group;
-        action(cpu, left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1, group);
+        action(cpu, left >= 64 ? UINT64_MAX : (UINT64_C(1) << left) - 1, group, fence);
     }
 }
 
-static void post_software_interrupts(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+static void post_software_interrupts(struct riscv_cpu *cpu, uint64_t mask, uint64_t base,
+                                     const struct riscv_fence *fence)
 {
+    (void)fence;
     for (unsigned bit = 0; bit < 64; bit++) {
         if ((mask >> bit & 1) != 0) {
             riscv_cpu_post(cpu->machine->cpus[base + bit], RISCV_INTERRUPT_SSI);
@@ -109,14 +112,18 @@ static void post_software_interrupts(struct riscv_cpu *cpu, uint64_t mask, uint6
     }
 }
 
-static void fence_translations(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+/* The addresses of a fence (chapter 8): all if the size is 2^64 - 1, or 0, which means so where start is 0, too. */
+static struct riscv_fence fence_of(uint64_t start, uint64_t size)
 {
-    hart_fence(cpu, mask, base, false);
+    return (struct riscv_fence){ .start = start, .size = size == UINT64_MAX ? 0 : size, .all_spaces = true };
 }
 
-static void fence_code(struct riscv_cpu *cpu, uint64_t mask, uint64_t base)
+static struct riscv_fence fence_of_space(uint64_t start, uint64_t size, uint64_t asid)
 {
-    hart_fence(cpu, mask, base, true);
+    struct riscv_fence fence = fence_of(start, size);
+    fence.all_spaces = false;
+    fence.asid = (uint16_t)asid;
+    return fence;
 }
 
 /* -- Base (chapter 4) ---------------------------------------------------------------------------------------------- */
@@ -181,12 +188,12 @@ static struct result ipi_call(const struct call *call)
     if (!hart_mask(call->cpu->machine, &mask, &base)) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    for_each_group(call->cpu, mask, base, post_software_interrupts);
+    for_each_group(call->cpu, mask, base, NULL, post_software_interrupts);
     return success(0);
 }
 
-/* FENCE.I (0), SFENCE.VMA (1) and SFENCE.VMA with ASID (2): each drops all translations, which is always allowed. The
- * hypervisor fences (3 to 6) come with the H extension. */
+/* FENCE.I (0), SFENCE.VMA (1) and SFENCE.VMA with ASID (2). The hypervisor fences (3 to 6) come with the H extension.
+ */
 static struct result fence_call(const struct call *call)
 {
     uint64_t mask = call->a[0], base = call->a[1];
@@ -196,7 +203,9 @@ static struct result fence_call(const struct call *call)
     if (!hart_mask(call->cpu->machine, &mask, &base)) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
-    for_each_group(call->cpu, mask, base, call->function == 0 ? fence_code : fence_translations);
+    const struct riscv_fence fence =
+        call->function == 1 ? fence_of(call->a[2], call->a[3]) : fence_of_space(call->a[2], call->a[3], call->a[4]);
+    for_each_group(call->cpu, mask, base, call->function == 0 ? NULL : &fence, hart_fence);
     return success(0);
 }
 
@@ -437,10 +446,11 @@ static int64_t legacy_call(const struct call *call, uint64_t extension)
     if (!legacy_mask(call, &mask, &base)) {
         return SBI_ERR_INVALID_PARAM;
     }
-    for_each_group(call->cpu, mask, base,
-                   extension == SBI_EXT_LEGACY_SEND_IPI  ? post_software_interrupts
-                   : extension == SBI_EXT_LEGACY_FENCE_I ? fence_code
-                                                         : fence_translations);
+    const struct riscv_fence fence = extension == SBI_EXT_LEGACY_SFENCE_VMA
+                                         ? fence_of(call->a[1], call->a[2])
+                                         : fence_of_space(call->a[1], call->a[2], call->a[3]);
+    for_each_group(call->cpu, mask, base, extension == SBI_EXT_LEGACY_FENCE_I ? NULL : &fence,
+                   extension == SBI_EXT_LEGACY_SEND_IPI ? post_software_interrupts : hart_fence);
     return 0;
 }
 

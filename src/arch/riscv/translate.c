@@ -90,6 +90,25 @@ static bool walker_updates(const struct riscv_cpu *cpu)
            (riscv_menvcfg_ADUE(&cpu->state) != 0 || !riscv_has(&cpu->features, RISCV_EXT_SVADE));
 }
 
+/* What the second level of translation caching knows, or else the tables say. */
+static enum riscv_walk_result look_up(struct riscv_cpu *cpu, const struct riscv_regime *regime,
+                                      const struct riscv_access *access, struct riscv_walk *walk)
+{
+    const uint32_t space = riscv_space(cpu, cpu->level);
+    struct translations_page known;
+    if (likely(!access->observe) && translations_find(cpu->translations, space, access->address, &known) &&
+        riscv_walk_again(regime, known.leaf, known.size, access->address, access->kind, walk)) {
+        return RISCV_WALK_DONE;
+    }
+    enum riscv_walk_result result = riscv_walk(regime, access->address, access->kind, walk);
+    if (result == RISCV_WALK_DONE && !access->observe) {
+        cpu->statistics.page_walks++;
+        const struct translations_page page = { .leaf = walk->leaf, .size = walk->size, .is_global = walk->is_global };
+        translations_enter(cpu->translations, space, access->address, &page);
+    }
+    return result;
+}
+
 static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct riscv_access *access,
                                            struct riscv_page *page)
 {
@@ -113,7 +132,7 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
         .cache = &cpu->walk_cache,
     };
     struct riscv_walk walk;
-    enum riscv_walk_result result = riscv_walk(&regime, access->address, access->kind, &walk);
+    enum riscv_walk_result result = look_up(cpu, &regime, access, &walk);
     if (result == RISCV_WALK_TABLE_OUT_OF_REACH && cpu->violation.enforcer != 0) {
         return deny(cpu, "table entry", RISCV_VIOLATION);
     }
@@ -123,6 +142,7 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
     }
     page->address = gpa(walk.page.bits | (access->address & PAGE_MASK));
     page->large_size = walk.size;
+    page->is_global = walk.is_global;
     page->rights &= walk.rights;
     return RISCV_GRANTED;
 }
@@ -281,7 +301,9 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
         unsigned sort = kind == MEMORY_FETCH ? MEMORY_FETCH : MEMORY_READ | MEMORY_WRITE;
         unsigned rights = cachable_rights(page, kind) & sort;
         if (page->whole) {
-            const struct tlb_page entry = { .host = page->host, .rights = rights, .size = page->large_size };
+            const struct tlb_page entry = {
+                .host = page->host, .rights = rights, .size = page->large_size, .is_global = page->is_global
+            };
             tlb_fill(tlb, address, &entry);
         }
     }

@@ -24,6 +24,7 @@ struct riscv_access {
 struct riscv_page {
     gpa_t address;       /* of the access */
     uint64_t large_size; /* of the translation the page is a piece of */
+    bool is_global;      /* that translation is in all address spaces */
     unsigned rights;     /* set of enum memory_access, the asked one included */
     bool whole;          /* good for every byte of the page: may be cached */
     const struct memory_slot *slot;

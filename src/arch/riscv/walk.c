@@ -12,6 +12,7 @@
 #define PTE_W         (UINT64_C(1) << 2)
 #define PTE_X         (UINT64_C(1) << 3)
 #define PTE_U         (UINT64_C(1) << 4)
+#define PTE_G         (UINT64_C(1) << 5)
 #define PTE_A         (UINT64_C(1) << 6)
 #define PTE_D         (UINT64_C(1) << 7)
 #define PTE_RESERVED  (UINT64_C(0x7f) << 54)
@@ -200,6 +201,14 @@ static enum riscv_walk_result mark_used(const struct riscv_regime *regime, gpa_t
     return RISCV_WALK_DONE;
 }
 
+/* The page's first address, and below it the entry's lowest byte: V to D. */
+#define LEAF_FLAGS UINT64_C(0xff)
+
+static uint64_t leaf_of(const struct riscv_walk *result, uint64_t pte)
+{
+    return (result->page.bits & ~(result->size - 1)) | (pte & LEAF_FLAGS);
+}
+
 static enum riscv_walk_result finish(const struct riscv_regime *regime, uint64_t pte, unsigned level, uint64_t address,
                                      enum memory_access access, struct riscv_walk *result)
 {
@@ -251,6 +260,8 @@ enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t ad
             if ((pte & PTE_D) == 0) {
                 result->rights &= ~(unsigned)MEMORY_WRITE;
             }
+            result->leaf = leaf_of(result, pte);
+            result->is_global = (pte & PTE_G) != 0;
             return outcome;
         }
         if ((pte & PTE_NOT_IN_POINTERS) != 0) {
@@ -265,4 +276,21 @@ enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t ad
             remember(regime->cache, address, table);
         }
     }
+}
+
+bool riscv_walk_again(const struct riscv_regime *regime, uint64_t leaf, uint64_t size, uint64_t address,
+                      enum memory_access access, struct riscv_walk *result)
+{
+    unsigned rights = rights_of(regime, leaf);
+    if ((leaf & PTE_D) == 0) {
+        rights &= ~(unsigned)MEMORY_WRITE;
+    }
+    *result = (struct riscv_walk){
+        .page = gpa((leaf & ~PAGE_MASK) | (address & (size - 1) & ~PAGE_MASK)),
+        .size = size,
+        .rights = rights,
+        .leaf = leaf,
+        .is_global = (leaf & PTE_G) != 0,
+    };
+    return (rights & access) != 0;
 }

@@ -85,10 +85,18 @@ struct riscv_walk {
     gpa_t page;      /* of the 4 KiB piece that holds the address */
     uint64_t size;   /* of the page it is a piece of */
     unsigned rights; /* set of enum memory_access; MEMORY_WRITE only if D is set */
+    uint64_t leaf;   /* what of the tables' last entry riscv_walk_again() wants to know */
+    bool is_global;  /* the last entry says that the page is in all address spaces */
 };
 
-/* Translates one address for one kind of access. The result is good for every access that `rights` has. */
+/* Translates one address for one kind of access. The result is good for every access that `rights` has, and, but for
+ * `rights` and `page`, for all addresses of the page and under any regime with the same tables and rules for them. */
 enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t address, enum memory_access access,
                                   struct riscv_walk *result);
+
+/* Translates by `leaf` and `size` of an earlier walk, without looking at the tables. False: only they can tell (the
+ * access would be refused, or its page be marked dirty). */
+bool riscv_walk_again(const struct riscv_regime *regime, uint64_t leaf, uint64_t size, uint64_t address,
+                      enum memory_access access, struct riscv_walk *result);
 
 #endif

@@ -112,6 +112,7 @@ static void copy_hart(struct check *check)
     shadow->features = cpu->features;
     shadow->pmp = cpu->pmp;
     shadow->now->filled_under_mxr = cpu->now->filled_under_mxr;
+    shadow->now->filled_under_satp = cpu->now->filled_under_satp;
     shadow->instructions = cpu->instructions;
     shadow->code_epoch = cpu->code_epoch;
     shadow->data_tlb = shadow->tlbs + (cpu->data_tlb - cpu->tlbs);
