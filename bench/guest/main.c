@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bench [SECONDS [NAME…]]: runs each workload for SECONDS (default 1) and prints "result NAME UNITS-PER-SECOND
- * CHECKSUM".
+ * CHECKSUM". The rest measure one thing and print the same line (workload.h):
+ *
+ *     bench parallel NAME SECONDS THREADS
+ *     bench command NAME SECONDS OUTPUT COMMAND…
+ *     bench programs NAME FOLDER
+ *     bench nothing                                   ends at once
  */
 #include "workload.h"
 
@@ -29,10 +34,10 @@ static const struct {
     { "forks", fork_unit },
     { "page-faults", page_fault_unit },
     { "ping-pong", ping_pong_unit },
-    { "programs", many_programs_unit },
+    { "exec", exec_unit },
 };
 
-static double now(void)
+double seconds_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -49,29 +54,44 @@ static bool is_wanted(const char *name, int count, char **arguments)
     return count <= 2;
 }
 
+static int run_workload(const char *name, uint64_t (*unit)(void), double seconds)
+{
+    uint64_t check = unit(); /* warm */
+    uint64_t units = 0;
+    double started = seconds_now(), ended;
+    do {
+        if (unit() != check) {
+            printf("wrong %s: the checksum changed\n", name);
+            return 1;
+        }
+        units++;
+        ended = seconds_now();
+    } while (ended - started < seconds);
+    printf("result %s %.3f %016" PRIx64 "\n", name, (double)units / (ended - started), check);
+    fflush(stdout);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
-    if (count > 1 && strcmp(arguments[1], "nothing") == 0) {
+    const char *what = count > 1 ? arguments[1] : "1";
+    if (strcmp(what, "nothing") == 0) {
         return 0;
     }
-    double seconds = count > 1 ? atof(arguments[1]) : 1;
+    if (strcmp(what, "parallel") == 0 && count == 5) {
+        return measure_parallel(arguments[2], atof(arguments[3]), atoi(arguments[4]));
+    }
+    if (strcmp(what, "command") == 0 && count >= 6) {
+        return measure_command(arguments[2], atof(arguments[3]), arguments[4], arguments + 5);
+    }
+    if (strcmp(what, "programs") == 0 && count == 4) {
+        return measure_programs(arguments[2], arguments[3]);
+    }
     for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
-        if (!is_wanted(workloads[i].name, count, arguments)) {
-            continue;
+        if (is_wanted(workloads[i].name, count, arguments) &&
+            run_workload(workloads[i].name, workloads[i].unit, atof(what)) != 0) {
+            return 1;
         }
-        uint64_t check = workloads[i].unit(); /* warm */
-        uint64_t units = 0;
-        double started = now(), ended;
-        do {
-            if (workloads[i].unit() != check) {
-                printf("wrong %s: the checksum changed\n", workloads[i].name);
-                return 1;
-            }
-            units++;
-            ended = now();
-        } while (ended - started < seconds);
-        printf("result %s %.3f %016" PRIx64 "\n", workloads[i].name, (double)units / (ended - started), check);
-        fflush(stdout);
     }
     return 0;
 }

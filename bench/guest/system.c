@@ -79,7 +79,7 @@ uint64_t ping_pong_unit(void)
     return turns;
 }
 
-uint64_t many_programs_unit(void)
+uint64_t exec_unit(void)
 {
     uint64_t ended = 0;
     for (int i = 0; i < 8; i++) {
