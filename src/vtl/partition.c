@@ -249,5 +249,8 @@ enum vtl_status vtl_call_enable_vp(struct vtl_call *call)
     pthread_mutex_lock(&vtl->lock);
     status = enable_vp(call, &vtl->vps[index], call->input[12], &context, legal);
     pthread_mutex_unlock(&vtl->lock);
+    if (status == VTL_SUCCESS) {
+        vtl_note_enabled(call->cpu, index, call->input[12]);
+    }
     return status;
 }

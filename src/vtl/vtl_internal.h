@@ -12,6 +12,7 @@
 
 #include "core/check.h"
 #include "memory/rights.h"
+#include "vtl/incident.h"
 #include "vtl/vtl.h"
 
 #include <pthread.h>
@@ -108,6 +109,7 @@ struct vtl {
     struct riscv_machine *machine;
     struct memory *memory;
     struct vtl_config config;
+    struct vtl_watch watch;
     pthread_mutex_t lock;
     _Atomic uint32_t enabled;    /* lock: EnabledVtlSet of the partition */
     _Atomic uint32_t mode_based; /* lock: levels that were enabled with mode-based execution control */
@@ -273,6 +275,12 @@ void vtl_held_back(struct riscv_cpu *cpu);
 bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, uint32_t function, uint64_t address,
                          uint64_t opaque);
 bool vtl_intercept_reset(struct riscv_cpu *cpu, unsigned level, uint32_t type, uint32_t reason);
+
+/* cpu->pinned is for `enforcer`, a higher level, to decide. As struct riscv_trust_ops' pinned(). */
+bool vtl_intercept_register(struct riscv_cpu *cpu, unsigned enforcer);
+
+/* For observers: the running level has enabled a level on a VP. */
+void vtl_note_enabled(struct riscv_cpu *cpu, unsigned vp, unsigned level);
 
 /* The running level is another one now, or what is pinned for it has changed. */
 void vtl_pins_changed(struct riscv_cpu *cpu);

@@ -107,7 +107,7 @@ static void post_software_interrupts(struct riscv_cpu *cpu, uint64_t mask, uint6
     (void)fence;
     for (unsigned bit = 0; bit < 64; bit++) {
         if ((mask >> bit & 1) != 0) {
-            riscv_cpu_post(cpu->machine->cpus[base + bit], RISCV_INTERRUPT_SSI);
+            riscv_level_post(cpu->machine->cpus[base + bit], cpu->level, RISCV_INTERRUPT_SSI);
         }
     }
 }
