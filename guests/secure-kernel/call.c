@@ -75,13 +75,13 @@ static uint64_t get(struct vp *vp, uint8_t level, uint32_t name)
     return hypercall(vp, ABI_GET_VP_REGISTERS, 1) == ABI_SUCCESS ? *(const uint64_t *)vp->output : 0;
 }
 
-static bool set(struct vp *vp, uint32_t of, uint8_t level, struct abi_set value)
+static bool set(struct vp *vp, uint8_t level, struct abi_set value)
 {
     struct {
         struct abi_registers header;
         struct abi_set value;
     } *input = vp->input;
-    input->header = (struct abi_registers){ .partition = ABI_PARTITION_SELF, .vp = of, .level = level };
+    input->header = (struct abi_registers){ .partition = ABI_PARTITION_SELF, .vp = ABI_VP_SELF, .level = level };
     input->value = value;
     return hypercall(vp, ABI_SET_VP_REGISTERS, 1) == ABI_SUCCESS;
 }
@@ -93,17 +93,12 @@ uint64_t call_get(struct vp *vp, uint32_t name)
 
 bool call_set(struct vp *vp, uint32_t name, uint64_t low, uint64_t high)
 {
-    return set(vp, ABI_VP_SELF, ABI_LEVEL_0, (struct abi_set){ .name = name, .value = { low, high } });
+    return set(vp, ABI_LEVEL_0, (struct abi_set){ .name = name, .value = { low, high } });
 }
 
 bool call_set_own(struct vp *vp, uint32_t name, uint64_t value)
 {
-    return set(vp, ABI_VP_SELF, ABI_LEVEL_OWN, (struct abi_set){ .name = name, .value = { value, 0 } });
-}
-
-bool call_set_own_of(struct vp *vp, uint32_t of, uint32_t name, uint64_t value)
-{
-    return set(vp, of, ABI_LEVEL_OWN, (struct abi_set){ .name = name, .value = { value, 0 } });
+    return set(vp, ABI_LEVEL_OWN, (struct abi_set){ .name = name, .value = { value, 0 } });
 }
 
 bool call_is_writable(struct vp *vp, uint64_t address)
@@ -127,7 +122,8 @@ uint64_t call_start(struct vp *vp, uint32_t number, const struct abi_context *co
     return hypercall(vp, ABI_START_VIRTUAL_PROCESSOR, 0);
 }
 
-/* ---- SBI v2.0: debug console, timer, hart state, system reset ------------------------------------------------------
+/* ---- SBI v2.0: debug console, timer, IPI, hart state, system reset
+ * ------------------------------------------------------
  */
 
 void sbi_write(const char *bytes, size_t size)
@@ -138,6 +134,11 @@ void sbi_write(const char *bytes, size_t size)
 void sbi_set_timer(uint64_t ticks)
 {
     ecall(0x54494d45, 0, ticks, 0, 0);
+}
+
+void sbi_send_ipi(uint64_t mask, uint64_t base)
+{
+    ecall(0x735049, 0, mask, base, 0);
 }
 
 void sbi_stop_hart(void)

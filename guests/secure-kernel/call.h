@@ -20,9 +20,6 @@ uint64_t call_get(struct vp *vp, uint32_t name);
 bool call_set(struct vp *vp, uint32_t name, uint64_t low, uint64_t high);
 bool call_set_own(struct vp *vp, uint32_t name, uint64_t value);
 
-/* This level's registers of another virtual processor, as far as they are not architectural. */
-bool call_set_own_of(struct vp *vp, uint32_t of, uint32_t name, uint64_t value);
-
 /* Level 0's page table permits the kernel to write to this page (whatever its rights are). */
 bool call_is_writable(struct vp *vp, uint64_t address);
 
@@ -31,6 +28,7 @@ uint64_t call_start(struct vp *vp, uint32_t number, const struct abi_context *co
 
 void sbi_write(const char *bytes, size_t size);
 void sbi_set_timer(uint64_t ticks);
+void sbi_send_ipi(uint64_t mask, uint64_t base); /* to this level of the harts base + n, for each bit n */
 void sbi_stop_hart(void);
 void sbi_shut_down(void);
 

@@ -6,6 +6,7 @@
 #define STACK_SIZE     (2 * PAGE_SIZE)
 #define GUEST_OS_ID    UINT64_C(0x8100000000000001) /* any but 0: TLFS, "Guest OS Identity MSR": open source */
 #define CAUSE_ILLEGAL  2u
+#define SIE_SSIE       (UINT64_C(1) << 1)
 #define SSTATUS_SIE    (UINT64_C(1) << 1)
 #define SIE_STIE       (UINT64_C(1) << 5)
 #define SSTATUS_UXL_64 (UINT64_C(2) << 32)
@@ -155,7 +156,7 @@ static void begin_vp(struct vp *vp)
         die("the monitor gives it no assist page");
     }
     vp->user_apart = false;
-    __asm__ volatile("csrw sie, %0" : : "r"(SIE_STIE));
+    __asm__ volatile("csrw sie, %0" : : "r"(SIE_STIE | SIE_SSIE));
     sbi_set_timer(UINT64_MAX);
 }
 

@@ -41,6 +41,7 @@ struct vp {
     uint64_t stack;                         /* its top */
     bool runs;                              /* was started, and has not stopped */
     bool user_apart;                        /* user mode has rights of its own: its first process was seen */
+    bool pinned;                            /* pins.c */
 };
 
 /* A half-open range of guest-physical addresses, whole pages. */
@@ -120,8 +121,8 @@ void pages_refused(struct vp *vp, const struct abi_message *message);
 void patch_begin(void);
 bool patch_is_legitimate(uint64_t physical, uint64_t value, unsigned size);
 
-/* pins.c: pins the registers of virtual processor `number`, which runs or is about to; decides a write */
-void pins_begin(struct vp *vp, uint32_t number);
+/* pins.c: pins the registers of this processor; decides a write */
+void pins_begin(struct vp *vp);
 void pins_end(struct vp *vp);
 void pins_refused(struct vp *vp, const struct abi_message *message);
 

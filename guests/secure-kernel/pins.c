@@ -33,17 +33,19 @@ static uint64_t mask_of(unsigned pin)
     }
 }
 
-void pins_begin(struct vp *vp, uint32_t number)
+void pins_begin(struct vp *vp)
 {
     for (unsigned pin = 0; pin < PIN_COUNT; pin++) {
-        call_set_own_of(vp, number, ABI_CR_INTERCEPT_MASK + pin, mask_of(pin));
+        call_set_own(vp, ABI_CR_INTERCEPT_MASK + pin, mask_of(pin));
     }
-    call_set_own_of(vp, number, ABI_CR_INTERCEPT_CONTROL, kernel.pins);
+    call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, kernel.pins);
+    vp->pinned = true;
 }
 
 void pins_end(struct vp *vp)
 {
     call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, 0);
+    vp->pinned = false;
 }
 
 static const char *what_of(uint32_t name)

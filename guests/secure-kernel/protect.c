@@ -12,6 +12,7 @@
 
 #define SYSTEM_RUNNING  3u              /* Linux, enum system_states */
 #define LOOK_INTERVAL   UINT64_C(10000) /* ticks of `time`: 1 ms */
+#define SIP_SSIP        (UINT64_C(1) << 1)
 #define SATP_MODE_SHIFT 60u
 
 static void protect(struct vp *vp, struct range range, uint32_t rights)
@@ -35,6 +36,20 @@ static bool start_is_over(void)
     return *state >= SYSTEM_RUNNING;
 }
 
+/* The other processors pin their own registers: protect_look(). */
+static void call_others(const struct vp *vp)
+{
+    for (uint32_t base = 0; base < kernel.vp_count; base += 64) {
+        uint64_t mask = 0;
+        for (uint32_t i = base; i < kernel.vp_count && i < base + 64; i++) {
+            mask |= kernel.vps[i].runs && i != vp->number ? UINT64_C(1) << (i - base) : 0;
+        }
+        if (mask != 0) {
+            sbi_send_ipi(mask, base);
+        }
+    }
+}
+
 static void lock_down(struct vp *vp)
 {
     uint64_t code_end = (kernel_physical(kernel.symbols[SECURE_KERNEL_ETEXT]) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
@@ -46,11 +61,8 @@ static void lock_down(struct vp *vp)
     kernel.locked = true;
     patch_begin();
     kernel.satp_mode = call_get(vp, ABI_SATP) >> SATP_MODE_SHIFT;
-    for (uint32_t i = 0; i < kernel.vp_count; i++) {
-        if (kernel.vps[i].runs) {
-            pins_begin(vp, i);
-        }
-    }
+    pins_begin(vp);
+    call_others(vp);
     struct line line = { .length = 0 };
     line_add(&line, "secure kernel: locked, text ");
     line_add_number(&line, (code_end - kernel.text.start) >> PAGE_SHIFT);
@@ -60,15 +72,23 @@ static void lock_down(struct vp *vp)
     line_tell(&line);
 }
 
+/* The guest's kernel has come as far on this processor as it must before its registers are pinned. */
+static bool is_up(struct vp *vp)
+{
+    return call_get(vp, ABI_SATP) >> SATP_MODE_SHIFT == kernel.satp_mode &&
+           call_get(vp, ABI_STVEC) == kernel.symbols[SECURE_KERNEL_HANDLE_EXCEPTION];
+}
+
 void protect_first_process(struct vp *vp)
 {
     call_set_own(vp, ABI_VSM_VP_SECURE_CONFIG_0, ABI_MBEC_ENABLED);
     vp->user_apart = true;
-    if (kernel.locked) {
-        pins_begin(vp, vp->number); /* of a processor that came up since */
-        return;
-    }
     protect_look(vp);
+    if (kernel.locked && !vp->pinned) {
+        kernel_refuses(vp, "a trap vector or translation that was changed before, on its first process:",
+                       call_get(vp, ABI_STVEC), 0);
+        pins_begin(vp);
+    }
 }
 
 void protect_look(struct vp *vp)
@@ -78,5 +98,9 @@ void protect_look(struct vp *vp)
     if (!kernel.locked && start_is_over()) {
         lock_down(vp);
     }
+    if (kernel.locked && !vp->pinned && is_up(vp)) {
+        pins_begin(vp);
+    }
+    __asm__ volatile("csrc sip, %0" : : "r"(SIP_SSIP));
     sbi_set_timer(kernel.locked ? UINT64_MAX : now + LOOK_INTERVAL);
 }

@@ -96,6 +96,12 @@ RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, 
 #endif
 RAVELIN_API bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
 
+/* A secure kernel in trust level 1 that protects the guest's Linux kernel from being changed, and from its own mistakes:
+ * an ELF file, or "builtin". `policy`: the path of its policy file, NULL for the default, which enforces. The machine
+ * gets two levels if it has but one. It takes 4 MiB of the guest's memory. NULL as `path`: none. */
+RAVELIN_API bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const char *policy,
+                                              struct ravelin_error *error);
+
 /* What the JIT generates, as text to `stream` (borrowed until the machine is destroyed): kinds is "ir", "host" or
  * "ir,host". Other engines generate nothing. */
 RAVELIN_API bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream,

@@ -88,7 +88,7 @@ void ravelin_vm_destroy(struct ravelin_vm *vm)
     }
     virt_destroy(vm->virt);
     const char *const strings[] = { vm->config.kernel, vm->config.firmware, vm->config.elf, vm->config.initrd,
-                                    vm->config.command_line };
+                                    vm->config.command_line, vm->config.secure_kernel, vm->config.policy };
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         free((void *)(uintptr_t)strings[i]);
     }
@@ -200,6 +200,19 @@ bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct r
         return fail(error, "a guest cannot have %u trust levels: give 1 to %u", count, RAVELIN_TRUST_LEVEL_LIMIT);
     }
     vm->config.trust_level_count = count;
+    return true;
+}
+
+bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const char *policy,
+                                  struct ravelin_error *error)
+{
+    if (!set_string(vm, &vm->config.secure_kernel, path, error) ||
+        !set_string(vm, &vm->config.policy, policy, error)) {
+        return false;
+    }
+    if (path != NULL && vm->config.trust_level_count < 2) {
+        vm->config.trust_level_count = 2;
+    }
     return true;
 }
 

@@ -342,7 +342,7 @@ static bool build(struct virt *virt, struct error *error)
     }
     connect_firmware(virt);
     virt_trace_connect(virt);
-    virt_boot_write(&virt->boot, virt->machine);
+    virt_boot_write(&virt->boot, virt->machine, virt->vtl);
     return true;
 }
 

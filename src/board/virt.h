@@ -53,6 +53,8 @@ struct virt_config {
     unsigned trust_level_count; /* 0 or 1: none above the guest's own; more need a kernel without firmware of its own */
     bool trust_target_is_restricted; /* see struct vtl_config */
     uint16_t trust_levels_held;      /* likewise */
+    const char *secure_kernel;       /* an ELF file or "builtin", see board/secure_kernel.h; NULL: none. Needs levels */
+    const char *policy;              /* its policy's file; NULL: the default */
     enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;

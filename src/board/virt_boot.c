@@ -48,9 +48,15 @@ struct region {
     uint64_t start, end;
 };
 
+/* What the guest's kernel is given of the memory. */
+static uint64_t guest_memory_size(const struct virt_config *config)
+{
+    return config->memory_size - (config->secure_kernel != NULL ? SECURE_KERNEL_MEMORY : 0);
+}
+
 static uint64_t ram_end(const struct virt_config *config)
 {
-    return VIRT_RAM_BASE + config->memory_size;
+    return VIRT_RAM_BASE + guest_memory_size(config);
 }
 
 #define CODE_LOOK_COUNT 32u /* instructions at the entry of raw code that are looked at */
@@ -200,10 +206,39 @@ static bool check_places(struct virt_boot *boot, bool placed, struct error *erro
     return placed || too_little_memory(boot, error);
 }
 
+/* Until the board can read a kernel's symbols, there is nothing that a secure kernel could protect. */
+static uint64_t kernel_symbol(const void *context, const char *name)
+{
+    (void)context, (void)name;
+    return 0;
+}
+
+static bool load_secure_kernel(struct virt_boot *boot, struct error *error)
+{
+    const struct virt_config *config = boot->config;
+    if (config->secure_kernel == NULL) {
+        return config->policy == NULL || error_set(error, "a policy is for a secure kernel: give one too");
+    }
+    if (config->kernel == NULL || config->trust_level_count <= SECURE_KERNEL_LEVEL) {
+        return error_set(error, "a secure kernel needs two trust levels and a kernel to protect: give both");
+    }
+    struct secure_kernel_config secure = {
+        .path = config->secure_kernel,
+        .policy = config->policy,
+        .progress = &config->progress,
+        .ram_base = VIRT_RAM_BASE,
+        .ram_size = config->memory_size,
+        .cpu_count = config->cpu_count,
+        .kernel_path = config->kernel,
+        .kernel = &boot->kernel,
+    };
+    return secure_kernel_load(&secure, kernel_symbol, boot, &boot->secure_kernel, error);
+}
+
 bool virt_boot_load(struct virt_boot *boot, const struct virt_config *config, struct error *error)
 {
     boot->config = config;
-    if (!load_files(boot, error)) {
+    if (!load_files(boot, error) || !load_secure_kernel(boot, error)) {
         return false;
     }
     boot->firmware_built_in = config->firmware == NULL && config->elf == NULL;
@@ -214,6 +249,7 @@ void virt_boot_free(struct virt_boot *boot)
 {
     loader_free(&boot->kernel);
     loader_free(&boot->firmware);
+    secure_kernel_free(&boot->secure_kernel);
     free(boot->initrd);
     boot->initrd = NULL;
 }
@@ -226,7 +262,7 @@ void *virt_boot_tree(const struct virt_boot *boot, size_t *size)
     struct device_tree_config config = {
         .features = &boot->config->features,
         .cpu_count = boot->config->cpu_count,
-        .memory_size = boot->config->memory_size,
+        .memory_size = guest_memory_size(boot->config),
         .command_line = boot->config->command_line,
         .initrd_start = boot->initrd != NULL ? boot->initrd_address : 0,
         .initrd_end = boot->initrd != NULL ? boot->initrd_address + boot->initrd_size : 0,
@@ -242,6 +278,9 @@ static void write_all(const struct virt_boot *boot, const struct memory *memory)
     }
     if (boot->kernel.bytes != NULL) {
         loader_write(&boot->kernel, memory);
+    }
+    if (boot->secure_kernel.present) {
+        secure_kernel_write(&boot->secure_kernel, memory);
     }
     if (boot->initrd != NULL) {
         CHECK(memory_write(memory, gpa(boot->initrd_address), boot->initrd, boot->initrd_size));
@@ -302,7 +341,7 @@ static void start_in_s_mode(const struct virt_boot *boot, struct riscv_cpu *cpu)
     atomic_store(&cpu->hart.status, cpu->vcpu.number == 0 ? HART_STARTED : HART_STOPPED);
 }
 
-void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine)
+void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine, struct vtl *vtl)
 {
     write_all(boot, machine->memory);
     for (unsigned i = 0; i < machine->cpu_count; i++) {
@@ -314,5 +353,8 @@ void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine
             start_in_m_mode(boot, cpu);
         }
         riscv_cpu_state_changed(cpu);
+    }
+    if (boot->secure_kernel.present) {
+        secure_kernel_begin(&boot->secure_kernel, vtl);
     }
 }

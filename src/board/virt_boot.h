@@ -6,7 +6,8 @@
  *   firmware [kernel] M-mode at the start of RAM, all harts; a2 = struct fw_dynamic_info (OpenSBI, fw_dynamic.md)
  *   bare-metal ELF    M-mode at its entry, all harts
  *
- *   RAM:   | firmware | kernel, from + 2 MiB |   …   | initial RAM disk | device tree, fw_dynamic_info |
+ *   RAM:   | firmware | kernel, from + 2 MiB |   …   | initial RAM disk | device tree, fw_dynamic_info | secure kernel
+ * |
  *
  * virt_boot_load() reads and checks everything; virt_boot_write() then cannot fail and is called again at each reset.
  */
@@ -14,6 +15,7 @@
 #define RAVELIN_BOARD_VIRT_BOOT_H
 
 #include "board/loader.h"
+#include "board/secure_kernel.h"
 #include "board/virt.h"
 
 struct virt_boot {
@@ -22,19 +24,21 @@ struct virt_boot {
     struct loader_image firmware; /* or the bare-metal ELF file */
     uint8_t *initrd;
     size_t initrd_size;
-    uint64_t initrd_address; /* guest-physical, as are the following */
-    uint64_t tree_address;   /* 0: no room for one (small memory, bare metal) */
-    uint64_t info_address;   /* struct fw_dynamic_info */
-    bool firmware_built_in;  /* S-mode start, SBI calls come to us */
+    uint64_t initrd_address;            /* guest-physical, as are the following */
+    uint64_t tree_address;              /* 0: no room for one (small memory, bare metal) */
+    uint64_t info_address;              /* struct fw_dynamic_info */
+    bool firmware_built_in;             /* S-mode start, SBI calls come to us */
+    struct secure_kernel secure_kernel; /* not present: none */
 };
 
 /* `boot` is zeroed by the caller; virt_boot_free() also after a failure. */
 bool virt_boot_load(struct virt_boot *boot, const struct virt_config *config, struct error *error);
 void virt_boot_free(struct virt_boot *boot);
 
-/* Writes everything to memory and puts every hart into its start state. No hart is running. */
+/* Writes everything to memory and puts every hart into its start state. No hart is running; trust levels are as at the
+ * start. `vtl` may be NULL unless there is a secure kernel. */
 struct riscv_machine;
-void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine);
+void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine, struct vtl *vtl);
 
 /* The device tree, with a fresh seed; freed by free(). */
 void *virt_boot_tree(const struct virt_boot *boot, size_t *size);

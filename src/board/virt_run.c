@@ -90,7 +90,7 @@ static void reset_machine(struct virt *virt)
         vtl_reset(virt->vtl);
     }
     pthread_mutex_lock(&virt->htif_lock);
-    virt_boot_write(&virt->boot, virt->machine);
+    virt_boot_write(&virt->boot, virt->machine, virt->vtl);
     pthread_mutex_unlock(&virt->htif_lock);
 }
 

@@ -42,6 +42,11 @@ static const struct cli_option run_options[] = {
       "Gives the guest N virtual trust levels: higher ones can protect themselves, and pages and registers of lower "
       "ones, from the guest's own kernel. For a kernel without --firmware.",
       NULL, 2, RAVELIN_TRUST_LEVEL_LIMIT },
+    { "secure-kernel", CLI_INPUT, "FILE|builtin", RUN(secure_kernel),
+      "Protects the guest's Linux kernel by a secure kernel in trust level 1, started before it: builtin, or an ELF "
+      "file. Gives the guest two trust levels if --trust-levels gives no more." },
+    { "policy", CLI_INPUT, "FILE", RUN(policy),
+      "What the secure kernel permits; without it, it enforces all it can. Needs --secure-kernel." },
     { "disk", CLI_LIST, "FILE[,readonly]", RUN(disks),
       "A virtio disk over a raw image file. Give it again for more disks, at most 4." },
     { "net", CLI_CHOICE, "KIND", RUN(net),
@@ -82,6 +87,8 @@ static const struct cli_example run_examples[] = {
       "ravelin run --kernel vmlinux --initrd initrd.gz --append \"console=ttyS0\" --memory 1G --cpus 2" },
     { "Boot through real firmware from a disk, with a network:",
       "ravelin run --firmware fw_dynamic.bin --kernel u-boot.bin --disk disk.img --net user --forward tcp:2222:22" },
+    { "Boot a stock kernel whose text nobody can change, not even its root:",
+      "ravelin run --kernel vmlinux --initrd initrd.gz --append \"console=ttyS0\" --secure-kernel builtin" },
     { "Run a bare-metal test in CI, at most ten seconds:", "ravelin run --elf test.elf --timeout 10" },
     { NULL },
 };

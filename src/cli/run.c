@@ -81,6 +81,12 @@ static bool check_combination(const struct cli_run_values *values)
             "--trust-levels needs a kernel that ravelin starts itself: leave out --firmware and --elf, or the levels";
     } else if (values->trust_levels != 0 && strcmp(values->engine, "check") == 0) {
         fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --trust-levels";
+    } else if (values->secure_kernel != NULL && (values->kernel == NULL || values->firmware != NULL)) {
+        fault = "--secure-kernel protects a kernel that ravelin starts itself: give --kernel IMAGE without --firmware";
+    } else if (values->secure_kernel != NULL && strcmp(values->engine, "check") == 0) {
+        fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --secure-kernel";
+    } else if (values->policy != NULL && values->secure_kernel == NULL) {
+        fault = "--policy is for a secure kernel: give --secure-kernel builtin too";
     } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
         fault = "--forward needs a network: give --net user too";
     }
@@ -119,6 +125,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
                ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
                ravelin_vm_set_engine(vm, values->engine, error) &&
                (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&
+               ravelin_vm_set_secure_kernel(vm, values->secure_kernel, values->policy, error) &&
                (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&
                ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
                ravelin_vm_set_reboot(vm, !values->no_reboot, error);

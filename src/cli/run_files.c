@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FIXED_COUNT 9u
+#define FIXED_COUNT 11u
 
 struct named_file {
     const char *option; /* NULL: not given */
@@ -52,6 +52,8 @@ static void collect(struct files *files, const struct cli_run_values *values)
     add(files, "--initrd", values->initrd, "", false);
     add(files, "--firmware", values->firmware, "", false);
     add(files, "--elf", values->elf, "", false);
+    add(files, "--secure-kernel", values->secure_kernel, "", false);
+    add(files, "--policy", values->policy, "", false);
     for (unsigned i = 0; i < values->disks.count && i < RAVELIN_DISK_LIMIT; i++) {
         add(files, "--disk", values->disks.items[i], ",readonly", false);
     }

@@ -42,6 +42,17 @@ void vtl_destroy(struct vtl *vtl); /* NULL is allowed */
  * written for the new start. */
 void vtl_reset(struct vtl *vtl);
 
+/* The machine begins in a higher level instead of level 0: the level is enabled for the partition and on every VP, and
+ * runs on the first. The others' harts are stopped; a start of level 0 there is decided as always. Each VP's context
+ * has its number in gp, and 0 in what is not named. After vtl_create() or vtl_reset() and the harts' reset, while none
+ * runs; level 0's registers are set already. */
+struct vtl_begin {
+    unsigned level;      /* 1 … */
+    bool mode_based;     /* mode-based execution control */
+    uint64_t pc, sp, tp; /* sp and tp are the same on all VPs */
+};
+void vtl_begin(struct vtl *vtl, const struct vtl_begin *begin);
+
 /* Counts since vtl_create(), sums over all harts. */
 struct vtl_statistics {
     struct vtl_level_statistics {

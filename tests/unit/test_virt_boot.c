@@ -133,7 +133,7 @@ static void start(struct machine *machine, const struct virt_config *config)
                                           .pmp_entry_count = 16 };
     machine->machine = riscv_machine_create(&harts, &error);
     assert_non_null(machine->machine);
-    virt_boot_write(&machine->boot, machine->machine);
+    virt_boot_write(&machine->boot, machine->machine, NULL);
 }
 
 static void stop(struct machine *machine)
@@ -206,7 +206,7 @@ static void a_second_write_restores_what_the_guest_changed(void **state)
     assert_true(memory_write(machine.memory, gpa(VIRT_RAM_BASE + 2 * MIB), &word, sizeof word));
     machine.machine->cpus[0]->state.pc = 0;
     machine.machine->cpus[0]->state.mode = RISCV_MODE_M;
-    virt_boot_write(&machine.boot, machine.machine);
+    virt_boot_write(&machine.boot, machine.machine, NULL);
     assert_true(memory_read(machine.memory, gpa(VIRT_RAM_BASE + 2 * MIB), &word, sizeof word));
     assert_int_equal(word, 0x6f);
     assert_int_equal(machine.machine->cpus[0]->state.pc, VIRT_RAM_BASE + 2 * MIB);
