@@ -3,24 +3,29 @@
 
 #include "call.h"
 
-#define STACK_SIZE     (2 * PAGE_SIZE)
-#define GUEST_OS_ID    UINT64_C(0x8100000000000001) /* any but 0: TLFS, "Guest OS Identity MSR": open source */
-#define CAUSE_ILLEGAL  2u
-#define SIE_SSIE       (UINT64_C(1) << 1)
-#define SSTATUS_SIE    (UINT64_C(1) << 1)
-#define SIE_STIE       (UINT64_C(1) << 5)
-#define SSTATUS_UXL_64 (UINT64_C(2) << 32)
-#define TOLD_MAX       200u /* refusals that are told, one line each; then every 1024th */
-#define SBI_FAILED     (-1)
-#define SBI_DENIED     (-4)
-#define SBI_INVALID    (-3)
-#define SBI_ALREADY    (-6)
-#define ECALL_LENGTH   4u
-#define STARTUP_START  0u
-#define REGISTER_A0    10u
-#define REGISTER_A1    11u
-#define REGISTER_A6    16u
-#define REGISTER_A7    17u
+#define STACK_SIZE         (2 * PAGE_SIZE)
+#define GUEST_OS_ID        UINT64_C(0x8100000000000001) /* any but 0: TLFS, "Guest OS Identity MSR": open source */
+#define CAUSE_FETCH_ACCESS 1u
+#define CAUSE_LOAD_ACCESS  5u
+#define CAUSE_STORE_ACCESS 7u
+#define CAUSE_FETCH_PAGE   12u
+#define CAUSE_LOAD_PAGE    13u
+#define CAUSE_STORE_PAGE   15u
+#define SIE_SSIE           (UINT64_C(1) << 1)
+#define SSTATUS_SIE        (UINT64_C(1) << 1)
+#define SIE_STIE           (UINT64_C(1) << 5)
+#define SSTATUS_UXL_64     (UINT64_C(2) << 32)
+#define TOLD_MAX           200u /* refusals that are told, one line each; then every 1024th */
+#define SBI_FAILED         (-1)
+#define SBI_DENIED         (-4)
+#define SBI_INVALID        (-3)
+#define SBI_ALREADY        (-6)
+#define ECALL_LENGTH       4u
+#define STARTUP_START      0u
+#define REGISTER_A0        10u
+#define REGISTER_A1        11u
+#define REGISTER_A6        16u
+#define REGISTER_A7        17u
 
 struct kernel kernel;
 
@@ -38,9 +43,25 @@ void *kernel_allocate(uint64_t size)
     return memset(memory, 0, size);
 }
 
-void kernel_inject(struct vp *vp, unsigned cause, uint64_t value)
+static void inject(struct vp *vp, unsigned cause, uint64_t value)
 {
     call_set(vp, ABI_PENDING_EVENT, ABI_PENDING | (uint64_t)cause << ABI_PENDING_CAUSE_SHIFT, value);
+}
+
+void kernel_refuse_access(struct vp *vp, const struct abi_message *message)
+{
+    static const unsigned causes[][2] = {
+        [ABI_ACCESS_READ] = { CAUSE_LOAD_PAGE, CAUSE_LOAD_ACCESS },
+        [ABI_ACCESS_WRITE] = { CAUSE_STORE_PAGE, CAUSE_STORE_ACCESS },
+        [ABI_ACCESS_EXECUTE] = { CAUSE_FETCH_PAGE, CAUSE_FETCH_ACCESS },
+    };
+    unsigned access = message->access <= ABI_ACCESS_EXECUTE ? message->access : ABI_ACCESS_READ;
+    inject(vp, causes[access][message_is_user(message)], message->memory.virtual);
+}
+
+void kernel_refuse_instruction(struct vp *vp, const struct abi_message *message)
+{
+    inject(vp, CAUSE_STORE_PAGE, message->pc);
 }
 
 void kernel_skip(struct vp *vp, uint64_t pc, unsigned length)
@@ -253,7 +274,7 @@ static void intercepted(struct vp *vp, const struct abi_message *message)
     case ABI_MESSAGE_MEMORY: pages_refused(vp, message); break;
     case ABI_MESSAGE_REGISTER: pins_refused(vp, message); break;
     case ABI_MESSAGE_STARTUP: startup(vp, message); break;
-    default: kernel_inject(vp, CAUSE_ILLEGAL, 0); break;
+    default: kernel_refuse_instruction(vp, message); break;
     }
 }
 

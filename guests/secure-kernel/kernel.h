@@ -95,8 +95,16 @@ static inline uint64_t kernel_physical(uint64_t address)
 /* `size` bytes, zeroed and aligned to pages, for ever; NULL: there is no more. The lock is held, or one vp runs. */
 void *kernel_allocate(uint64_t size);
 
-/* The exception that level 0 gets when it runs next. */
-void kernel_inject(struct vp *vp, unsigned cause, uint64_t value);
+/* The exception that level 0 gets in place of what it was refused. Linux panics at an access fault or illegal
+ * instruction of its own, but ends only the culprit at a page fault (arch/riscv/kernel/traps.c, mm/fault.c): so its
+ * kernel gets page faults, and user programs, whose page faults are retried, access faults. */
+void kernel_refuse_access(struct vp *vp, const struct abi_message *message);
+void kernel_refuse_instruction(struct vp *vp, const struct abi_message *message);
+
+static inline bool message_is_user(const struct abi_message *message)
+{
+    return (message->state & ABI_STATE_MODE_MASK) == 0;
+}
 
 /* Level 0 goes on behind the instruction at pc. */
 void kernel_skip(struct vp *vp, uint64_t pc, unsigned length);

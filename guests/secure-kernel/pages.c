@@ -17,21 +17,13 @@
 #include "call.h"
 #include "kernel.h"
 
-#define CAUSE_FETCH_ACCESS 1u
-#define CAUSE_LOAD_ACCESS  5u
-#define CAUSE_STORE_ACCESS 7u
-#define MODULE_REACH       (UINT64_C(2) << 30)
-#define BPF_REGION_SIZE    (UINT64_C(128) << 20)
-#define POKE_SIZE          256u /* of the patching function, if the kernel does not tell its end */
+#define MODULE_REACH    (UINT64_C(2) << 30)
+#define BPF_REGION_SIZE (UINT64_C(128) << 20)
+#define POKE_SIZE       256u /* of the patching function, if the kernel does not tell its end */
 
-#define RIGHTS_DATA        (ABI_R | ABI_W | ABI_UX)
-#define RIGHTS_CODE        (ABI_R | ABI_KX | ABI_UX)
-#define RIGHTS_ALL         (ABI_R | ABI_W | ABI_KX | ABI_UX)
-
-static bool is_user(const struct abi_message *message)
-{
-    return (message->state & ABI_STATE_MODE_MASK) == 0;
-}
+#define RIGHTS_DATA     (ABI_R | ABI_W | ABI_UX)
+#define RIGHTS_CODE     (ABI_R | ABI_KX | ABI_UX)
+#define RIGHTS_ALL      (ABI_R | ABI_W | ABI_KX | ABI_UX)
 
 static uint64_t pc_of(const struct abi_message *message)
 {
@@ -82,16 +74,17 @@ static bool grant(struct vp *vp, uint64_t address, uint64_t physical)
 static void fetch_refused(struct vp *vp, const struct abi_message *message)
 {
     const struct abi_memory_message *memory = &message->memory;
-    if (is_user(message) && !vp->user_apart) {
+    if (message_is_user(message) && !vp->user_apart) {
         protect_first_process(vp);
         return;
     }
-    if (!is_user(message) && grant(vp, memory->virtual, memory->physical)) {
+    if (!message_is_user(message) && grant(vp, memory->virtual, memory->physical)) {
         return;
     }
-    if (kernel_refuses(vp, is_user(message) ? "to execute" : "to execute as kernel", memory->virtual, pc_of(message)) ||
+    if (kernel_refuses(vp, message_is_user(message) ? "to execute" : "to execute as kernel", memory->virtual,
+                       pc_of(message)) ||
         range_has(kernel.own, memory->physical)) {
-        kernel_inject(vp, CAUSE_FETCH_ACCESS, memory->virtual);
+        kernel_refuse_access(vp, message);
         return;
     }
     widen(vp, memory->physical >> PAGE_SHIFT, RIGHTS_ALL);
@@ -131,7 +124,7 @@ static void store_refused_in_image(struct vp *vp, const struct abi_message *mess
     bool text = range_has(kernel.text, memory->physical);
     struct store store;
     uint64_t value;
-    if (text && !is_user(message) && decode(vp, message, &store, &value) &&
+    if (text && !message_is_user(message) && decode(vp, message, &store, &value) &&
         patch_is_legitimate(memory->physical, value, store.size)) {
         carry_out(vp, message, &store, value);
         return;
@@ -139,7 +132,7 @@ static void store_refused_in_image(struct vp *vp, const struct abi_message *mess
     const char *what = text ? "to write to kernel text" : "to write to read-only data";
     uint64_t address = memory->physical - kernel.image + kernel.symbols[SECURE_KERNEL_START];
     if (kernel_refuses(vp, what, address, pc_of(message))) {
-        kernel_inject(vp, CAUSE_STORE_ACCESS, memory->virtual);
+        kernel_refuse_access(vp, message);
         return;
     }
     widen(vp, memory->physical >> PAGE_SHIFT, text ? RIGHTS_ALL : RIGHTS_DATA);
@@ -152,7 +145,7 @@ static void store_refused(struct vp *vp, const struct abi_message *message)
     uint64_t value;
     if (range_has(kernel.text, memory->physical) || range_has(kernel.rodata, memory->physical)) {
         store_refused_in_image(vp, message);
-    } else if (is_poke(message->pc) && !is_user(message) && decode(vp, message, &store, &value)) {
+    } else if (is_poke(message->pc) && !message_is_user(message) && decode(vp, message, &store, &value)) {
         carry_out(vp, message, &store, value);
     } else {
         widen(vp, memory->physical >> PAGE_SHIFT, RIGHTS_DATA);
@@ -180,7 +173,7 @@ void pages_refused(struct vp *vp, const struct abi_message *message)
     const struct abi_memory_message *memory = &message->memory;
     if (range_has(kernel.own, memory->physical)) {
         kernel_refuses(vp, "to reach the secure kernel's memory at", memory->physical, pc_of(message));
-        kernel_inject(vp, (unsigned)memory->cause, memory->virtual);
+        kernel_refuse_access(vp, message);
     } else if (is_permitted_now(vp, message)) {
         return;
     } else if (message->access == ABI_ACCESS_EXECUTE) {
@@ -188,6 +181,6 @@ void pages_refused(struct vp *vp, const struct abi_message *message)
     } else if (message->access == ABI_ACCESS_WRITE) {
         store_refused(vp, message);
     } else {
-        kernel_inject(vp, CAUSE_LOAD_ACCESS, memory->virtual);
+        kernel_refuse_access(vp, message);
     }
 }

@@ -11,7 +11,6 @@
 #include "call.h"
 #include "kernel.h"
 
-#define CAUSE_ILLEGAL    2u
 #define CSR_LENGTH       4u
 #define SATP_MODE        (UINT64_C(15) << 60)
 #define SSTATUS_UBE      (UINT64_C(1) << 6)
@@ -69,7 +68,7 @@ static void carry_out(struct vp *vp, const struct abi_message *message)
         kernel_set_register(vp, destination, old);
         kernel_skip(vp, message->pc, CSR_LENGTH);
     } else {
-        kernel_inject(vp, CAUSE_ILLEGAL, reg->bytes);
+        kernel_refuse_instruction(vp, message);
     }
 }
 
@@ -77,7 +76,7 @@ void pins_refused(struct vp *vp, const struct abi_message *message)
 {
     const struct abi_register_message *reg = &message->reg;
     if (kernel_refuses(vp, what_of(reg->name), reg->value[0], message->pc)) {
-        kernel_inject(vp, CAUSE_ILLEGAL, reg->bytes);
+        kernel_refuse_instruction(vp, message);
     } else {
         carry_out(vp, message);
     }
