@@ -174,6 +174,7 @@ static bool is_held(const struct vtl *vtl, unsigned level)
 static bool ask_holder(struct riscv_cpu *cpu, struct vtl_incident *incident)
 {
     const struct vtl_holder *holder = &vtl_of(cpu)->watch.holders[incident->enforcer];
+    /* The hart has left its level for the time of a trap (riscv_take_trap()): the holder may change rights. */
     enum vtl_verdict verdict = holder->decide != NULL ? holder->decide(holder->context, incident) : VTL_VERDICT_FAULT;
     unsigned length = instruction_length(incident);
     if (verdict == VTL_VERDICT_SKIP && length != 0) {
