@@ -14,6 +14,7 @@
 #include <ravelin/error.h>
 #include <ravelin/isa.h>
 #include <ravelin/stats.h>
+#include <ravelin/trust.h>
 #include <ravelin/version.h>
 #include <ravelin/vm.h>
 

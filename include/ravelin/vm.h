@@ -89,13 +89,6 @@ RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, st
  * vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
 
-/* The number of virtual trust levels, 1 (the initial one: none above the guest's own) to RAVELIN_TRUST_LEVEL_LIMIT. More
- * than one needs a kernel without firmware, and another engine than "check". */
-#ifndef RAVELIN_TRUST_LEVEL_LIMIT
-#define RAVELIN_TRUST_LEVEL_LIMIT 16
-#endif
-RAVELIN_API bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
-
 /* A secure kernel in trust level 1 that protects the guest's Linux kernel from being changed, and from its own mistakes:
  * an ELF file, or "builtin". `policy`: the path of its policy file, NULL for the default, which enforces. The machine
  * gets two levels if it has but one. It takes 4 MiB of the guest's memory. NULL as `path`: none. */

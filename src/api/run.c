@@ -76,6 +76,7 @@ bool ravelin_vm_start(struct ravelin_vm *vm, struct ravelin_error *error)
     if (vm->virt == NULL) {
         return api_fail(error, &inner);
     }
+    api_connect_holders(vm);
     if (!virt_start(vm->virt, &inner)) {
         virt_destroy(vm->virt);
         vm->virt = NULL;

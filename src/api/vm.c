@@ -38,7 +38,7 @@ bool api_fail(struct ravelin_error *error, const struct error *inner)
     return false;
 }
 
-__attribute__((format(printf, 2, 3))) static bool fail(struct ravelin_error *error, const char *format, ...)
+bool api_error(struct ravelin_error *error, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -47,19 +47,18 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct ravelin_error *err
     return false;
 }
 
-/* Whether the configuration may still be changed. */
-static bool may_change(const struct ravelin_vm *vm, struct ravelin_error *error)
+bool api_may_change(const struct ravelin_vm *vm, struct ravelin_error *error)
 {
-    return !vm->started || fail(error, "the machine was started: configure it before ravelin_vm_start()");
+    return !vm->started || api_error(error, "the machine was started: configure it before ravelin_vm_start()");
 }
 
 static bool set_string(struct ravelin_vm *vm, const char **place, const char *text, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (text != NULL && text[0] == '\0') {
-        return fail(error, "a file name is empty: give the name of a file");
+        return api_error(error, "a file name is empty: give the name of a file");
     }
     char *copy = text != NULL ? check_strdup(text) : NULL;
     free((void *)(uintptr_t)*place);
@@ -87,11 +86,13 @@ void ravelin_vm_destroy(struct ravelin_vm *vm)
         return;
     }
     virt_destroy(vm->virt);
-    const char *const strings[] = { vm->config.kernel, vm->config.firmware, vm->config.elf, vm->config.initrd,
-                                    vm->config.command_line, vm->config.secure_kernel, vm->config.policy };
+    const char *const strings[] = { vm->config.kernel, vm->config.firmware,     vm->config.elf,
+                                    vm->config.initrd, vm->config.command_line, vm->config.secure_kernel,
+                                    vm->config.policy };
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         free((void *)(uintptr_t)strings[i]);
     }
+    free(vm->config.trust_rights);
     for (unsigned i = 0; i < vm->config.disk_count; i++) {
         free((void *)(uintptr_t)vm->config.disks[i].path);
     }
@@ -124,24 +125,25 @@ bool ravelin_vm_set_command_line(struct ravelin_vm *vm, const char *text, struct
         text = NULL;
     }
     if (text != NULL && strlen(text) > DEVICE_TREE_COMMAND_LINE) {
-        return fail(error, "the kernel's command line has %zu bytes: give at most %u", strlen(text),
-                    DEVICE_TREE_COMMAND_LINE);
+        return api_error(error, "the kernel's command line has %zu bytes: give at most %u", strlen(text),
+                         DEVICE_TREE_COMMAND_LINE);
     }
     return set_string(vm, &vm->config.command_line, text, error);
 }
 
 bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (size < RAVELIN_MEMORY_LOW) {
-        return fail(error, "a guest memory of %llu bytes is too small: give at least 1M, for example 512M",
-                    (unsigned long long)size);
+        return api_error(error, "a guest memory of %llu bytes is too small: give at least 1M, for example 512M",
+                         (unsigned long long)size);
     }
     if (size % PAGE_SIZE != 0) {
-        return fail(error, "a guest memory of %llu bytes is not a multiple of the page size: give a multiple of 4K",
-                    (unsigned long long)size);
+        return api_error(error,
+                         "a guest memory of %llu bytes is not a multiple of the page size: give a multiple of 4K",
+                         (unsigned long long)size);
     }
     vm->config.memory_size = size;
     return true;
@@ -149,11 +151,11 @@ bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_
 
 bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (count < 1 || count > RAVELIN_VCPU_LIMIT) {
-        return fail(error, "a guest cannot have %u vCPUs: give 1 to %u", count, RAVELIN_VCPU_LIMIT);
+        return api_error(error, "a guest cannot have %u vCPUs: give 1 to %u", count, RAVELIN_VCPU_LIMIT);
     }
     vm->config.cpu_count = count;
     return true;
@@ -163,7 +165,7 @@ bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, struct ravelin
 {
     struct error inner;
     struct riscv_features features;
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (!riscv_cpu_model_parse(model, &features, &inner)) {
@@ -179,7 +181,7 @@ bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravel
         const char *name;
         enum engine_kind kind;
     } engines[] = { { "interp", ENGINE_INTERP }, { "jit", ENGINE_JIT }, { "check", ENGINE_CHECK } };
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++) {
@@ -188,26 +190,13 @@ bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravel
             return true;
         }
     }
-    return fail(error, "there is no engine of that name: give interp, jit or check");
-}
-
-bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
-{
-    if (!may_change(vm, error)) {
-        return false;
-    }
-    if (count < 1 || count > RAVELIN_TRUST_LEVEL_LIMIT) {
-        return fail(error, "a guest cannot have %u trust levels: give 1 to %u", count, RAVELIN_TRUST_LEVEL_LIMIT);
-    }
-    vm->config.trust_level_count = count;
-    return true;
+    return api_error(error, "there is no engine of that name: give interp, jit or check");
 }
 
 bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const char *policy,
                                   struct ravelin_error *error)
 {
-    if (!set_string(vm, &vm->config.secure_kernel, path, error) ||
-        !set_string(vm, &vm->config.policy, policy, error)) {
+    if (!set_string(vm, &vm->config.secure_kernel, path, error) || !set_string(vm, &vm->config.policy, policy, error)) {
         return false;
     }
     if (path != NULL && vm->config.trust_level_count < 2) {
@@ -219,7 +208,7 @@ bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const
 bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream, struct ravelin_error *error)
 {
     static const char *const names[] = { "", "ir", "host", "ir,host" };
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     for (unsigned i = 1; i < sizeof names / sizeof names[0]; i++) {
@@ -229,19 +218,19 @@ bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream,
             return true;
         }
     }
-    return fail(error, "there is nothing of that kind to dump: give ir, host or ir,host");
+    return api_error(error, "there is nothing of that kind to dump: give ir, host or ir,host");
 }
 
 bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (vm->config.disk_count == RAVELIN_DISK_LIMIT) {
-        return fail(error, "a guest cannot have more than %u disks: give fewer", RAVELIN_DISK_LIMIT);
+        return api_error(error, "a guest cannot have more than %u disks: give fewer", RAVELIN_DISK_LIMIT);
     }
     if (path[0] == '\0') {
-        return fail(error, "the file name of a disk is empty: give the name of an image file");
+        return api_error(error, "the file name of a disk is empty: give the name of an image file");
     }
     vm->config.disks[vm->config.disk_count++] = (struct virt_disk){ .path = check_strdup(path), .readonly = readonly };
     return true;
@@ -249,7 +238,7 @@ bool ravelin_vm_add_disk(struct ravelin_vm *vm, const char *path, bool readonly,
 
 bool ravelin_vm_set_network(struct ravelin_vm *vm, enum ravelin_network network, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->config.network = network == RAVELIN_NETWORK_USER;
@@ -260,11 +249,11 @@ bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *forward, struct r
 {
     struct error inner;
     struct slirp_forward parsed;
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     if (vm->config.forward_count == VIRT_FORWARD_MAX) {
-        return fail(error, "a guest cannot have more than %u port forwards: give fewer", VIRT_FORWARD_MAX);
+        return api_error(error, "a guest cannot have more than %u port forwards: give fewer", VIRT_FORWARD_MAX);
     }
     if (!slirp_forward_parse(forward, &parsed, &inner)) {
         return api_fail(error, &inner);
@@ -275,7 +264,7 @@ bool ravelin_vm_add_forward(struct ravelin_vm *vm, const char *forward, struct r
 
 bool ravelin_vm_set_reboot(struct ravelin_vm *vm, bool reboot, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->config.end_at_reset = !reboot;
@@ -284,7 +273,7 @@ bool ravelin_vm_set_reboot(struct ravelin_vm *vm, bool reboot, struct ravelin_er
 
 bool ravelin_vm_set_console(struct ravelin_vm *vm, int in, int out, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->config.console_in = in;
@@ -295,7 +284,7 @@ bool ravelin_vm_set_console(struct ravelin_vm *vm, int in, int out, struct ravel
 bool ravelin_vm_set_console_filter(struct ravelin_vm *vm, size_t (*edit)(void *context, uint8_t *bytes, size_t size),
                                    void *context, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->config.console_filter = (struct console_filter){ .edit = edit, .context = context };
@@ -305,7 +294,7 @@ bool ravelin_vm_set_console_filter(struct ravelin_vm *vm, size_t (*edit)(void *c
 bool ravelin_vm_set_trace(struct ravelin_vm *vm, unsigned kinds, void (*line)(void *context, const char *text),
                           void *context, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->config.trace = line;
@@ -319,7 +308,7 @@ bool ravelin_vm_set_progress(struct ravelin_vm *vm,
                              void (*progress)(void *context, const char *what, uint64_t done, uint64_t total),
                              void *context, struct ravelin_error *error)
 {
-    if (!may_change(vm, error)) {
+    if (!api_may_change(vm, error)) {
         return false;
     }
     vm->progress = progress;

@@ -243,6 +243,20 @@ const char *virt_notice(const struct virt *virt)
     return virt->notice;
 }
 
+bool virt_set_trust_rights(struct virt *virt, struct error *error)
+{
+    for (size_t i = 0; i < virt->config.trust_right_count; i++) {
+        const struct virt_right *right = &virt->config.trust_rights[i];
+        uint64_t failed;
+        if (!rights_change_range(virt->machine->rights, NULL, right->level, right->denied, right->address >> PAGE_SHIFT,
+                                 right->size >> PAGE_SHIFT, &failed)) {
+            return error_set(error, "there is no memory at %#llx, where trust level %u is to have rights",
+                             (unsigned long long)failed << PAGE_SHIFT, right->level);
+        }
+    }
+    return true;
+}
+
 static bool create_machine(struct virt *virt, struct error *error)
 {
     struct riscv_machine_config config = {
@@ -264,6 +278,9 @@ static bool create_machine(struct virt *virt, struct error *error)
             .held = virt->config.trust_levels_held,
         };
         virt->vtl = vtl_create(virt->machine, &levels);
+        if (!virt_set_trust_rights(virt, error)) {
+            return false;
+        }
     }
     return create_engines(virt, error);
 }
@@ -441,7 +458,7 @@ void virt_destroy(struct virt *virt)
     free(virt);
 }
 
-const struct vtl *virt_trust_levels(const struct virt *virt)
+struct vtl *virt_trust_levels(const struct virt *virt)
 {
     return virt->vtl;
 }

@@ -41,6 +41,13 @@ struct virt_disk {
     bool readonly;
 };
 
+/* What `level` denies to the levels below it, for whole pages. */
+struct virt_right {
+    unsigned level;
+    unsigned denied; /* set of enum attribute */
+    uint64_t address, size;
+};
+
 /* Everything is borrowed until virt_destroy(). Strings may be NULL where marked. */
 struct virt_config {
     const char *kernel, *firmware, *elf; /* NULL: none; at least one; elf excludes the others */
@@ -53,9 +60,11 @@ struct virt_config {
     unsigned trust_level_count; /* 0 or 1: none above the guest's own; more need a kernel without firmware of its own */
     bool trust_target_is_restricted; /* see struct vtl_config */
     uint16_t trust_levels_held;      /* likewise */
-    const char *secure_kernel;       /* an ELF file or "builtin", see board/secure_kernel.h; NULL: none. Needs levels */
-    const char *policy;              /* its policy's file; NULL: the default */
-    enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
+    struct virt_right *trust_rights; /* what held levels say of pages at the start, and again after each reset */
+    size_t trust_right_count;
+    const char *secure_kernel; /* an ELF file or "builtin", see board/secure_kernel.h; NULL: none. Needs levels */
+    const char *policy;        /* its policy's file; NULL: the default */
+    enum engine_kind engine;   /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;
     bool network;
@@ -101,7 +110,7 @@ int virt_done_fd(const struct virt *virt); /* readable once virt_wait() would re
 uint64_t virt_running_time(const struct virt *virt); /* ns it ran so far, or in all */
 
 struct vtl;
-const struct vtl *virt_trust_levels(const struct virt *virt); /* NULL: there is one */
+struct vtl *virt_trust_levels(const struct virt *virt); /* NULL: there is one */
 
 struct riscv_machine;
 const struct riscv_machine *virt_machine(const struct virt *virt);

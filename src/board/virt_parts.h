@@ -76,6 +76,9 @@ struct virt_vcpu {
     struct riscv_cpu *cpu;
 };
 
+/* Sets virt->config.trust_rights, all of them. Nothing runs. */
+bool virt_set_trust_rights(struct virt *virt, struct error *error);
+
 /* Asks for a reset or the end. Any thread, no device lock of ours held; never waits for a vCPU. */
 void virt_request(struct virt *virt, enum virt_request_kind kind, enum virt_end end, uint32_t code);
 

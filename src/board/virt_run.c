@@ -87,7 +87,9 @@ static void reset_machine(struct virt *virt)
     }
     riscv_machine_reset_time(virt->machine);
     if (virt->vtl != NULL) {
+        struct error error;
         vtl_reset(virt->vtl);
+        CHECK(virt_set_trust_rights(virt, &error)); /* as it could at the start */
     }
     pthread_mutex_lock(&virt->htif_lock);
     virt_boot_write(&virt->boot, virt->machine, virt->vtl);

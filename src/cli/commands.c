@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/commands.h"
 
+#include <ravelin/trust.h>
 #include <ravelin/vm.h>
 
 #include <string.h>

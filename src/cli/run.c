@@ -9,6 +9,7 @@
 #include "cli/terminal.h"
 
 #include <ravelin/stats.h>
+#include <ravelin/trust.h>
 #include <ravelin/vm.h>
 
 #include <errno.h>

@@ -68,6 +68,7 @@ struct vtl *vtl_create(struct riscv_machine *machine, const struct vtl_config *c
     forget_levels(vtl);
     machine->trust_context = vtl;
     machine->trust = &ops;
+    machine->levels_apart = config->held;
     return vtl;
 }
 
@@ -78,6 +79,7 @@ void vtl_destroy(struct vtl *vtl)
     }
     vtl->machine->trust = NULL;
     vtl->machine->trust_context = NULL;
+    vtl->machine->levels_apart = 0;
     riscv_machine_destroy(vtl->scratch);
     memory_destroy(vtl->scratch_memory);
     pthread_mutex_destroy(&vtl->lock);

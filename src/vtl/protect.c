@@ -83,7 +83,8 @@ static uint32_t granted(const struct vtl_call *call, unsigned level, uint64_t wo
     uint32_t denied = 0;
     for (unsigned enforcer = level + 1; enforcer < call->vtl->machine->level_count; enforcer++) {
         uint32_t bits = (uint32_t)(word >> 4 * enforcer) & FLAGS;
-        if ((atomic_load(&vp->levels[enforcer].secure[level]) & VTL_SECURE_MODE_BASED) == 0) {
+        bool held = (call->vtl->config.held >> enforcer & 1) != 0;
+        if (!held && (atomic_load(&vp->levels[enforcer].secure[level]) & VTL_SECURE_MODE_BASED) == 0) {
             bits = (bits & ~FLAG_USER) | ((bits & FLAG_KERNEL) != 0 ? FLAG_USER : 0);
         }
         denied |= bits;

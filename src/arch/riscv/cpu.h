@@ -159,6 +159,7 @@ struct riscv_cpu {
     struct riscv_level *levels;
     uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
                             in user mode (enum riscv_denying) */
+    _Atomic uint32_t translated;  /* not 0: translated code runs, and a handler may undo its accesses (JIT) */
     struct rights_reader *reader; /* towards changes of page rights (inside.h); NULL: there is one level only */
     struct riscv_violation violation;
     uint32_t pins_held;             /* bit n: pins[n] is not 0 */
@@ -217,6 +218,7 @@ struct riscv_machine {
     /* Who manages trust levels; NULL: there is level 0 only. Needs the built-in SBI. Set while no hart runs. */
     const struct riscv_trust_ops *trust;
     void *trust_context;
+    uint32_t levels_apart; /* bit n: level n judges fetches in user mode by their own bit, on every hart, always */
 
     /* Told of every trap before it is taken, on the hart's thread; cause as in mcause. NULL: nobody. Set while no hart
      * runs. */

@@ -98,7 +98,7 @@ void riscv_level_set_denying(struct riscv_cpu *cpu, unsigned level, uint32_t use
     uint64_t *denying = cpu->levels[level].denying;
     memset(denying, 0, sizeof cpu->denying);
     for (unsigned enforcer = level + 1; enforcer < ATTRIBUTE_LEVEL_COUNT; enforcer++) {
-        bool apart = (user_apart >> enforcer & 1) != 0;
+        bool apart = ((user_apart | cpu->machine->levels_apart) >> enforcer & 1) != 0;
         denying[RISCV_DENYING_READ] |= attributes_with(0, enforcer, ATTRIBUTE_READ);
         denying[RISCV_DENYING_WRITE] |= attributes_with(0, enforcer, ATTRIBUTE_WRITE);
         denying[RISCV_DENYING_KERNEL] |= attributes_with(0, enforcer, ATTRIBUTE_KERNEL);

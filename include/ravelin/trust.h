@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual trust levels: protection of a guest's pages from the guest's own kernel.
+ *
+ * A machine with N levels has level 0, in which the guest boots, up to N - 1. Higher levels take rights to pages away
+ * from lower ones. A level is either the guest's own, enabled and used by hypercalls (docs/reference/trust-levels.md),
+ * or *held* by the embedding program, which then sets rights and receives intercepts by the functions below:
+ *
+ *     static enum ravelin_verdict refuse(void *context, const struct ravelin_intercept *intercept)
+ *     {
+ *         printf("vCPU %u at %#" PRIx64 " was stopped\n", intercept->vcpu, intercept->pc);
+ *         return RAVELIN_VERDICT_FAULT;
+ *     }
+ *
+ *     ravelin_vm_set_trust_levels(vm, 2, &error);
+ *     ravelin_vm_hold_trust_level(vm, 1, refuse, NULL, &error);
+ *     ravelin_trust_set_rights(vm, 1, 0x80400000, 0x1000, RAVELIN_RIGHT_READ, &error);
+ *     ravelin_vm_start(vm, &error);
+ *
+ * Addresses are guest-physical and sizes in bytes, both multiples of RAVELIN_PAGE_SIZE.
+ *
+ * Threads: once the machine runs, ravelin_trust_…() may be called by any thread, also from inside an intercept. Before,
+ * as in ravelin/vm.h.
+ */
+#ifndef RAVELIN_TRUST_H
+#define RAVELIN_TRUST_H
+
+#include <ravelin/vm.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RAVELIN_TRUST_LEVEL_LIMIT 16
+#define RAVELIN_PAGE_SIZE         4096
+
+/* Rights to a page. Legal are: none, READ, READ with WRITE, and each of those two with execution by anyone (KERNEL and
+ * USER) or by the user alone (USER). */
+enum ravelin_right {
+    RAVELIN_RIGHT_READ = 1,
+    RAVELIN_RIGHT_WRITE = 2,
+    RAVELIN_RIGHT_KERNEL = 4, /* execute in S-mode */
+    RAVELIN_RIGHT_USER = 8,   /* execute in U-mode */
+};
+
+/* The number of levels: 1 (the initial one: no protection, no cost) to RAVELIN_TRUST_LEVEL_LIMIT. Needs a kernel that
+ * boots without firmware of its own. Before the start. */
+RAVELIN_API bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
+
+enum ravelin_intercept_kind {
+    RAVELIN_INTERCEPT_PAGE,     /* an access that a page's rights refuse */
+    RAVELIN_INTERCEPT_REGISTER, /* a write to a pinned control register */
+};
+
+/* What a lower level was about to do. It has not happened. */
+struct ravelin_intercept {
+    enum ravelin_intercept_kind kind;
+    unsigned vcpu;
+    unsigned level;           /* whose code it was */
+    bool user;                /* it ran in U-mode, else in S-mode */
+    uint64_t pc;              /* of the instruction */
+    enum ravelin_right right; /* PAGE: what was missing */
+    uint64_t virtual_address; /* PAGE: of the access */
+    uint64_t address;         /* PAGE: guest-physical */
+    unsigned size;            /* PAGE: bytes */
+    unsigned csr;             /* REGISTER: its number */
+    uint64_t value;           /* REGISTER: what was to be written */
+};
+
+enum ravelin_verdict {
+    RAVELIN_VERDICT_FAULT, /* the guest gets an access fault, or an illegal-instruction exception */
+    RAVELIN_VERDICT_RETRY, /* the instruction is tried again: the program has changed the rights */
+    RAVELIN_VERDICT_SKIP,  /* the guest goes on behind the instruction */
+};
+
+/* The program holds this level (1 … count - 1): guests cannot enable it, and violations of its rights come to
+ * `intercept`, on the thread of the vCPU, which waits for the verdict. Before the start. */
+RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned level,
+                                             enum ravelin_verdict (*intercept)(void *context,
+                                                                               const struct ravelin_intercept *what),
+                                             void *context, struct ravelin_error *error);
+
+/* What a held level leaves to every level below it: a set of enum ravelin_right for a range, or for a list of pages
+ * (addresses, in any order). All pages are RAM and the set is legal, or nothing is changed and false returned. When the
+ * call returns no vCPU and no device uses an older right. A list is told to the vCPUs once: prefer it to many calls.
+ * The range can also be set before the start: then it holds from the first instruction on, and again after a reset of
+ * the guest, which takes back whatever was set later. */
+RAVELIN_API bool ravelin_trust_set_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, uint64_t size,
+                                          unsigned rights, struct ravelin_error *error);
+RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64_t *addresses, size_t count,
+                                         unsigned rights, struct ravelin_error *error);
+
+/* What `level` may do with a page, all higher levels considered. false: no RAM there. */
+RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
+                                      struct ravelin_error *error);
+
+/* Counts since the start. Recent, not exact, while the machine runs. */
+struct ravelin_trust_stats {
+    uint64_t pages_changed; /* words written, by guests and program */
+    uint64_t calls;         /* VtlCall */
+    uint64_t returns;
+    uint64_t violations; /* of page rights */
+    uint64_t pinned;     /* refused or intercepted writes to control registers */
+};
+RAVELIN_API void ravelin_trust_stats(struct ravelin_vm *vm, struct ravelin_trust_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

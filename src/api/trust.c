@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ravelin/trust.h: trust levels that the embedding program holds. */
+#include "api/api.h"
+#include "arch/riscv/cpu.h"
+#include "core/address.h"
+#include "core/check.h"
+#include "memory/rights.h"
+#include "vtl/incident.h"
+#include "vtl/vtl.h"
+
+#include <ravelin/trust.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(RAVELIN_TRUST_LEVEL_LIMIT == RISCV_LEVEL_COUNT_MAX, "the limit promised is the hart's");
+_Static_assert(RAVELIN_PAGE_SIZE == PAGE_SIZE, "the size promised is the memory's");
+_Static_assert((unsigned)RAVELIN_RIGHT_READ == ATTRIBUTE_READ && (unsigned)RAVELIN_RIGHT_WRITE == ATTRIBUTE_WRITE &&
+                   (unsigned)RAVELIN_RIGHT_KERNEL == ATTRIBUTE_KERNEL && (unsigned)RAVELIN_RIGHT_USER == ATTRIBUTE_USER,
+               "rights are the complement of what a page's word denies");
+_Static_assert((unsigned)RAVELIN_VERDICT_FAULT == VTL_VERDICT_FAULT &&
+                   (unsigned)RAVELIN_VERDICT_RETRY == VTL_VERDICT_RETRY &&
+                   (unsigned)RAVELIN_VERDICT_SKIP == VTL_VERDICT_SKIP,
+               "verdicts cross the border unchanged");
+
+#define ALL_RIGHTS (RAVELIN_RIGHT_READ | RAVELIN_RIGHT_WRITE | RAVELIN_RIGHT_KERNEL | RAVELIN_RIGHT_USER)
+
+/* ---- Before the start ------------------------------------------------------------------------------------------- */
+
+bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    if (count < 1 || count > RAVELIN_TRUST_LEVEL_LIMIT) {
+        return api_error(error, "a guest cannot have %u trust levels: give 1 to %u", count, RAVELIN_TRUST_LEVEL_LIMIT);
+    }
+    vm->config.trust_level_count = count;
+    return true;
+}
+
+bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned level,
+                                 enum ravelin_verdict (*intercept)(void *context, const struct ravelin_intercept *what),
+                                 void *context, struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    if (level == 0 || level >= vm->config.trust_level_count) {
+        return api_error(error, "trust level %u cannot be held: it is 0, or the machine has fewer levels", level);
+    }
+    vm->config.trust_levels_held |= (uint16_t)(1u << level);
+    vm->holds[level] = (struct api_hold){ .intercept = intercept, .context = context };
+    return true;
+}
+
+/* ---- Intercepts ------------------------------------------------------------------------------------------------- */
+
+static struct ravelin_intercept intercept_of(const struct vtl_incident *incident)
+{
+    struct ravelin_intercept what = {
+        .kind = incident->kind == VTL_INCIDENT_PAGE ? RAVELIN_INTERCEPT_PAGE : RAVELIN_INTERCEPT_REGISTER,
+        .vcpu = incident->vp,
+        .level = incident->level,
+        .user = incident->user,
+        .pc = incident->pc,
+    };
+    if (what.kind == RAVELIN_INTERCEPT_REGISTER) {
+        what.csr = incident->csr;
+        what.value = incident->value;
+        return what;
+    }
+    what.right = incident->access == MEMORY_READ    ? RAVELIN_RIGHT_READ
+                 : incident->access == MEMORY_WRITE ? RAVELIN_RIGHT_WRITE
+                 : incident->user                   ? RAVELIN_RIGHT_USER
+                                                    : RAVELIN_RIGHT_KERNEL;
+    what.virtual_address = incident->address;
+    what.address = incident->physical;
+    what.size = (unsigned)incident->size;
+    return what;
+}
+
+static enum vtl_verdict decide(void *context, const struct vtl_incident *incident)
+{
+    const struct api_hold *hold = context;
+    const struct ravelin_intercept what = intercept_of(incident);
+    return (enum vtl_verdict)hold->intercept(hold->context, &what);
+}
+
+void api_connect_holders(struct ravelin_vm *vm)
+{
+    for (unsigned level = 1; level < vm->config.trust_level_count; level++) {
+        if (vm->holds[level].intercept != NULL) {
+            struct vtl_watch *watch = vtl_watch(virt_trust_levels(vm->virt));
+            watch->holders[level] = (struct vtl_holder){ .decide = decide, .context = &vm->holds[level] };
+        }
+    }
+}
+
+/* ---- While it runs ---------------------------------------------------------------------------------------------- */
+
+static bool rights_are_legal(unsigned rights)
+{
+    unsigned execute = rights & (RAVELIN_RIGHT_KERNEL | RAVELIN_RIGHT_USER);
+    return rights == 0 || ((rights & ~(unsigned)ALL_RIGHTS) == 0 && (rights & RAVELIN_RIGHT_READ) != 0 &&
+                           execute != RAVELIN_RIGHT_KERNEL);
+}
+
+static bool may_set(const struct ravelin_vm *vm, unsigned level, unsigned rights, struct ravelin_error *error)
+{
+    if (level >= RAVELIN_TRUST_LEVEL_LIMIT || (vm->config.trust_levels_held >> level & 1) == 0) {
+        return api_error(error, "trust level %u is not held by the program: hold it before the start", level);
+    }
+    return rights_are_legal(rights) || api_error(error, "rights %#x are not a legal set: see ravelin/trust.h", rights);
+}
+
+static bool not_memory(uint64_t page, struct ravelin_error *error)
+{
+    return api_error(error, "there is no memory at %#llx: nothing was changed", (unsigned long long)page << PAGE_SHIFT);
+}
+
+/* Before the start: the board does it, at the start and after each reset. */
+static void keep_rights(struct ravelin_vm *vm, const struct virt_right *right)
+{
+    size_t count = vm->config.trust_right_count;
+    vm->config.trust_rights = check_realloc(vm->config.trust_rights, (count + 1) * sizeof *right);
+    vm->config.trust_rights[count] = *right;
+    vm->config.trust_right_count = count + 1;
+}
+
+bool ravelin_trust_set_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, uint64_t size, unsigned rights,
+                              struct ravelin_error *error)
+{
+    uint64_t last, failed;
+    if (!may_set(vm, level, rights, error)) {
+        return false;
+    }
+    if (((address | size) & PAGE_MASK) != 0 || (size != 0 && __builtin_add_overflow(address, size - 1, &last))) {
+        return api_error(error, "a range of %#llx bytes at %#llx is not one of whole pages", (unsigned long long)size,
+                         (unsigned long long)address);
+    }
+    const struct virt_right right = { level, ~rights & ALL_RIGHTS, address, size };
+    if (vm->virt == NULL) {
+        keep_rights(vm, &right);
+        return true;
+    }
+    return rights_change_range(virt_machine(vm->virt)->rights, NULL, level, right.denied, address >> PAGE_SHIFT,
+                               size >> PAGE_SHIFT, &failed) ||
+           not_memory(failed, error);
+}
+
+bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64_t *addresses, size_t count,
+                             unsigned rights, struct ravelin_error *error)
+{
+    if (!may_set(vm, level, rights, error)) {
+        return false;
+    }
+    if (vm->virt == NULL) {
+        return api_error(error, "the machine does not run: start it before setting the rights of a list of pages");
+    }
+    uint64_t *pages = check_alloc((count != 0 ? count : 1) * sizeof *pages);
+    for (size_t i = 0; i < count; i++) {
+        if ((addresses[i] & PAGE_MASK) != 0) {
+            free(pages);
+            return api_error(error, "%#llx is not the address of a page: nothing was changed",
+                             (unsigned long long)addresses[i]);
+        }
+        pages[i] = addresses[i] >> PAGE_SHIFT;
+    }
+    size_t failed;
+    bool changed =
+        rights_change(virt_machine(vm->virt)->rights, NULL, level, ~rights & ALL_RIGHTS, pages, count, &failed) ||
+        not_memory(pages[failed], error);
+    free(pages);
+    return changed;
+}
+
+bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
+                          struct ravelin_error *error)
+{
+    if (vm->virt == NULL || level >= RAVELIN_TRUST_LEVEL_LIMIT) {
+        return api_error(error, "trust level %u cannot be asked for: start the machine, and give 0 to %u", level,
+                         RAVELIN_TRUST_LEVEL_LIMIT - 1);
+    }
+    uint64_t word = 0;
+    const struct rights *all = virt_machine(vm->virt)->rights;
+    if (all != NULL ? !rights_query(all, address >> PAGE_SHIFT, &word)
+                    : memory_pointer(virt_machine(vm->virt)->memory, gpa(address), 1, MEMORY_READ) == NULL) {
+        return api_error(error, "there is no memory at %#llx", (unsigned long long)address);
+    }
+    *rights = ~attributes_denied(word, level) & ALL_RIGHTS;
+    return true;
+}
+
+void ravelin_trust_stats(struct ravelin_vm *vm, struct ravelin_trust_stats *stats)
+{
+    memset(stats, 0, sizeof *stats);
+    if (vm->virt == NULL || vm->config.trust_level_count < 2) {
+        return;
+    }
+    struct vtl_statistics counts;
+    vtl_statistics(virt_trust_levels(vm->virt), &counts);
+    stats->pages_changed = rights_statistics(virt_machine(vm->virt)->rights).pages;
+    for (unsigned i = 0; i < RISCV_LEVEL_COUNT_MAX; i++) {
+        stats->calls += counts.levels[i].calls;
+        stats->returns += counts.levels[i].returns;
+        stats->violations += counts.levels[i].violations;
+        stats->pinned += counts.levels[i].pinned;
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ravelin/trust.h: levels that the embedding program holds, and what it is refused. */
+#include <ravelin/ravelin.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MEMORY     (UINT64_C(64) << 20)
+#define RAM        UINT64_C(0x80000000)
+#define PAGE       ((uint64_t)RAVELIN_PAGE_SIZE)
+#define READ_WRITE (RAVELIN_RIGHT_READ | RAVELIN_RIGHT_WRITE)
+#define ALL        (READ_WRITE | RAVELIN_RIGHT_KERNEL | RAVELIN_RIGHT_USER)
+
+/* Loads from x31 (0x80400000), then shuts down; a fault ends in a loop. */
+static const uint32_t loads_once[] = {
+    0x20100f9b, 0x016f9f93, /* li t6, 0x80400000 */
+    0x000fbe03,             /* ld t3, 0(t6) */
+    0x00000513, 0x00000593, 0x00000813, 0x535258b7, 0x3548889b, 0x00000073,
+};
+#define GUARDED UINT64_C(0x80400000)
+
+static struct ravelin_error error;
+static char kernel_path[64];
+
+static enum ravelin_verdict leave_out(void *context, const struct ravelin_intercept *what)
+{
+    struct ravelin_intercept *seen = context;
+    *seen = *what;
+    return RAVELIN_VERDICT_SKIP;
+}
+
+static struct ravelin_vm *two_levels(struct ravelin_intercept *seen)
+{
+    char path[] = "/tmp/ravelin-trust-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, loads_once, sizeof loads_once) == (ssize_t)sizeof loads_once);
+    close(fd);
+    struct ravelin_vm *vm = ravelin_vm_create();
+    assert_true(ravelin_vm_set_kernel(vm, path, &error) && ravelin_vm_set_memory(vm, MEMORY, &error));
+    assert_true(ravelin_vm_set_trust_levels(vm, 2, &error) &&
+                ravelin_vm_hold_trust_level(vm, 1, leave_out, seen, &error));
+    memcpy(kernel_path, path, sizeof path);
+    return vm;
+}
+
+static void finish(struct ravelin_vm *vm)
+{
+    unlink(kernel_path);
+    ravelin_vm_destroy(vm);
+}
+
+static void there_are_1_to_16_levels(void **state)
+{
+    (void)state;
+    struct ravelin_vm *vm = ravelin_vm_create();
+    assert_false(ravelin_vm_set_trust_levels(vm, 0, &error));
+    assert_true(ravelin_vm_set_trust_levels(vm, 1, &error));
+    assert_true(ravelin_vm_set_trust_levels(vm, 16, &error));
+    assert_false(ravelin_vm_set_trust_levels(vm, 17, &error));
+    ravelin_vm_destroy(vm);
+}
+
+static void a_program_holds_levels_that_exist_and_not_level_0(void **state)
+{
+    (void)state;
+    struct ravelin_vm *vm = ravelin_vm_create();
+    assert_false(ravelin_vm_hold_trust_level(vm, 1, leave_out, NULL, &error));
+    assert_true(ravelin_vm_set_trust_levels(vm, 3, &error));
+    assert_false(ravelin_vm_hold_trust_level(vm, 0, leave_out, NULL, &error));
+    assert_true(ravelin_vm_hold_trust_level(vm, 2, leave_out, NULL, &error));
+    assert_false(ravelin_vm_hold_trust_level(vm, 3, leave_out, NULL, &error));
+    ravelin_vm_destroy(vm);
+}
+
+static void only_legal_sets_of_rights_are_taken(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    static const unsigned legal[] = { 0, 1, 3, 9, 11, 13, 15 };
+    for (unsigned rights = 0; rights <= 16; rights++) {
+        bool is_legal = false;
+        for (size_t i = 0; i < sizeof legal / sizeof *legal; i++) {
+            is_legal |= legal[i] == rights;
+        }
+        assert_int_equal(ravelin_trust_set_rights(vm, 1, RAM, PAGE, rights, &error), is_legal);
+    }
+    finish(vm);
+}
+
+static void levels_that_are_not_held_are_not_the_programs_to_set(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_false(ravelin_trust_set_rights(vm, 0, RAM, PAGE, READ_WRITE, &error));
+    assert_false(ravelin_trust_set_rights(vm, 2, RAM, PAGE, READ_WRITE, &error));
+    assert_false(ravelin_trust_set_rights(vm, 16, RAM, PAGE, READ_WRITE, &error));
+    finish(vm);
+}
+
+static void ranges_are_whole_pages(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_false(ravelin_trust_set_rights(vm, 1, RAM + 1, PAGE, READ_WRITE, &error));
+    assert_false(ravelin_trust_set_rights(vm, 1, RAM, PAGE - 1, READ_WRITE, &error));
+    assert_false(ravelin_trust_set_rights(vm, 1, RAM, PAGE + 1, READ_WRITE, &error));
+    assert_false(ravelin_trust_set_rights(vm, 1, UINT64_MAX & ~(PAGE - 1), 2 * PAGE, READ_WRITE, &error));
+    finish(vm);
+}
+
+static void a_machine_with_rights_beyond_its_memory_does_not_start(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_true(ravelin_trust_set_rights(vm, 1, RAM + MEMORY, PAGE, READ_WRITE, &error));
+    assert_false(ravelin_vm_start(vm, &error));
+    finish(vm);
+}
+
+static void a_refused_access_is_the_holders_to_decide(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen = { 0 };
+    struct ravelin_vm *vm = two_levels(&seen);
+    struct ravelin_exit end;
+    assert_true(ravelin_trust_set_rights(vm, 1, GUARDED, PAGE, 0, &error));
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_true(ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
+    assert_int_equal(end.end, RAVELIN_END_POWER_OFF);
+    assert_int_equal(seen.kind, RAVELIN_INTERCEPT_PAGE);
+    assert_int_equal(seen.right, RAVELIN_RIGHT_READ);
+    assert_true(seen.address == GUARDED && seen.virtual_address == GUARDED && seen.size == 8);
+    assert_true(seen.pc == 0x80200008 && seen.level == 0 && !seen.user);
+    struct ravelin_trust_stats stats;
+    ravelin_trust_stats(vm, &stats);
+    assert_int_equal(stats.violations, 1);
+    assert_int_equal(stats.pages_changed, 1);
+    finish(vm);
+}
+
+static void lists_are_changed_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    uint64_t pages[] = { RAM + 8 * PAGE, RAM + MEMORY - PAGE, RAM + MEMORY };
+    unsigned rights;
+    assert_false(ravelin_trust_set_pages(vm, 1, pages, 1, READ_WRITE, &error)); /* not yet */
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_false(ravelin_trust_set_pages(vm, 1, pages, 3, READ_WRITE, &error));
+    assert_true(ravelin_trust_rights(vm, 0, pages[0], &rights, &error) && rights == ALL);
+    assert_true(ravelin_trust_set_pages(vm, 1, pages, 2, READ_WRITE, &error));
+    assert_true(ravelin_trust_rights(vm, 0, pages[0], &rights, &error) && rights == READ_WRITE);
+    assert_true(ravelin_trust_rights(vm, 0, pages[1], &rights, &error) && rights == READ_WRITE);
+    assert_true(ravelin_trust_rights(vm, 1, pages[1], &rights, &error) && rights == ALL);
+    assert_false(ravelin_trust_rights(vm, 0, pages[2], &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 16, pages[0], &rights, &error));
+    pages[0]++;
+    assert_false(ravelin_trust_set_pages(vm, 1, pages, 1, READ_WRITE, &error));
+    assert_true(ravelin_trust_set_pages(vm, 1, pages, 0, READ_WRITE, &error));
+    finish(vm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(there_are_1_to_16_levels),
+        cmocka_unit_test(a_program_holds_levels_that_exist_and_not_level_0),
+        cmocka_unit_test(only_legal_sets_of_rights_are_taken),
+        cmocka_unit_test(levels_that_are_not_held_are_not_the_programs_to_set),
+        cmocka_unit_test(ranges_are_whole_pages),
+        cmocka_unit_test(a_machine_with_rights_beyond_its_memory_does_not_start),
+        cmocka_unit_test(a_refused_access_is_the_holders_to_decide),
+        cmocka_unit_test(lists_are_changed_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
