@@ -2,26 +2,31 @@
 #include "memory/rights.h"
 
 #include "core/check.h"
+#include "memory/straggler.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Notes: a nibble a page (a set of enum memory_access), 16 pages a word, four neighbouring words a hashed group. */
-#define NOTE_BITS          4u
-#define NOTE_WORD_PAGES    16u
-#define NOTE_GROUP_WORDS   4u
-#define NOTE_GROUP_SHIFT   9u
-#define NOTE_WORD_COUNT    (NOTE_GROUP_WORDS << NOTE_GROUP_SHIFT)
-#define NOTES_WORTH_WHILE  256u /* words: fewer are not worth forgetting early */
+#define NOTE_BITS         4u
+#define NOTE_WORD_PAGES   16u
+#define NOTE_GROUP_WORDS  4u
+#define NOTE_GROUP_SHIFT  9u
+#define NOTE_WORD_COUNT   (NOTE_GROUP_WORDS << NOTE_GROUP_SHIFT)
+#define NOTES_WORTH_WHILE 256u /* words: fewer are not worth forgetting early */
 
-#define PIN_SHIFT          12u
-#define PIN_COUNT          (1u << PIN_SHIFT)
+#define PIN_SHIFT         12u
+#define PIN_COUNT         (1u << PIN_SHIFT)
 
-#define PHASE_LEVEL_MASK   31u /* 0: outside; else the level, plus 1 */
-#define PHASE_STEP         32u
+#define PHASE_LEVEL_MASK  31u /* 0: outside; else the level, plus 1 */
+#define PHASE_STEP        32u
 
-#define LOOKS_BEFORE_YIELD 300u
+/* While waiting. Who runs answers within a microsecond or so. */
+#define LOOKS_BEFORE_SIGNAL 100u
+#define LOOKS_BEFORE_NAP    104u
+#define NAP                 20000 /* ns: a sleeping changer gives its core to whom it waits for, and is woken first */
 
 struct notes {
     _Atomic uint64_t words[NOTE_WORD_COUNT];
@@ -33,6 +38,9 @@ struct notes {
 struct rights_reader {
     _Alignas(64) _Atomic uint32_t phase; /* written by the reader only: where it is, and how often that has changed */
     _Atomic uint32_t stale;              /* levels, one bit each, to be dropped before they go on; set by changers */
+    _Atomic uint32_t asked;              /* somebody waits for a boundary; set by changers */
+    _Atomic uint32_t interrupted;        /* how often data rights were dropped in the middle of translated code */
+    struct straggler straggler;
     struct vcpu *vcpu;
     void (*drop)(void *context, unsigned level);
     void *context;
@@ -49,7 +57,7 @@ struct rights {
     unsigned reader_count;
     struct rights_reader *readers[RIGHTS_READER_MAX];
     _Alignas(64) _Atomic uint32_t changing; /* changes between their first store and the end of their wait */
-    _Atomic uint64_t calls, pages, hits, waits, yields;
+    _Atomic uint64_t calls, pages, hits, waits, yields, signals;
     _Atomic uint32_t enforcers[ATTRIBUTE_LEVEL_COUNT]; /* enum enforcer */
     _Alignas(64) _Atomic uint32_t pins[PIN_COUNT];     /* of pages, by hash */
 };
@@ -142,22 +150,30 @@ void rights_hold(struct rights_reader *reader, unsigned level, gpa_t address, un
     atomic_store(&notes->words[word], before | bits);
 }
 
-/* Whatever was done under the notes happened before. */
-static void forget(struct notes *notes)
+#define NOTES_OF(kind) (UINT64_C(0x1111111111111111) * (kind))
+
+/* All notes but those in `kept`. Whatever was done under the others happened before. */
+static void forget(struct notes *notes, uint64_t kept)
 {
-    for (size_t i = 0; i < NOTE_WORD_COUNT / 64; i++) {
-        for (uint64_t left = notes->touched[i]; left != 0; left &= left - 1) {
-            atomic_store_explicit(&notes->words[i * 64 + (unsigned)__builtin_ctzll(left)], 0, memory_order_release);
-        }
-        notes->touched[i] = 0;
-    }
     notes->touched_count = 0;
+    for (size_t i = 0; i < NOTE_WORD_COUNT / 64; i++) {
+        uint64_t touched = 0;
+        for (uint64_t left = notes->touched[i]; left != 0; left &= left - 1) {
+            unsigned bit = (unsigned)__builtin_ctzll(left);
+            _Atomic uint64_t *word = &notes->words[i * 64 + bit];
+            uint64_t rest = atomic_load_explicit(word, memory_order_relaxed) & kept;
+            atomic_store_explicit(word, rest, memory_order_release);
+            touched |= (uint64_t)(rest != 0) << bit;
+            notes->touched_count += rest != 0;
+        }
+        notes->touched[i] = touched;
+    }
 }
 
 void rights_forget(struct rights_reader *reader, unsigned level)
 {
     if (level < reader->kept_count && reader->notes[level].touched_count >= NOTES_WORTH_WHILE) {
-        forget(&reader->notes[level]);
+        forget(&reader->notes[level], 0);
     }
 }
 
@@ -171,17 +187,52 @@ static void move_on(struct rights_reader *reader, uint32_t where)
     atomic_store(&reader->phase, ((own_phase(reader) & ~PHASE_LEVEL_MASK) + PHASE_STEP) | where);
 }
 
-static void serve(struct rights_reader *reader, uint32_t where)
+/* Drops what the level keeps if it is stale. */
+static bool freshen(struct rights_reader *reader, unsigned level, uint64_t kept)
 {
-    unsigned level = where - 1;
     uint32_t bit = UINT32_C(1) << level;
     if (likely((atomic_load(&reader->stale) & bit) == 0)) {
-        return;
+        return false;
     }
     atomic_fetch_and(&reader->stale, ~bit);
     reader->drop(reader->context, level);
-    forget(&reader->notes[level]);
-    move_on(reader, where);
+    forget(&reader->notes[level], kept);
+    return true;
+}
+
+static void serve(struct rights_reader *reader, uint32_t where)
+{
+    bool asked = atomic_load(&reader->asked) != 0;
+    if (unlikely(asked)) {
+        atomic_store(&reader->asked, 0);
+    }
+    if (freshen(reader, where - 1, 0) || asked) {
+        move_on(reader, where);
+    }
+}
+
+/* In the middle of translated code. What is fetched goes on being executed until the next boundary, so that its notes
+ * stay. */
+void rights_interrupt(struct rights_reader *reader)
+{
+    uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
+    if (where != 0 && freshen(reader, where - 1, NOTES_OF((uint64_t)MEMORY_FETCH))) {
+        atomic_fetch_add(&reader->interrupted, 1);
+    }
+}
+
+void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoable,
+                   void (*interrupted)(void *context, void *registers), void *context)
+{
+    reader->straggler.undoable = undoable;
+    reader->straggler.interrupted = interrupted;
+    reader->straggler.context = context;
+    straggler_attach(&reader->straggler);
+}
+
+void rights_detach(struct rights_reader *reader)
+{
+    straggler_detach(&reader->straggler);
 }
 
 void rights_enter(struct rights_reader *reader, unsigned level)
@@ -213,7 +264,8 @@ void rights_serve(struct rights_reader *reader)
 bool rights_is_asked(const struct rights_reader *reader)
 {
     uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
-    return where != 0 && (atomic_load_explicit(&reader->stale, memory_order_relaxed) >> (where - 1) & 1) != 0;
+    return where != 0 && (atomic_load_explicit(&reader->asked, memory_order_relaxed) != 0 ||
+                          (atomic_load_explicit(&reader->stale, memory_order_relaxed) >> (where - 1) & 1) != 0);
 }
 
 /* ---- Waiting ----------------------------------------------------------------------------------------------------- */
@@ -230,23 +282,47 @@ static void host_pause(void)
 /* Looks again, in a while. */
 static void wait_a_little(struct rights *rights, unsigned *looks)
 {
-    if (++*looks < LOOKS_BEFORE_YIELD) {
+    if (++*looks < LOOKS_BEFORE_SIGNAL) {
         host_pause();
-    } else {
-        atomic_fetch_add_explicit(&rights->yields, 1, memory_order_relaxed);
+        return;
+    }
+    atomic_fetch_add_explicit(&rights->yields, 1, memory_order_relaxed);
+    if (*looks < LOOKS_BEFORE_NAP) {
         sched_yield();
+    } else {
+        nanosleep(&(struct timespec){ .tv_nsec = NAP }, NULL);
     }
 }
 
-static void wait_for_phase(struct rights *rights, const struct rights_reader *reader, uint32_t phase)
+/* What a changer saw of a reader after it had marked it. */
+struct sight {
+    uint32_t phase, interrupted;
+    bool fetches; /* it may be executing what it must not any more: a boundary is needed */
+};
+
+static bool has_answered(const struct rights_reader *reader, const struct sight *sight)
+{
+    return atomic_load_explicit(&reader->phase, memory_order_acquire) != sight->phase ||
+           (!sight->fetches &&
+            (atomic_load_explicit(&reader->interrupted, memory_order_acquire) != sight->interrupted ||
+             straggler_is_frozen(&reader->straggler)));
+}
+
+static void wait_for_reader(struct rights *rights, struct rights_reader *reader, const struct sight *sight)
 {
     unsigned looks = 0;
-    while (atomic_load_explicit(&reader->phase, memory_order_acquire) == phase) {
+    while (!has_answered(reader, sight)) {
         wait_a_little(rights, &looks);
+        if (looks >= LOOKS_BEFORE_SIGNAL && !sight->fetches) {
+            unsigned sent = straggler_freeze(&reader->straggler);
+            atomic_fetch_add_explicit(&rights->signals, sent, memory_order_relaxed);
+        }
     }
 }
 
 /* ---- Changes ----------------------------------------------------------------------------------------------------- */
+
+#define STALE_FETCH 0x8000u /* in change.stale, beside the levels: something that was fetched is concerned */
 
 /* A call under way. */
 struct change {
@@ -294,8 +370,10 @@ static void collect(struct change *change, uint64_t page, unsigned lost)
     uint64_t bits = note_bits(page, kinds_of(lost));
     for (unsigned i = 0; i < rights->reader_count; i++) {
         for (unsigned level = 0; level < level_count; level++) {
-            if ((atomic_load(&rights->readers[i]->notes[level].words[word]) & bits) != 0) {
+            uint64_t hit = atomic_load(&rights->readers[i]->notes[level].words[word]) & bits;
+            if (hit != 0) {
                 change->stale[i] |= (uint16_t)(1u << level);
+                change->stale[i] |= (hit & NOTES_OF((uint64_t)MEMORY_FETCH)) != 0 ? (uint16_t)STALE_FETCH : 0;
             }
         }
     }
@@ -305,15 +383,26 @@ static void collect(struct change *change, uint64_t page, unsigned lost)
     }
 }
 
-/* Marks a reader; returns whether it must be waited for, from *phase on. */
-static bool mark_stale(struct rights_reader *reader, uint32_t levels, uint32_t *phase)
+/* Marks a reader; returns whether it must be waited for. */
+static bool mark_stale(struct rights_reader *reader, uint32_t stale, struct sight *sight)
 {
+    uint32_t levels = stale & ~STALE_FETCH;
     if ((atomic_load(&reader->stale) & levels) != levels) {
         atomic_fetch_or(&reader->stale, levels);
     }
-    *phase = atomic_load(&reader->phase);
-    uint32_t where = *phase & PHASE_LEVEL_MASK;
+    sight->interrupted = atomic_load(&reader->interrupted);
+    sight->phase = atomic_load(&reader->phase);
+    sight->fetches = (stale & STALE_FETCH) != 0;
+    uint32_t where = sight->phase & PHASE_LEVEL_MASK;
     return where != 0 && (levels >> (where - 1) & 1) != 0;
+}
+
+static void ask(struct rights_reader *reader)
+{
+    atomic_store(&reader->asked, 1);
+    if (reader->vcpu != NULL) {
+        vcpu_request(reader->vcpu, VCPU_RIGHTS);
+    }
 }
 
 static void wait_for_pins(struct change *change)
@@ -333,7 +422,7 @@ static void wait_for_pins(struct change *change)
 static void ask_and_wait(struct change *change, const struct rights_reader *changer)
 {
     struct rights *rights = change->rights;
-    uint32_t phases[RIGHTS_READER_MAX];
+    struct sight sights[RIGHTS_READER_MAX];
     unsigned wait_count = 0, hit_count = 0;
     for (unsigned i = 0; i < rights->reader_count; i++) {
         struct rights_reader *reader = rights->readers[i];
@@ -341,16 +430,16 @@ static void ask_and_wait(struct change *change, const struct rights_reader *chan
             continue;
         }
         hit_count++;
-        bool must_wait = mark_stale(reader, change->stale[i], &phases[i]) && reader != changer;
+        bool must_wait = mark_stale(reader, change->stale[i], &sights[i]) && reader != changer;
         change->stale[i] = must_wait;
         wait_count += must_wait;
-        if (must_wait && reader->vcpu != NULL) {
-            vcpu_request(reader->vcpu, VCPU_RIGHTS);
+        if (must_wait && !has_answered(reader, &sights[i])) {
+            ask(reader);
         }
     }
     for (unsigned i = 0; wait_count > 0 && i < rights->reader_count; i++) {
         if (change->stale[i] != 0) {
-            wait_for_phase(rights, rights->readers[i], phases[i]);
+            wait_for_reader(rights, rights->readers[i], &sights[i]);
         }
     }
     if (change->pinned) {
@@ -537,7 +626,7 @@ bool rights_set_default(struct rights *rights, struct rights_reader *changer, un
     }
     atomic_store(&rights->enforcers[enforcer], ENFORCER_USED);
     for (unsigned i = 0; denied != 0 && i < rights->reader_count; i++) {
-        change.stale[i] = (uint16_t)((1u << enforcer) - 1);
+        change.stale[i] = (uint16_t)(((1u << enforcer) - 1) | STALE_FETCH);
     }
     for (unsigned i = 0; denied != 0 && i < PIN_COUNT; i++) {
         if (atomic_load(&rights->pins[i]) != 0) {
@@ -583,6 +672,7 @@ struct rights_statistics rights_statistics(const struct rights *rights)
         .hits = atomic_load_explicit(&rights->hits, memory_order_relaxed),
         .waits = atomic_load_explicit(&rights->waits, memory_order_relaxed),
         .yields = atomic_load_explicit(&rights->yields, memory_order_relaxed),
+        .signals = atomic_load_explicit(&rights->signals, memory_order_relaxed),
     };
 }
 

@@ -87,6 +87,17 @@ bool rights_is_inside(const struct rights_reader *reader);
 void rights_serve(struct rights_reader *reader);
 bool rights_is_asked(const struct rights_reader *reader);
 
+/* A reader whose thread the host has preempted need not be waited for, if it was interrupted where an access under way
+ * can be undone (memory/straggler.h): the thread says by *undoable (not 0) that it is executing translated code and
+ * touches nothing of the reader. `interrupted` is called in a signal handler on that thread, undoes the access in the
+ * interrupted registers (a ucontext_t), and calls rights_interrupt(), which drops what is stale. A change that takes
+ * the right to fetch from what the reader executes waits for a boundary all the same. From attach to detach: one
+ * thread. */
+void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoable,
+                   void (*interrupted)(void *context, void *registers), void *context);
+void rights_detach(struct rights_reader *reader);
+void rights_interrupt(struct rights_reader *reader);
+
 /* Must precede the load of the page's word: whatever that word allows of `kinds` (a set of enum memory_access) may then
  * be used by the running instruction and kept by `level`, until it is dropped. */
 void rights_hold(struct rights_reader *reader, unsigned level, gpa_t address, unsigned kinds);

@@ -186,7 +186,8 @@ static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const st
         return RISCV_GRANTED; /* a device */
     }
     bool user = access->mode == RISCV_MODE_U;
-    riscv_inside_hold(cpu, page->address, page->rights);
+    unsigned sort = access->kind == MEMORY_FETCH ? MEMORY_FETCH : MEMORY_READ | MEMORY_WRITE; /* as riscv_resolve() */
+    riscv_inside_hold(cpu, page->address, page->rights & sort);
     uint64_t word = attributes_load(page->slot, page->address);
     unsigned denied = denied_rights(cpu, word, user);
     if ((denied & access->kind) != 0) {

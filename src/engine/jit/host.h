@@ -93,6 +93,11 @@ struct host_result {
     uint32_t link; /* HOST_EXIT_LINK */
 };
 
+/* For a vCPU whose page rights may change while it runs: between the two, on its own thread, a signal may interrupt
+ * translated code to undo an access under way (rights_attach()). Nothing otherwise. */
+void host_attach(struct host *host);
+void host_detach(struct host *host);
+
 /* Runs from a checked entry until something leads out. */
 struct host_result host_enter(struct host *host, const void *checked_entry);
 

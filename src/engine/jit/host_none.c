@@ -61,3 +61,13 @@ void host_dump(const struct host_code *code, FILE *stream)
     (void)code;
     fprintf(stream, "no code\n");
 }
+
+void host_attach(struct host *host)
+{
+    CHECK(host != NULL);
+}
+
+void host_detach(struct host *host)
+{
+    CHECK(host != NULL);
+}

@@ -310,11 +310,13 @@ void jit_run(struct riscv_cpu *cpu)
     while (hart_wait_started(cpu)) {
         bool once = false;
         struct interp_block *hot;
+        host_attach(((struct jit *)cpu->jit)->host);
         riscv_inside_enter(cpu);
         while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
             once = run_hot(cpu, hot);
         }
         riscv_inside_leave(cpu);
+        host_detach(((struct jit *)cpu->jit)->host);
         if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
             return;
         }

@@ -17,6 +17,7 @@
 #include "engine/jit/host.h"
 #include "engine/jit/x86_64/emit.h"
 #include "engine/jit/x86_64/runtime.h"
+#include "engine/jit/x86_64/undo.h"
 
 #include <stddef.h>
 
@@ -166,6 +167,8 @@ struct compile {
     struct ir_block *block;
     const struct ir_block *next_block; /* in memory */
     uint64_t mark_pc;
+    bool interruptible; /* accesses can be undone: see undo.h; C code that uses guest memory is marked */
+    struct undo undo;   /* of this region */
     uint32_t mark_count;
 
     struct jump_place *jumps;

@@ -2,6 +2,7 @@
 /* The x86-64 back end: engine/jit/host.h. How a region is compiled stands in compile.h. */
 #include "engine/jit/host.h"
 
+#include "arch/riscv/inside.h"
 #include "engine/jit/x86_64/code_memory.h"
 #include "engine/jit/x86_64/compile.h"
 #include "float/float.h"
@@ -34,6 +35,7 @@ struct host {
     uint32_t link_count; /* link cells in use */
     uint64_t random;     /* adversity: see adversity_seed() */
     uint32_t link_stubs[HOST_LINK_COUNT];
+    struct undo undo;            /* of all code */
     struct noted linked, jumped; /* link cells and jump cache entries that lead somewhere */
     struct compile compile;      /* kept for its tables */
     size_t node_room, block_room;
@@ -115,7 +117,9 @@ struct host *host_create(struct riscv_cpu *cpu, struct error *error)
     }
     fill_constants(host->data);
     struct emit emit = begin_emit(host);
-    runtime_emit(&host->runtime, &emit);
+    host->compile.interruptible = cpu->reader != NULL;
+    host->undo.code = host->memory.executable;
+    runtime_emit(&host->runtime, &emit, host->compile.interruptible);
     CHECK(!emit.overflow);
     host->jumped.count = NOTED_MAX;
     host_flush(host);
@@ -134,6 +138,8 @@ void host_destroy(struct host *host)
     free(host->compile.aliases);
     free(host->compile.jumps);
     free(host->compile.tables);
+    undo_fini(&host->compile.undo);
+    undo_fini(&host->undo);
     free(host->compile.stubs);
     free(host);
 }
@@ -156,6 +162,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
     compile->stub_count = compile->jump_count = compile->table_count = compile->pin_count = 0;
+    compile->undo.count = 0;
     compile->pinned_gpr = compile->pinned_xmm = 0;
     compile->failed = compile->uses_xmm = false;
 }
@@ -257,6 +264,9 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     emit_link_stubs(host, request->first_link, links);
     emit_align(&compile->emit, 16);
     if (compile->emit.overflow || compile->failed) {
+    for (uint32_t i = 0; i < compile->undo.count; i++) {
+        undo_add(&host->undo, compile->undo.ranges[i].start, compile->undo.ranges[i].end);
+    }
         return false;
     }
     code->size = compile->emit.cursor - host->used;
@@ -280,6 +290,7 @@ static void note(struct noted *noted, uint32_t member)
 void host_flush(struct host *host)
 {
     host->used = host->runtime.end;
+    host->undo.count = 0;
     host->link_count = 0;
     host->linked.count = 0;
     host_forget_jumps(host);
@@ -332,6 +343,35 @@ void host_forget_jumps(struct host *host)
     host->jumped.count = 0;
 }
 
+static void interrupted(void *context, void *registers)
+{
+    struct host *host = context;
+    undo_access(&host->undo, registers);
+    rights_interrupt(host->cpu->reader);
+}
+
+void host_attach(struct host *host)
+{
+    if (host->cpu->reader != NULL) {
+        rights_attach(host->cpu->reader, &host->cpu->translated, interrupted, host);
+    }
+}
+
+void host_detach(struct host *host)
+{
+    if (host->cpu->reader != NULL) {
+        rights_detach(host->cpu->reader);
+    }
+}
+
+/* The thread's own handler sees the word in order with all else the thread does. */
+static void set_translated(struct host *host, uint32_t translated)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&host->cpu->translated, translated, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* -- Running ------------------------------------------------------------------------------------------------------- */
 
 struct host_result host_enter(struct host *host, const void *checked_entry)
@@ -341,7 +381,9 @@ struct host_result host_enter(struct host *host, const void *checked_entry)
     memcpy(&enter, &code, sizeof enter); /* ISO C has no cast from data to code */
     bool has_float = (host->cpu->facts_key & FACTS_KEY_FLOAT) != 0;
     if (has_float) {
+    set_translated(host, 1);
         runtime_float_enter(host->cpu);
+    set_translated(host, 0);
     }
     uint64_t result = enter(host->cpu, checked_entry);
     if (has_float) {

@@ -68,7 +68,8 @@ static struct access select_address(struct compile *compile, struct ir_value *va
     access.base = use_gpr(compile, base);
     done(compile, address);
     unsigned group = node_of(compile, value)->group;
-    if (group != 0 && compile->groups[group - 1].count > 1) {
+    /* An addend that is kept for later could not be taken back. */
+    if (group != 0 && compile->groups[group - 1].count > 1 && !compile->interruptible) {
         access.group = &compile->groups[group - 1];
     }
     return access;
@@ -155,6 +156,14 @@ static struct emit_memory host_memory(const struct access *access, const struct 
     return (struct emit_memory){ (uint8_t)access->base, (uint8_t)probing->index, 0, access->offset };
 }
 
+/* The access that was begun at `start` has been made. */
+static void note_undo(struct compile *compile, uint32_t start)
+{
+    if (compile->interruptible && !compile->emit.overflow) {
+        undo_add(&compile->undo, start, compile->emit.cursor);
+    }
+}
+
 static struct stub *add_stub(struct compile *compile, enum stub_kind kind, uint32_t place, const struct access *access,
                              const struct probing *probing)
 {
@@ -195,8 +204,10 @@ void select_load(struct compile *compile, struct ir_value *value)
     struct access access = select_address(compile, value, size, offsetof(struct tlb_entry, read));
     struct probing probing = prepare(compile, &access);
     unsigned dst = form == LOAD_FLOAT ? define_xmm(compile, value, REG_NONE) : define_gpr(compile, value, probing.tag);
+    uint32_t start = compile->emit.cursor;
     uint32_t place = ask(compile, &access, &probing);
     emit_load(compile, size, form, dst, host_memory(&access, &probing));
+    note_undo(compile, start);
     struct stub *stub = add_stub(compile, STUB_LOAD, place, &access, &probing);
     stub->dst = (uint8_t)dst;
     stub->form = (uint8_t)form;
@@ -246,8 +257,10 @@ void select_store(struct compile *compile, struct ir_value *value)
     struct access access = select_address(compile, value, size, offsetof(struct tlb_entry, write));
     struct source source = select_source(compile, value->arguments[1], size);
     struct probing probing = prepare(compile, &access);
+    uint32_t start = compile->emit.cursor;
     uint32_t place = ask(compile, &access, &probing);
     emit_store(&compile->emit, size, source, host_memory(&access, &probing));
+    note_undo(compile, start);
     struct stub *stub = add_stub(compile, STUB_STORE, place, &access, &probing);
     stub->b = (uint8_t)source.reg;
     stub->form = (uint8_t)source.kind;

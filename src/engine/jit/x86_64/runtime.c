@@ -211,9 +211,12 @@ static void call_aligned(struct emit *emit, uint64_t function)
     emit_group_ri(emit, GROUP_ADD, 8, REG_RSP, 8);
 }
 
-static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, bool with_xmm)
+static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, bool with_xmm, bool interruptible)
 {
     uint32_t start = emit->cursor;
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(translated), 0);
+    }
     keep_registers(emit, with_xmm, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
     emit_rm(emit, OP_MOV, 8, REG_RSI, frame_at(FRAME_ADDRESS));
@@ -227,6 +230,9 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
     emit_rr(emit, OP_MOVZX8, 4, REG_RAX, REG_RAX);
     emit_rr(emit, OP_TEST, 4, REG_RAX, REG_RAX);
     keep_registers(emit, with_xmm, true); /* moves leave flags alone */
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(translated), 1);
+    }
     emit_return(emit);
     return start;
 }
@@ -245,16 +251,16 @@ static uint32_t emit_float_thunk(struct emit *emit)
     return start;
 }
 
-void runtime_emit(struct runtime *runtime, struct emit *emit)
+void runtime_emit(struct runtime *runtime, struct emit *emit, bool interruptible)
 {
     emit_enter(runtime, emit);
     emit_leave(runtime, emit);
     for (unsigned size = 0; size < 4; size++) {
         for (unsigned with_xmm = 0; with_xmm < 2; with_xmm++) {
             emit_align(emit, 16);
-            runtime->load[size][with_xmm] = emit_memory_thunk(emit, false, 1u << size, with_xmm != 0);
+            runtime->load[size][with_xmm] = emit_memory_thunk(emit, false, 1u << size, with_xmm != 0, interruptible);
             emit_align(emit, 16);
-            runtime->store[size][with_xmm] = emit_memory_thunk(emit, true, 1u << size, with_xmm != 0);
+            runtime->store[size][with_xmm] = emit_memory_thunk(emit, true, 1u << size, with_xmm != 0, interruptible);
         }
     }
     runtime->slow_float = emit_float_thunk(emit);
