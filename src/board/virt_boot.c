@@ -4,6 +4,7 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/primitives.h"
 #include "board/device_tree.h"
+#include "board/kallsyms.h"
 #include "core/check.h"
 #include "riscv_decode.h"
 
@@ -206,11 +207,10 @@ static bool check_places(struct virt_boot *boot, bool placed, struct error *erro
     return placed || too_little_memory(boot, error);
 }
 
-/* Until the board can read a kernel's symbols, there is nothing that a secure kernel could protect. */
-static uint64_t kernel_symbol(const void *context, const char *name)
+static uint64_t kernel_symbol(const void *symbols, const char *name)
 {
-    (void)context, (void)name;
-    return 0;
+    uint64_t address;
+    return symbols != NULL && symbols_address(symbols, name, &address) ? address : 0;
 }
 
 static bool load_secure_kernel(struct virt_boot *boot, struct error *error)
@@ -232,7 +232,10 @@ static bool load_secure_kernel(struct virt_boot *boot, struct error *error)
         .kernel_path = config->kernel,
         .kernel = &boot->kernel,
     };
-    return secure_kernel_load(&secure, kernel_symbol, boot, &boot->secure_kernel, error);
+    struct symbols *symbols = kallsyms_read(boot->kernel.bytes, boot->kernel.size);
+    bool loaded = secure_kernel_load(&secure, kernel_symbol, symbols, &boot->secure_kernel, error);
+    symbols_free(symbols);
+    return loaded;
 }
 
 bool virt_boot_load(struct virt_boot *boot, const struct virt_config *config, struct error *error)

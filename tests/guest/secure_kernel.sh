@@ -1,0 +1,173 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# secure_kernel.sh RAVELIN WHAT CPUS: a stock Debian kernel under the built-in secure kernel.
+#
+#   quiet     enforcing: user space, static keys, modules unloaded and loaded again, a vCPU off and on: no false alarm
+#   attack    enforcing: each attack is refused and told of, and the machine runs on
+#   open      no secure kernel: each attack succeeds
+#   observe   observing: each attack succeeds and is told of
+#   reboot    the guest reboots, and is protected again
+#   files     what cannot work is refused with one line
+. "$(dirname "$0")/guest.sh"
+ravelin=$1 what=$2 cpus=$3
+"$ravelin" run --help | grep -q secure-kernel || skip "this ravelin has no secure kernel"
+
+run() { # run INITRD OPTION...: the guest ends with status 0
+    initrd=$1
+    shift
+    status=0
+    "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$initrd" \
+        --append "console=ttyS0 quiet panic=-1" --cpus "$cpus" --memory 512M --timeout 150 "$@" \
+        >"$work/console" 2>&1 </dev/null || status=$?
+    if grep -q 'built without a secure kernel' "$work/console"; then
+        skip "no clang or lld when this ravelin was built"
+    fi
+    [ "$status" -eq 0 ] || fail "exit status $status, expected 0"
+}
+
+refusals() {
+    grep -c '^secure kernel: \(refused\|observed\)' "$work/console" || true
+}
+
+quiet() {
+    initramfs main <<'MAIN'
+dmesg -n 4
+do_() { sh -c "$1" || echo "failed: $1"; }
+do_ 'echo 1 >/proc/sys/kernel/sched_schedstats; echo 0 >/proc/sys/kernel/sched_schedstats'
+if [ -e /sys/devices/system/cpu/cpu1/online ]; then
+    do_ 'echo 0 >/sys/devices/system/cpu/cpu1/online'
+    do_ 'echo 1 >/sys/devices/system/cpu/cpu1/online'
+fi
+for round in 1 2 3; do
+    do_ 'rmmod ext4 jbd2 mbcache virtio_net virtio_rng'
+    for module in /lib/modules/*.ko; do insmod $module 2>/dev/null; done
+done
+do_ '[ -d /sys/module/ext4 ] && [ -d /sys/module/virtio_net ]'
+echo "cpus $(grep -c ^processor /proc/cpuinfo)"
+echo "memory $(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo)"
+MAIN
+    run "$work/main.gz" --secure-kernel builtin
+    console 'secure kernel: locked' || fail "the secure kernel did not lock the kernel"
+    [ "$(refusals)" -eq 0 ] || fail "false alarms: $(refusals)"
+    ! console 'failed' || fail "something did not work"
+    console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs at the end"
+    ! grep -qE 'BUG:|Oops|WARNING: CPU|rcu: INFO' "$work/console" || fail "the kernel complains"
+}
+
+# The attacks, each with its own module; the last ends its process.
+attacks() {
+    command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build the attacks with"
+    "$(dirname "$0")/../../guests/attack/build" "$guest" "$work/attack.ko"
+    cat >"$work/attacks.script" <<'MAIN'
+dmesg -n 1
+of() { grep -m 1 " $1\$" /proc/kallsyms | cut -d ' ' -f 1; }
+map=$(of kernel_map)
+attack() {
+    insmod /attack.ko "$@" map=$map 2>/dev/null
+    echo "attack $1 $?"
+    rmmod attack 2>/dev/null
+}
+echo "umask $(umask)"
+attack what=text at=$(of __riscv_sys_umask)
+echo "after text $(umask)"
+attack what=rodata at=$(printf %x $((0x$(of sys_call_table) + 166 * 8))) value=$(of __riscv_sys_getpid)
+echo "after rodata $(umask)"
+attack what=stvec
+attack what=read at=9ffff000
+attack what=sign
+dmesg | grep 'attack: signed'
+attack what=data
+echo "still running"
+MAIN
+    "$TOOLS/make-initramfs" "$guest" "$work/attacks.script" "$work/attacks.gz" "$work/attack.ko"
+    run "$work/attacks.gz" "$@"
+    console 'still running' || fail "the machine does not run on"
+}
+
+expect() {
+    console "$1" || fail "the console has no line that begins with: $1"
+}
+
+case $what in
+quiet) quiet ;;
+attack)
+    attacks --secure-kernel builtin
+    for attack in text rodata stvec read; do
+        expect "attack what=$attack 1\$"
+    done
+    expect 'after text 0022' && expect 'after rodata 0022'
+    expect 'attack what=data 139' # its process was ended
+    expect 'attack what=sign 0' && grep -q 'attack: signed: [0-9a-f]\{64\}' "$work/console" || fail "nothing was signed"
+    for told in 'to write to kernel text' 'to write to read-only data' 'to change stvec' \
+        "to reach the secure kernel's memory" 'to execute as kernel'; do
+        expect "secure kernel: refused $told"
+    done
+    ;;
+open)
+    attacks
+    for attack in text rodata stvec read data; do
+        expect "attack what=$attack 0\$"
+    done
+    expect 'after text 2471' && expect 'attack what=sign 1'
+    ;;
+observe)
+    echo 'mode observe' >"$work/policy"
+    attacks --secure-kernel builtin --policy "$work/policy"
+    for attack in text rodata stvec data; do
+        expect "attack what=$attack 0\$"
+    done
+    expect 'after text 2471'
+    expect 'attack what=read 1' # its own memory is hidden in any case
+    for told in 'to write to kernel text' 'to write to read-only data' 'to change stvec' 'to execute as kernel'; do
+        expect "secure kernel: observed $told"
+    done
+    ;;
+reboot)
+    truncate -s 1M "$work/disk"
+    initramfs main <<'MAIN'
+dmesg -n 1
+if [ "$(head -c 5 /dev/vda)" = again ]; then
+    echo "second start"
+else
+    echo "first start"
+    printf again | dd of=/dev/vda conv=notrunc 2>/dev/null
+    sync
+    reboot -f
+fi
+MAIN
+    run "$work/main.gz" --secure-kernel builtin --disk "$work/disk"
+    expect 'first start' && expect 'second start'
+    [ "$(grep -c '^secure kernel: locked' "$work/console")" -eq 2 ] || fail "not protected after the reboot"
+    [ "$(refusals)" -eq 0 ] || fail "false alarms: $(refusals)"
+    ;;
+files)
+    refused() { # refused STATUS TEXT OPTION...: one line that has TEXT
+        wanted=$1 text=$2
+        shift 2
+        status=0
+        "$ravelin" run --append "console=ttyS0" --timeout 20 "$@" >"$work/console" 2>&1 </dev/null || status=$?
+        [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted with $*"
+        [ "$(wc -l <"$work/console")" -eq 1 ] || fail "more than one line with $*"
+        grep -qF -e "$text" "$work/console" || fail "another message than '$text' with $*"
+    }
+    protected="--kernel $guest/vmlinuz --secure-kernel builtin"
+    printf 'mode enforce\nmodules some\n' >"$work/policy"
+    printf 'no ELF file' >"$work/text"
+    cp "$guest/vmlinuz" "$work/image"
+    size=$(wc -c <"$work/image")
+    truncate -s 4M "$work/image"
+    truncate -s "$size" "$work/image" # without its symbols
+    # shellcheck disable=SC2086 # the guest's path has no blanks
+    {
+        refused 1 "$work/policy:2: modules some: write" $protected --policy "$work/policy"
+        refused 1 "$work/none" $protected --policy "$work/none"
+        refused 1 "$work/text" --kernel "$guest/vmlinuz" --secure-kernel "$work/text"
+        refused 2 '--secure-kernel' --kernel "$guest/vmlinuz" --policy "$work/policy"
+        refused 2 '--secure-kernel' $protected --firmware "$guest/vmlinuz"
+        refused 2 'check' $protected --engine check
+        refused 1 'has no symbol' --kernel "$work/image" --secure-kernel builtin
+        refused 1 '--memory' $protected --memory 33M
+    }
+    ;;
+*) echo "secure_kernel.sh: what is $what?" >&2; exit 2 ;;
+esac
