@@ -22,7 +22,8 @@
  * the machine: they must be quick, must not wait for the machine, and must not call ravelin_vm_wait() or
  * ravelin_vm_destroy().
  *
- * Signals: the library installs no handlers; its threads block all signals.
+ * Signals: the library's threads block all signals but one. A machine with trust levels (ravelin/trust.h) sends its vCPUs
+ * SIGRTMAX - 5 and installs a handler for it: leave that signal alone. Without them no handler is installed.
  *
  * Strings and structures passed in are copied; files are read when the machine starts. Every size is in bytes, every
  * time in nanoseconds. The guest is hostile: nothing it does ends, blocks or corrupts the embedding process.
