@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # bare.sh RAVELIN PROGRAM VCPUS [OPTION...]: builds bare/PROGRAM.c for the bare machine and runs it; it passes if it ends
 # with status 0. Programs that need the built-in SBI are named s_*: they start in S-mode as a kernel does. DISK among the
-# options stands for an image that is made for the run. RAVELIN_SEED chooses what wild programs do; it is printed.
+# options stands for an image that is made for the run, -DNAME is for the compiler. RAVELIN_SEED chooses what wild
+# programs do; it is printed, as are the rules that a program has shown ("ok N - …").
 set -u
 ravelin=$1 program=$2 vcpus=$3
 shift 3
@@ -16,19 +17,27 @@ case $program in
     s_*) boot=--kernel ;;
     *) boot=--elf ;;
 esac
-"$folder/build" "$program" "$work/program" -DHARTS="$vcpus" -DSEED="$seed" || exit
-
+defines=
 for option; do
     shift
+    case $option in
+        -D*)
+            defines="$defines $option"
+            continue
+            ;;
+    esac
     if [ "$option" = DISK ]; then
         truncate -s 4M "$work/disk" || exit 1
         option=$work/disk
     fi
     set -- "$@" "$option"
 done
+# shellcheck disable=SC2086 # several options
+"$folder/build" "$program" "$work/program" -DHARTS="$vcpus" -DSEED="$seed" $defines || exit
 echo "$program with $vcpus vCPUs, RAVELIN_SEED=$seed"
 "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" $boot "$work/program" --cpus "$vcpus" --timeout "${RAVELIN_BARE_TIMEOUT:-150}" "$@" </dev/null >"$work/console" 2>&1
 status=$?
+grep -a '^ok \|^not ok \|^1\.\.\|^# ' "$work/console"
 if [ "$status" -ne 0 ]; then
     echo "FAIL: status $status"
     tail -c 2000 "$work/console" | tr -cd '[:print:]\n'

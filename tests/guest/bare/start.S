@@ -103,5 +103,6 @@ back:
 
     .bss
     .balign 4096
+    .globl bare_stacks
 bare_stacks:
     .skip 8192 * 128

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Section 8 of docs/reference/trust-levels.md, and resets as intercepts: the program runs three times, each run ends by
+ * a reset but the last. What one run leaves for the next is in memory that no image covers. Needs --trust-levels 3, one
+ * hart, 64 MiB.
+ */
+#include "vtl.h"
+
+#define up slot_of(1, 0)
+
+struct remembered {
+    uint64_t magic, run;
+    unsigned count, failures;
+};
+#define memory_end (RAM + UINT64_C(0x3000000))
+#define remembered ((volatile struct remembered *)(memory_end - 16 * PAGE))
+#define secret     (memory_end - 8 * PAGE) /* nothing is left to level 0 */
+#define read_only  (memory_end - 6 * PAGE)
+#define plain      (memory_end - 4 * PAGE)
+#define UNEXPECTED 99u
+#define MAGIC      UINT64_C(0x5265736574546573)
+#define PATTERN    UINT64_C(0x7365637265747321)
+
+static void fill(uint64_t page)
+{
+    for (unsigned i = 0; i < PAGE / 8; i++) {
+        ((volatile uint64_t *)page)[i] = PATTERN + i;
+    }
+}
+
+static unsigned matches(uint64_t page, bool zero)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < PAGE / 8; i++) {
+        count += ((volatile uint64_t *)page)[i] == (zero ? 0 : PATTERN + i);
+    }
+    return count;
+}
+
+static uint64_t config(uint64_t value)
+{
+    return vtl_write(NAME_CONFIG, value);
+}
+
+static uint64_t hide(uint64_t argument)
+{
+    (void)argument;
+    fill(secret);
+    fill(read_only);
+    fill(plain);
+    return vtl_protect(0, secret) | vtl_protect(VR, read_only) << 8;
+}
+
+static void __attribute__((noreturn)) reset(uint64_t argument)
+{
+    remembered->magic = MAGIC;
+    remembered->run++;
+    remembered->count = rule_count;
+    remembered->failures = rule_failures;
+    sbi(SBI_SRST, 0, 1, argument, 0, 0, 0);
+    rule_is("a reset takes place", 0, 1);
+    bare_finish(rule_end());
+}
+
+static uint64_t reset_at_1(uint64_t argument)
+{
+    reset(argument);
+    return 0;
+}
+
+static struct vtl_message seen;
+
+static void sees_reset(struct vtl_frame *frame, struct vtl_message *message)
+{
+    memcpy(&seen, message, sizeof seen);
+    frame->x[10] = (uint64_t)-4;
+    frame->x[11] = 9;
+}
+
+static void intercepted(void)
+{
+    vtl_at(config, CONFIG_USUAL | CONFIG_SEE_RESET);
+    up->on_intercept = sees_reset;
+    up->answer = ANSWER_SKIP;
+    struct sbi_result result = sbi(SBI_SRST, 0, 1, 1, 0, 0, 0);
+    rule_is("with InterceptSystemReset a reset is an intercept", seen.type, MESSAGE_RESET);
+    rule("which tells type and reason", seen.reset.type == 1 && seen.reset.reason == 1);
+    rule("the handler refuses", result.error == -4 && result.value == 9);
+    sbi(SBI_SRST, 0, 0, 0, 0, 0, 0);
+    rule("shutting down is told, too", seen.type == MESSAGE_RESET && seen.reset.type == 0);
+    up->on_intercept = NULL;
+    up->answer = ANSWER_REFUSE;
+    vtl_at(config, CONFIG_USUAL);
+}
+
+static void as_at_the_start(void)
+{
+    rule_is("after a reset there is level 0 alone", vtl_read(NAME_PARTITION_STATUS), 1 | 2 << 16);
+    rule_is("on the VP as well", vtl_read(NAME_VP_STATUS), 1u << 16);
+    rule_is("GuestOsId is 0", vtl_read(NAME_OS_ID), 0);
+    rule_is("the assist page is off", vtl_read(NAME_ASSIST), 0);
+    rule_is("and VINA", vtl_read(NAME_VINA), 0);
+}
+
+static uint64_t fresh_config(uint64_t argument)
+{
+    (void)argument;
+    return vtl_read(NAME_CONFIG);
+}
+
+static void first_run(void)
+{
+    vtl_raise(1, 0);
+    vtl_at(config, CONFIG_USUAL);
+    rule_is("level 1 hides a page", vtl_at(hide, 0), OK);
+    uint64_t before = me->exceptions;
+    load(secret, 8);
+    rule_is("and it is hidden", me->exceptions, before + 1);
+    remembered->magic = MAGIC;
+    remembered->run = UNEXPECTED;
+    intercepted();
+    remembered->run = 0;
+    reset(0);
+}
+
+static void second_run(void)
+{
+    uint64_t before = me->exceptions;
+    rule_is("a page that was unreadable for level 0 is zeroed", matches(secret, true), PAGE / 8);
+    rule_is("one that was readable is not", matches(read_only, false), PAGE / 8);
+    rule_is("nor any other", matches(plain, false), PAGE / 8);
+    store(read_only, 8, 1);
+    rule_is("and all may be used", me->exceptions, before);
+    vtl_begin();
+    vtl_raise(1, 0);
+    rule_is("level 1 is as at the start", vtl_at(fresh_config, 0), CONFIG_USUAL & ~1u);
+    vtl_at(config, CONFIG_USUAL & ~CONFIG_ZERO);
+    vtl_at(hide, 0);
+    vtl_at(reset_at_1, 0);
+}
+
+static uint64_t nothing(uint64_t argument)
+{
+    return argument + my_level();
+}
+
+static void third_run(void)
+{
+    rule_is("without ZeroMemoryOnReset nothing is zeroed", matches(secret, false), PAGE / 8);
+    rule_is("a reset by level 1 was carried out", remembered->run, 2);
+    vtl_begin();
+    rule_is("levels need not be consecutive: level 2 is enabled first", vtl_enable_partition(2, 0), OK);
+    rule_is("the partition has levels 0 and 2", vtl_read(NAME_PARTITION_STATUS) & 0xffff, 5);
+    struct vtl_context context = vtl_usual_context(2, 0);
+    rule_is("on the VP as well", vtl_enable_vp(VP_SELF, 2, &context), OK);
+    rule_is("a call enters level 2", vtl_at(nothing, 100), 102);
+}
+
+int bare_main(uint64_t hart, uint64_t argument)
+{
+    (void)hart, (void)argument;
+    uint64_t run = remembered->magic == MAGIC ? remembered->run : 0;
+    if (run == UNEXPECTED) {
+        rule_is("a reset that level 1 refuses does not take place", 0, 1);
+        return rule_end();
+    }
+    if (run == 0) {
+        remembered->run = 0;
+        vtl_begin();
+        first_run();
+    }
+    rule_count = remembered->count;
+    rule_failures = remembered->failures;
+    as_at_the_start();
+    if (run == 1) {
+        second_run();
+    } else {
+        third_run();
+    }
+    return rule_end();
+}

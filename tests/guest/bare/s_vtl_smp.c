@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several VPs: docs/reference/trust-levels.md, EnableVpVtl and StartVirtualProcessor on other VPs, HSM with higher
+ * levels in place, interrupts from level to level and VP to VP, TLB locks. Needs --trust-levels 3 and four harts.
+ */
+#include "vtl.h"
+
+#define SSI UINT64_C(2)
+#define up  slot_of(1, 0)
+
+/* ---- Errands for other harts, in level 0 ------------------------------------------------------------------------ */
+
+static struct {
+    vtl_function *volatile function;
+    volatile uint64_t argument, result;
+} jobs[HARTS];
+
+static void send_job(uint64_t hart, vtl_function *function, uint64_t argument)
+{
+    jobs[hart].argument = argument;
+    __atomic_store_n(&jobs[hart].function, function, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t wait_job(uint64_t hart)
+{
+    while (__atomic_load_n(&jobs[hart].function, __ATOMIC_SEQ_CST) != NULL) {
+        bare_pause();
+    }
+    return jobs[hart].result;
+}
+
+static uint64_t on_hart(uint64_t hart, vtl_function *function, uint64_t argument)
+{
+    send_job(hart, function, argument);
+    return wait_job(hart);
+}
+
+static void __attribute__((noreturn)) work(uint64_t hart)
+{
+    for (;;) {
+        vtl_function *function = __atomic_load_n(&jobs[hart].function, __ATOMIC_SEQ_CST);
+        if (function != NULL) {
+            jobs[hart].result = function(jobs[hart].argument);
+            __atomic_store_n(&jobs[hart].function, NULL, __ATOMIC_SEQ_CST);
+        }
+        bare_pause();
+    }
+}
+
+static uint64_t call_up(uint64_t function)
+{
+    return vtl_at((vtl_function *)function, 0);
+}
+
+static void pause_for(uint64_t ticks)
+{
+    uint64_t end = csr_read(time) + ticks;
+    while (csr_read(time) < end) {
+        bare_pause();
+    }
+}
+
+static bool soon(volatile uint64_t *count, uint64_t from)
+{
+    uint64_t end = csr_read(time) + 20000000;
+    while (*count == from && csr_read(time) < end) {
+        bare_pause();
+    }
+    return *count != from;
+}
+
+/* ---- EnableVpVtl ------------------------------------------------------------------------------------------------ */
+
+static uint64_t enable_1_on(uint64_t vp)
+{
+    struct vtl_context context = vtl_usual_context(1, vp == VP_SELF ? my_hart() : vp);
+    return vtl_enable_vp((uint32_t)vp, 1, &context);
+}
+
+static uint64_t begin(uint64_t argument)
+{
+    vtl_begin();
+    return argument;
+}
+
+static uint64_t vp_status(uint64_t argument)
+{
+    (void)argument;
+    return vtl_read(NAME_VP_STATUS);
+}
+
+static uint64_t read_index(uint64_t argument)
+{
+    (void)argument;
+    return vtl_read(NAME_VP_INDEX);
+}
+
+static uint64_t call_fails(uint64_t argument)
+{
+    (void)argument;
+    uint64_t before = me->exceptions;
+    vtl_raw(FID_CALL, FID_CALL, 0, 0, 0, 0, 0);
+    return me->exceptions == before + 1 && me->cause == 2;
+}
+
+static void enabling(void)
+{
+    rule_is("VpIndex is each hart's own", on_hart(1, read_index, 0), 1);
+    expect(vtl_enable_partition(1, 0) == OK);
+    rule_is("level 0 enables no level on another VP", enable_1_on(1), DENIED);
+    rule_is("nor on one that is stopped", enable_1_on(2), DENIED);
+    rule_is("but on its own", on_hart(1, enable_1_on, 1), OK);
+    rule_is("while no VP has it", enable_1_on(0), DENIED);
+    rule_is("the other is told the same", on_hart(1, enable_1_on, VP_SELF), ALREADY);
+    rule_is("the first level 1 begins", on_hart(1, call_up, (uint64_t)begin), 0);
+    rule_is("only its VP has it", on_hart(1, vp_status, 0), 0x30000);
+    rule_is("others have not", vp_status(0), 0x10000);
+    rule_is("and cannot call it", call_fails(0), 1);
+}
+
+/* At level 1 of hart 1. */
+static uint64_t enable_others(uint64_t argument)
+{
+    (void)argument;
+    return enable_1_on(0) | enable_1_on(2) << 8 | enable_1_on(3) << 16 | (uint64_t)(enable_1_on(2) == ALREADY) << 24;
+}
+
+static uint64_t other_registers(uint64_t argument)
+{
+    (void)argument;
+    uint64_t value;
+    note_is(vtl_get(2, VTL_CALLER, NAME_VP_INDEX, &value), OK, 0);
+    note_is(value, 2, 1);
+    note_is(vtl_get(3, VTL_CALLER, NAME_VP_STATUS, &value), OK, 2);
+    note_is(value, 0x30000, 3);
+    rule_noted("registers of other VPs can be read");
+    note_is(vtl_get(0, VTL_TO(0), NAME_PC, &value), BAD_PARAMETER, 0);
+    note_is(vtl_get(0, VTL_TO(0), NAME_X + 10, &value), BAD_PARAMETER, 1);
+    note_is(vtl_get(2, VTL_TO(0), NAME_CSR + CSR_SATP, &value), BAD_PARAMETER, 2);
+    note_is(vtl_set(2, VTL_TO(0), NAME_CSR + CSR_SATP, 0), BAD_PARAMETER, 3);
+    rule_noted("but no architectural ones");
+    note_is(vtl_get(HARTS, VTL_CALLER, NAME_VP_INDEX, &value), BAD_VP, 0);
+    rule_noted("there is no VP behind the last");
+    return 0;
+}
+
+static void enabling_by_level_1(void)
+{
+    rule_is("level 1 enables itself on other VPs, running or not", on_hart(1, call_up, (uint64_t)enable_others),
+            1 << 24);
+    rule_is("the running one does not change level", vp_status(0), 0x30000);
+    rule_is("and can call it now", vtl_at(begin, 7), 7);
+    on_hart(1, call_up, (uint64_t)other_registers);
+}
+
+/* ---- Starting --------------------------------------------------------------------------------------------------- */
+
+static struct vtl_context level_0_context(uint64_t hart)
+{
+    struct vtl_context context = vtl_usual_context(0, hart);
+    extern char vtl_test_start[];
+    context.pc = (uint64_t)vtl_test_start;
+    return context;
+}
+
+/* With a stack and tp in place. */
+__asm__(".option push; .option norvc\n"
+        ".globl vtl_test_start\n"
+        "vtl_test_start:\n"
+        "    mv a0, tp\n"
+        "    call vtl_test_started\n"
+        ".option pop\n");
+static volatile uint64_t started[HARTS];
+
+void vtl_test_started(uint64_t hart);
+void vtl_test_started(uint64_t hart)
+{
+    vtl_begin();
+    started[hart]++;
+    work(hart);
+}
+
+static uint16_t start_raw(uint64_t partition, uint64_t second)
+{
+    struct vtl_context context = level_0_context(2);
+    mine->in[0] = partition;
+    mine->in[1] = second;
+    memcpy(mine->in + 2, &context, sizeof context);
+    return status_of(vtl_hypercall(FID_START_VP, 0));
+}
+
+static uint64_t config(uint64_t value)
+{
+    return vtl_write(NAME_CONFIG, value);
+}
+
+static void start_refusals(void)
+{
+    struct vtl_context context = level_0_context(2);
+    note_is(start_raw(1, 77), BAD_PARTITION, 0);
+    note_is(start_raw(VTL_SELF, 77), BAD_VP, 1);
+    note_is(start_raw(VTL_SELF, 0xFFFFFFFF), BAD_VP, 2);
+    note_is(start_raw(VTL_SELF, 0), BAD_VP, 3);
+    note_is(start_raw(VTL_SELF, VP_SELF), BAD_VP, 4);
+    rule_noted("one starts other VPs that there are, of this partition");
+    for (unsigned bit = 40; bit < 64; bit++) {
+        note_is(start_raw(VTL_SELF, 2 | UINT64_C(1) << bit), BAD_PARAMETER, bit);
+    }
+    rule_noted("reserved bytes are refused");
+    rule_is("a level that the partition has not", vtl_start_vp(2, 2, &context), BAD_VTL_STATE);
+    rule_is("a level above the caller", vtl_start_vp(2, 1, &context), DENIED);
+    context.satp = UINT64_C(5) << 60;
+    rule_is("a context that cannot be", vtl_start_vp(2, 0, &context), BAD_VALUE);
+    context = level_0_context(1);
+    rule_is("a VP that runs", vtl_start_vp(1, 0, &context), BAD_VP_STATE);
+    vtl_at(config, (CONFIG_USUAL & ~CONFIG_PROTECT) | CONFIG_DENY_START);
+    context = level_0_context(2);
+    rule_is("whatever, if level 1 denies it", vtl_start_vp(2, 0, &context), DENIED);
+    vtl_at(config, CONFIG_USUAL & ~CONFIG_PROTECT);
+    rule_is("nothing was started", started[2], 0);
+}
+
+static uint64_t start_at_1(uint64_t vp)
+{
+    struct vtl_context context = vtl_usual_context(1, vp);
+    return vtl_start_vp((uint32_t)vp, 1, &context);
+}
+
+/* As the first level 1 does for a new VP: sets up itself, then level 0, and returns to it. */
+__asm__(".option push; .option norvc\n"
+        ".globl vtl_test_first\n"
+        "vtl_test_first:\n"
+        "    call vtl_test_in_1\n"
+        "    li a6, 0x12\n"
+        "    li a7, 0x0856534D\n"
+        "    ecall\n"
+        "    j vtl_entry\n"
+        ".option pop\n");
+extern char vtl_test_first[];
+static volatile uint64_t started_in;
+
+void vtl_test_in_1(void);
+void vtl_test_in_1(void)
+{
+    struct vtl_context context = level_0_context(my_hart());
+    vtl_begin();
+    started_in = vtl_read(NAME_VP_STATUS);
+    expect(vtl_write_of(0, NAME_PC, context.pc) == OK);
+    expect(vtl_write_of(0, NAME_X + 2, context.sp) == OK);
+    expect(vtl_write_of(0, NAME_X + 4, context.tp) == OK);
+    expect(vtl_write_of(0, NAME_CSR + CSR_STVEC, context.stvec) == OK);
+    expect(vtl_write_of(0, NAME_CSR + CSR_SSCRATCH, context.sscratch) == OK);
+}
+
+static uint64_t start_3_in_1(uint64_t argument)
+{
+    (void)argument;
+    struct vtl_context context = vtl_usual_context(1, 3);
+    context.pc = (uint64_t)vtl_test_first;
+    return vtl_start_vp(3, 1, &context);
+}
+
+static void starting(void)
+{
+    struct vtl_context context = level_0_context(2);
+    rule_is("HSM does not start a hart that has a higher level",
+            (uint64_t)sbi(SBI_HSM, 0, 2, (uint64_t)_start, 0, 0, 0).error, (uint64_t)-4);
+    rule_is("nor stop one", (uint64_t)sbi(SBI_HSM, 1, 0, 0, 0, 0, 0).error, (uint64_t)-4);
+    start_refusals();
+    rule_is("level 0 starts a VP in level 0", vtl_start_vp(2, 0, &context), OK);
+    rule("which runs", soon(&started[2], 0));
+    rule_is("in level 0", on_hart(2, vp_status, 0), 0x30000);
+    rule_is("once", vtl_start_vp(2, 0, &context), BAD_VP_STATE);
+    rule_is("and can call its level 1", on_hart(2, call_up, (uint64_t)begin), 0);
+    rule_is("level 1 starts a VP in level 1", vtl_at(start_3_in_1, 0), OK);
+    rule("which sets up level 0 and returns to it", soon(&started[3], 0));
+    rule_is("after having been active", started_in, 0x30001);
+    rule_is("a VP that was started cannot be again", vtl_at(start_at_1, 3), BAD_VP_STATE);
+    rule_is("it calls its level 1", on_hart(3, call_up, (uint64_t)begin), 0);
+}
+
+static struct vtl_message start_message;
+
+static void sees_start(struct vtl_frame *frame, struct vtl_message *message)
+{
+    memcpy(&start_message, message, sizeof start_message);
+    frame->x[10] = (uint64_t)-6;
+    frame->x[11] = 0x5555;
+}
+
+static void intercepted_start(void)
+{
+    vtl_at(config, (CONFIG_USUAL & ~CONFIG_PROTECT) | CONFIG_SEE_START);
+    up->on_intercept = sees_start;
+    up->answer = ANSWER_SKIP;
+    struct sbi_result result = sbi(SBI_HSM, 0, 3, 0x80200000, 0x1234, 0, 0);
+    rule_is("with InterceptVpStartup hart_start is an intercept", start_message.type, MESSAGE_START);
+    rule("which tells whom, where and with what", start_message.start.vp == 3 && start_message.start.function == 0 &&
+                                                      start_message.start.address == 0x80200000 &&
+                                                      start_message.start.opaque == 0x1234);
+    rule("the handler sets the answer", result.error == -6 && result.value == 0x5555);
+    sbi(SBI_HSM, 1, 0, 0, 0, 0, 0);
+    rule("so is hart_stop", start_message.type == MESSAGE_START && start_message.start.function == 1);
+    rule_is("of the caller", start_message.start.vp, 0);
+    up->on_intercept = NULL;
+    up->answer = ANSWER_REFUSE;
+    vtl_at(config, CONFIG_USUAL & ~CONFIG_PROTECT);
+    rule_is("questions to HSM are answered", (uint64_t)sbi(SBI_HSM, 2, 3, 0, 0, 0, 0).error, 0);
+}
+
+/* ---- Interrupts from VP to VP ----------------------------------------------------------------------------------- */
+
+static uint64_t set_sie(uint64_t value)
+{
+    csr_write(sie, value);
+    return 0;
+}
+
+static uint64_t sie_at_1(uint64_t value)
+{
+    return vtl_at(set_sie, value);
+}
+
+static uint64_t pending(uint64_t argument)
+{
+    (void)argument;
+    return csr_read(sip) & SSI;
+}
+
+static uint64_t clear(uint64_t argument)
+{
+    (void)argument;
+    csr_clear(sip, SSI);
+    return 0;
+}
+
+static uint64_t send_down(uint64_t mask)
+{
+    return vtl_ipi(VTL_TO(0), 1, mask);
+}
+
+static bool pending_soon(uint64_t hart, vtl_function *function, uint64_t argument)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        if (on_hart(hart, function, argument) != 0) {
+            return true;
+        }
+        pause_for(10000);
+    }
+    return false;
+}
+
+static void interrupts(void)
+{
+    for (uint64_t hart = 1; hart < HARTS; hart++) {
+        on_hart(hart, sie_at_1, SSI);
+        uint64_t seen = slot_of(1, hart)->interrupts;
+        note_is(vtl_ipi(VTL_TO(1), 1, 1u << hart), OK, hart);
+        note_is(soon(&slot_of(1, hart)->interrupts, seen), 1, hart);
+    }
+    rule_noted("level 0 interrupts level 1 of other VPs");
+    rule_is("level 1 sends to level 0 of several VPs", vtl_at(send_down, 0xe), OK);
+    for (uint64_t hart = 1; hart < HARTS; hart++) {
+        note_is(pending_soon(hart, pending, 0), 1, hart);
+        on_hart(hart, clear, 0);
+    }
+    rule_noted("which all have it");
+    rule_is("the sender has not", csr_read(sip) & SSI, 0);
+    on_hart(1, sie_at_1, 0);
+    rule_is("the SBI's IPI reaches the caller's level", (uint64_t)sbi(SBI_IPI, 0, 2, 0, 0, 0, 0).error, 0);
+    rule("of the other VP", pending_soon(1, pending, 0));
+    rule_is("and no other", on_hart(1, call_up, (uint64_t)pending), 0);
+    on_hart(1, clear, 0);
+    rule_is("a mask with a VP that there is not is refused", vtl_ipi(VTL_CALLER, 1, 1 | 1u << HARTS) != OK, 1);
+    uint64_t total = 0, sent = 0;
+    uint64_t before = slot_of(1, 2)->interrupts;
+    on_hart(2, sie_at_1, SSI);
+    for (unsigned i = 0; i < 300; i++) {
+        uint64_t seen = slot_of(1, 2)->interrupts;
+        sent += vtl_ipi(VTL_TO(1), 1, 4) == OK;
+        total += soon(&slot_of(1, 2)->interrupts, seen);
+    }
+    rule("three hundred in turn all come", sent == 300 && total == 300 && slot_of(1, 2)->interrupts >= before + 300);
+}
+
+/* ---- TLB locks -------------------------------------------------------------------------------------------------- */
+
+static volatile uint64_t lock_stage, fences_done;
+
+/* Level 1 of hart 1: locks, waits until told, clears or just returns. */
+static uint64_t hold_lock(uint64_t clears)
+{
+    uint64_t status = vtl_write(NAME_SECURE_CONFIG, 2);
+    lock_stage = 1;
+    while (lock_stage == 1) {
+        bare_pause();
+    }
+    uint64_t seen = fences_done;
+    pause_for(300000);
+    status |= (fences_done != seen) << 8;
+    if (clears != 0) {
+        status |= (uint64_t)vtl_write(NAME_SECURE_CONFIG, 0) << 16;
+        status |= (uint64_t)!soon(&fences_done, seen) << 9;
+    }
+    return status;
+}
+
+static uint64_t clears_it;
+static uint64_t lock_job(uint64_t argument)
+{
+    (void)argument;
+    return vtl_at(hold_lock, clears_it);
+}
+
+static uint64_t fence_job(uint64_t mask)
+{
+    int64_t error = sbi(SBI_RFENCE, 1, mask, 0, 0, UINT64_MAX, 0).error;
+    fences_done++;
+    return (uint64_t)error;
+}
+
+static void tlb_locks(void)
+{
+    for (clears_it = 0; clears_it < 2; clears_it++) {
+        lock_stage = 0;
+        send_job(1, lock_job, 0);
+        while (lock_stage == 0) {
+            bare_pause();
+        }
+        send_job(2, fence_job, 2);
+        uint64_t others = on_hart(3, fence_job, 0xd);
+        rule_is("fences of other VPs do not wait for a TLB lock", others, 0);
+        lock_stage = 2;
+        rule_is(clears_it ? "a fence that reaches a VP with a TLB lock waits until it is cleared"
+                          : "a fence that reaches a VP with a TLB lock waits for the return",
+                wait_job(1), 0);
+        rule_is("and is done then", wait_job(2), 0);
+    }
+    rule_is("a return has dropped the lock", on_hart(1, vp_status, 0) & 0xf, 0);
+    rule_is("fences go on", fence_job(0xf), 0);
+}
+
+/* ---- Rights seen on all VPs ------------------------------------------------------------------------------------- */
+
+static uint8_t shared_page[PAGE] __attribute__((aligned(4096)));
+
+static uint64_t protect(uint64_t flags)
+{
+    return vtl_protect((uint32_t)flags, (uint64_t)shared_page);
+}
+
+static uint64_t try_store(uint64_t argument)
+{
+    uint64_t before = me->exceptions;
+    store((uint64_t)shared_page, 8, argument);
+    return me->exceptions - before;
+}
+
+static void rights(void)
+{
+    vtl_at(config, CONFIG_USUAL);
+    for (unsigned i = 0; i < 40; i++) {
+        note_is(vtl_at(protect, i % 2 == 0 ? VR : VALL), OK, i);
+        for (uint64_t hart = 1; hart < HARTS; hart++) {
+            uint64_t seen = slot_of(1, hart)->intercepts;
+            note_is(on_hart(hart, try_store, i), i % 2 == 0, i << 4 | hart);
+            note_is(slot_of(1, hart)->intercepts - seen, i % 2 == 0, i << 4 | hart | 0x1000);
+            if (i % 2 == 0) {
+                note_is(slot_of(1, hart)->last.vp, hart, i << 4 | hart | 0x2000);
+            }
+        }
+    }
+    rule_noted("a change on one VP holds on all, whose own level 1 is told");
+}
+
+int bare_main(uint64_t hart, uint64_t argument)
+{
+    (void)argument;
+    if (hart != 0) {
+        work(hart);
+    }
+    vtl_begin();
+    expect(sbi(SBI_HSM, 0, 1, (uint64_t)_start, 0, 0, 0).error == 0);
+    enabling();
+    enabling_by_level_1();
+    starting();
+    intercepted_start();
+    interrupts();
+    tlb_locks();
+    rights();
+    return rule_end();
+}
