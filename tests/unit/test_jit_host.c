@@ -649,16 +649,18 @@ static void an_indirect_jump_finds_its_target_in_the_jump_cache(void **state)
     bench_destroy();
 }
 
-static void an_indirect_jump_goes_to_any_of_many_blocks(void **state)
+/* Targets lie 6 bytes apart from `first` on, but for a gap in their middle. */
+static void jump_to_many_blocks(uint64_t first, uint64_t gap)
 {
-    (void)state;
     enum { TARGETS = 12 };
     bench_create();
     struct riscv_cpu *cpu = bench.cpu;
     struct ir_region *region = ir_create();
     struct ir_block *block = ir_add_block(region, PC), *targets[TARGETS];
+    uint64_t addresses[TARGETS];
     for (unsigned i = 0; i < TARGETS; i++) {
-        targets[i] = ir_add_block(region, PC + 0x10 + 6 * i);
+        addresses[i] = first + 6 * i + (i < TARGETS / 2 ? 0 : gap);
+        targets[i] = ir_add_block(region, addresses[i]);
     }
     ir_mark(block, PC, 0);
     add_to_x(block, 10, 1);
@@ -670,18 +672,32 @@ static void an_indirect_jump_goes_to_any_of_many_blocks(void **state)
     }
     struct host_code code = compile_at(region, 0, NULL);
     for (unsigned i = 0; i < TARGETS; i++) {
-        cpu->state.x[11] = PC + 0x10 + 6 * i;
+        cpu->state.x[11] = addresses[i];
         cpu->state.x[12] = 0;
         struct host_result result = host_enter(bench.host, code.checked_entry);
         assert_int_equal(result.exit, HOST_EXIT_LINK);
         assert_int_equal(result.link, i);
         assert_int_equal(cpu->state.x[12], i + 1);
-        cpu->state.x[11] += 2; /* none of them, though perhaps in the same place of a table */
+        cpu->state.x[11] += 2; /* none of them */
         assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_INDIRECT);
-        assert_int_equal(cpu->state.pc, PC + 0x12 + 6 * i);
+        assert_int_equal(cpu->state.pc, addresses[i] + 2);
+        cpu->state.x[11] = addresses[i] ^ UINT64_C(1) << 32; /* nor is what looks alike in the lower half */
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_INDIRECT);
     }
-    assert_int_equal(cpu->state.x[10], 2 * TARGETS);
+    assert_int_equal(cpu->state.x[10], 3 * TARGETS);
     bench_destroy();
+}
+
+static void an_indirect_jump_goes_to_any_of_many_blocks(void **state)
+{
+    (void)state;
+    jump_to_many_blocks(PC + 0x10, 0);
+    jump_to_many_blocks(0x10000, 0);
+    jump_to_many_blocks(UINT64_C(0xffffffff80001000), 0);
+    jump_to_many_blocks(UINT64_C(0x2aaaaaa010), 0);
+    jump_to_many_blocks(UINT64_C(0x2aaaaaa010), INT32_MAX - 35);
+    jump_to_many_blocks(UINT64_C(0x2aaaaaa010), UINT64_C(1) << 31);
+    jump_to_many_blocks(0x10000, UINT64_C(0x2aaaaaa000));
 }
 
 /* x10 counts down by 1 from where it is, x11 up; around, until x10 is 0. */

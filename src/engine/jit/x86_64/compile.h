@@ -100,12 +100,6 @@ struct jump_place { /* a jump to a block whose code does not exist yet */
     uint32_t place, block;
 };
 
-struct jump_table { /* of an EXIT_INDIRECT to many blocks */
-    const struct ir_value *value;
-    uint32_t place; /* of the LEA that wants its address */
-    uint32_t entries;
-};
-
 enum stub_kind {
     STUB_LOAD,
     STUB_STORE,
@@ -173,8 +167,6 @@ struct compile {
 
     struct jump_place *jumps;
     unsigned jump_count, jump_room;
-    struct jump_table *tables;
-    unsigned table_count, table_room;
     struct stub *stubs;
     unsigned stub_count, stub_room;
     bool uses_xmm;
@@ -286,8 +278,6 @@ void select_call(struct compile *compile, struct ir_value *value);
 /* exits.c */
 void select_entry(struct compile *compile, struct host_code *code);
 void select_terminator(struct compile *compile, struct ir_value *value);
-/* When all blocks have their code. `executable`: where code memory runs. */
-void exits_emit_tables(struct compile *compile, const uint8_t *executable);
 void select_attention(struct compile *compile, uint64_t pc); /* look at it; leave if it is wanted */
 
 /* stubs.c */

@@ -364,26 +364,6 @@ void emit_patch(struct emit *emit, uint32_t place, uint32_t target)
     put32(emit->memory + place, target - (place + 4));
 }
 
-uint32_t emit_lea_forward(struct emit *emit, unsigned reg)
-{
-    uint8_t *at = put_opcode(reserve(emit), OP_LEA, 8, reg, 0, 0, false);
-    *at++ = (uint8_t)((reg & 7) << 3 | 5);
-    uint32_t place = (uint32_t)(at - emit->memory);
-    finish(emit, put32(at, 0));
-    return place;
-}
-
-uint32_t emit_reserve(struct emit *emit, uint32_t size)
-{
-    uint32_t start = emit->cursor;
-    if (size > emit->limit - start) {
-        emit->overflow = true;
-        return emit->begin;
-    }
-    emit->cursor += size;
-    return start;
-}
-
 void emit_call_to(struct emit *emit, uint32_t target)
 {
     uint8_t *at = reserve(emit);

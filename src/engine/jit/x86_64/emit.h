@@ -201,10 +201,6 @@ void emit_fence(struct emit *emit); /* a full barrier: a locked operation on the
 uint32_t emit_jump_forward(struct emit *emit, enum emit_condition condition);
 void emit_jump_to(struct emit *emit, enum emit_condition condition, uint32_t target);
 void emit_patch(struct emit *emit, uint32_t place, uint32_t target);
-/* LEA of a place in code that is not known yet: for emit_patch(), too. */
-uint32_t emit_lea_forward(struct emit *emit, unsigned reg);
-/* Room for data among code, to be filled in unless there is an overflow. */
-uint32_t emit_reserve(struct emit *emit, uint32_t size);
 void emit_call_to(struct emit *emit, uint32_t target);
 void emit_call_r(struct emit *emit, unsigned reg);
 void emit_jump_r(struct emit *emit, unsigned reg);

@@ -107,112 +107,109 @@ static void select_exit(struct compile *compile, struct ir_value *value)
     emit_jump_data(&compile->emit, DATA_AT(links) + link * (uint32_t)sizeof(void *));
 }
 
-/* One comparison after another. */
-static void select_chain(struct compile *compile, const struct ir_value *value, unsigned address)
+/* An address among targets, by comparisons: jumps to the one it is, falls through if it is none. */
+struct search {
+    struct ir_block *targets[IR_TARGETS_MAX];
+    uint64_t from;     /* targets are known by their distances from here */
+    unsigned compared; /* a register with that of the address */
+    uint32_t misses[IR_TARGETS_MAX];
+    unsigned miss_count;
+};
+
+static void compare_target(struct compile *compile, const struct search *search, unsigned number)
 {
-    struct emit *emit = &compile->emit;
-    for (unsigned i = 0; i < value->target_count; i++) {
-        uint64_t pc = value->targets[i]->pc;
-        if (emit_fits(pc)) {
-            emit_group_ri(emit, GROUP_CMP, 8, address, (int32_t)pc);
-        } else {
-            unsigned wanted = scratch_gpr(compile);
-            emit_mov_ri(emit, wanted, pc);
-            emit_rr(emit, OP_CMP, 8, address, wanted);
-            unlock_gpr(compile, wanted);
+    const struct ir_block *target = search->targets[number];
+    emit_group_ri(&compile->emit, GROUP_CMP, 8, search->compared, (int32_t)(target->pc - search->from));
+    select_jump(compile, CC_E, target);
+}
+
+#define CHAIN_MAX 3u /* fewer targets are not worth halving */
+
+/* Targets [first, end), sorted. */
+static void select_halves(struct compile *compile, struct search *search, unsigned first, unsigned end)
+{
+    if (end - first <= CHAIN_MAX) {
+        for (unsigned i = first; i < end; i++) {
+            compare_target(compile, search, i);
         }
-        select_jump(compile, CC_E, value->targets[i]);
+        return;
     }
+    unsigned middle = first + (end - first) / 2;
+    compare_target(compile, search, middle);
+    uint32_t higher = emit_jump_forward(&compile->emit, CC_G);
+    select_halves(compile, search, first, middle);
+    search->misses[search->miss_count++] = emit_jump_forward(&compile->emit, CC_ALWAYS);
+    emit_patch(&compile->emit, higher, compile->emit.cursor);
+    select_halves(compile, search, middle + 1, end);
 }
 
-/* `offset` = (address / 2 % entries) * 16: where an address belongs in a table of two-word entries. */
-static void select_table_offset(struct compile *compile, unsigned offset, unsigned address, uint32_t entries)
+static void add_sorted(struct search *search, unsigned count, struct ir_block *target)
 {
-    struct emit *emit = &compile->emit;
-    emit_rm(emit, OP_LEA, 4, offset, (struct emit_memory){ (uint8_t)address, (uint8_t)address, 0, 0 });
-    emit_shift_ri(emit, SHIFT_SHL, 4, offset, 2);
-    emit_group_ri(emit, GROUP_AND, 4, offset, (int32_t)((entries - 1) * sizeof(struct jump_cache_entry)));
-}
-
-#define TABLE_ENTRIES_MAX 256u
-
-/* How many entries keep all targets apart; 0: too many. */
-static uint32_t table_entries(const struct ir_value *value)
-{
-    for (uint32_t entries = 8; entries <= TABLE_ENTRIES_MAX; entries *= 2) {
-        uint64_t used[TABLE_ENTRIES_MAX / 64] = { 0 };
-        bool collides = false;
-        for (unsigned i = 0; i < value->target_count; i++) {
-            uint32_t entry = (uint32_t)(value->targets[i]->pc >> 1) & (entries - 1);
-            collides |= (used[entry / 64] >> (entry % 64) & 1) != 0;
-            used[entry / 64] |= UINT64_C(1) << (entry % 64);
-        }
-        if (!collides) {
-            return entries;
-        }
+    while (count > 0 && search->targets[count - 1]->pc > target->pc) {
+        search->targets[count] = search->targets[count - 1];
+        count--;
     }
-    return 0;
+    search->targets[count] = target;
 }
 
-/* By a table behind the region's code, and an indirect jump that the host can predict. */
-static void select_by_table(struct compile *compile, const struct ir_value *value, unsigned address, uint32_t entries)
+/* A target can be searched together with the one in front of it: both are near, and in this order. */
+static bool follows(const struct search *search, unsigned number)
 {
-    struct emit *emit = &compile->emit;
-    unsigned offset = scratch_gpr(compile), table = scratch_gpr(compile);
-    select_table_offset(compile, offset, address, entries);
-    uint32_t place = emit_lea_forward(emit, table);
-    struct emit_memory entry = { (uint8_t)table, (uint8_t)offset, 0, (int32_t)offsetof(struct jump_cache_entry, pc) };
-    emit_rm(emit, OP_CMP, 8, address, entry);
-    uint32_t other = emit_jump_forward(emit, CC_NE);
-    entry.displacement = (int32_t)offsetof(struct jump_cache_entry, entry);
-    emit_jump_m(emit, entry);
-    emit_patch(emit, other, emit->cursor);
-    if (compile->table_count == compile->table_room) {
-        compile->table_room = compile->table_room == 0 ? 8 : compile->table_room * 2;
-        compile->tables = check_realloc(compile->tables, compile->table_room * sizeof compile->tables[0]);
+    uint64_t distance = search->targets[number]->pc - search->from;
+    return emit_fits(distance) && (int64_t)distance > (int64_t)(search->targets[number - 1]->pc - search->from);
+}
+
+/* The address's distance from one of the targets, so that comparisons are short. */
+static void move_origin(struct compile *compile, struct search *search, unsigned address, uint64_t from)
+{
+    if (search->compared != address) {
+        unlock_gpr(compile, search->compared);
     }
-    compile->tables[compile->table_count++] = (struct jump_table){ value, place, entries };
+    search->from = from;
+    search->compared = scratch_gpr(compile);
+    emit_mov_ri(&compile->emit, search->compared, 0 - from);
+    emit_rr(&compile->emit, OP_ADD, 8, search->compared, address);
 }
 
-void exits_emit_tables(struct compile *compile, const uint8_t *executable)
+/* Not by a jump through a table: hosts predict conditional jumps by a longer history than indirect ones, and find out
+ * sooner that they were wrong. */
+static void select_targets(struct compile *compile, const struct ir_value *value, unsigned address)
 {
-    struct emit *emit = &compile->emit;
-    for (unsigned i = 0; i < compile->table_count; i++) {
-        const struct jump_table *table = &compile->tables[i];
-        emit_align(emit, 16);
-        uint32_t start = emit_reserve(emit, table->entries * (uint32_t)sizeof(struct jump_cache_entry));
-        if (emit->overflow) {
-            return;
+    struct search search = { .compared = address };
+    unsigned count = value->target_count;
+    for (unsigned i = 0; i < count; i++) {
+        add_sorted(&search, i, value->targets[i]);
+    }
+    for (unsigned first = 0, end; first < count; first = end) {
+        if (!emit_fits(search.targets[first]->pc - search.from)) {
+            move_origin(compile, &search, address, search.targets[first]->pc);
         }
-        emit_patch(emit, table->place, start);
-        struct jump_cache_entry *entries = (struct jump_cache_entry *)(void *)(emit->memory + start);
-        for (uint32_t entry = 0; entry < table->entries; entry++) {
-            entries[entry] = (struct jump_cache_entry){ .pc = 1 }; /* no instruction has that address */
+        for (end = first + 1; end < count && follows(&search, end);) {
+            end++;
         }
-        for (unsigned target = 0; target < table->value->target_count; target++) {
-            const struct ir_block *block = table->value->targets[target];
-            struct jump_cache_entry *entry = &entries[(uint32_t)(block->pc >> 1) & (table->entries - 1)];
-            *entry = (struct jump_cache_entry){ block->pc, executable + compile->blocks[block->number].start };
+        search.miss_count = 0;
+        select_halves(compile, &search, first, end);
+        for (unsigned i = 0; i < search.miss_count; i++) {
+            emit_patch(&compile->emit, search.misses[i], compile->emit.cursor);
         }
     }
+    if (search.compared != address) {
+        unlock_gpr(compile, search.compared);
+    }
 }
-
-#define CHAIN_MAX 3u /* targets that comparisons are better for */
 
 static void select_exit_indirect(struct compile *compile, struct ir_value *value)
 {
     struct emit *emit = &compile->emit;
     count_instructions(compile, value);
     unsigned address = use_gpr(compile, value->arguments[0]);
-    uint32_t entries = value->target_count > CHAIN_MAX ? table_entries(value) : 0;
-    if (entries != 0) {
-        select_by_table(compile, value, address, entries);
-    } else {
-        select_chain(compile, value, address);
-    }
+    select_targets(compile, value, address);
     pins_store(compile, compile->dirty);
     emit_mov_rr(emit, 8, REG_RAX, address);
-    select_table_offset(compile, REG_RCX, REG_RAX, JUMP_CACHE_ENTRIES);
+    /* the cache's entry, of two words, for half the address */
+    emit_rm(emit, OP_LEA, 4, REG_RCX, (struct emit_memory){ REG_RAX, REG_RAX, 0, 0 });
+    emit_shift_ri(emit, SHIFT_SHL, 4, REG_RCX, 2);
+    emit_group_ri(emit, GROUP_AND, 4, REG_RCX, (int32_t)((JUMP_CACHE_ENTRIES - 1) * sizeof(struct jump_cache_entry)));
     emit_rd(emit, OP_LEA, 8, REG_RDX, DATA_AT(jumps));
     struct emit_memory entry = { REG_RDX, REG_RCX, 0, (int32_t)offsetof(struct jump_cache_entry, pc) };
     emit_rm(emit, OP_CMP, 8, REG_RAX, entry);

@@ -137,7 +137,6 @@ void host_destroy(struct host *host)
     free(host->compile.order);
     free(host->compile.aliases);
     free(host->compile.jumps);
-    free(host->compile.tables);
     undo_fini(&host->compile.undo);
     undo_fini(&host->undo);
     free(host->compile.stubs);
@@ -161,7 +160,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     }
     memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
-    compile->stub_count = compile->jump_count = compile->table_count = compile->pin_count = 0;
+    compile->stub_count = compile->jump_count = compile->pin_count = 0;
     compile->undo.count = 0;
     compile->pinned_gpr = compile->pinned_xmm = 0;
     compile->failed = compile->uses_xmm = false;
@@ -260,7 +259,6 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     }
     stubs_emit(compile);
     patch_jumps(compile);
-    exits_emit_tables(compile, host->memory.executable);
     emit_link_stubs(host, request->first_link, links);
     emit_align(&compile->emit, 16);
     if (compile->emit.overflow || compile->failed) {
