@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "engine/code.h"
 #include "engine/interp/interp.h"
+#include "engine/jit/loops.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #define SWITCHES_MAX 8u
 #define SWITCH_REACH 1024u /* bytes to both sides */
 #define BLOCK_LENGTH 128u
-#define LOOP_WEIGHT  8u
-#define WEIGHT_MAX   4096u
 #define RETURNS_MAX  16u
 #define FLOAT_DIRTY  3u /* mstatus.FS */
 #define SLOT(member) ((uint32_t)offsetof(struct riscv_cpu, state.member))
@@ -37,11 +36,6 @@ struct builder {
     unsigned indirect_count;
     struct ir_value *switches[SWITCHES_MAX]; /* terminators that jump through a register otherwise */
     unsigned switch_count;
-    struct { /* edges back, for weights */
-        unsigned from, to;
-    } back[2 * REGION_BLOCKS_MAX];
-    unsigned back_count;
-    unsigned current; /* index of the block being translated */
 };
 
 /* -- Facts --------------------------------------------------------------------------------------------------------- */
@@ -149,14 +143,6 @@ static struct ir_block *target_block(struct builder *builder, uint64_t pc)
         block = add_block(builder, pc);
         if (block == NULL) {
             return NULL;
-        }
-    }
-    const struct guest_block *from = &builder->blocks[builder->current];
-    if (pc <= from->pc) { /* every cycle has such an edge */
-        block->ir->is_loop_head = true;
-        if (builder->back_count < sizeof builder->back / sizeof builder->back[0]) {
-            builder->back[builder->back_count].from = builder->current;
-            builder->back[builder->back_count++].to = (unsigned)(block - builder->blocks);
         }
     }
     return block->ir;
@@ -286,7 +272,6 @@ static void translate_block(struct builder *builder, unsigned index)
         .block = block, .facts = builder->facts, .features = &builder->cpu->features, .builder = builder
     };
     uint32_t count = 0;
-    builder->current = index;
     for (;;) {
         struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
         if (reached != NULL || pc >= page_end || count == BLOCK_LENGTH) {
@@ -326,22 +311,6 @@ static void aim_returns(struct builder *builder)
             struct guest_block *block = block_at(builder, builder->returns[r]);
             if (block != NULL) {
                 exit->targets[exit->target_count++] = block->ir;
-                block->ir->is_loop_head = true; /* a recursive function makes a cycle of calls and returns */
-            }
-        }
-    }
-}
-
-/* A block between the target and the source of a backward edge runs more often than what is around. */
-static void weigh(struct builder *builder)
-{
-    for (unsigned edge = 0; edge < builder->back_count; edge++) {
-        uint64_t low = builder->blocks[builder->back[edge].to].pc;
-        uint64_t high = builder->blocks[builder->back[edge].from].pc;
-        for (unsigned i = 0; i < builder->block_count; i++) {
-            struct ir_block *block = builder->blocks[i].ir;
-            if (builder->blocks[i].pc >= low && builder->blocks[i].pc <= high && block->weight < WEIGHT_MAX) {
-                block->weight *= LOOP_WEIGHT;
             }
         }
     }
@@ -405,7 +374,6 @@ static void aim_switch(struct builder *builder, struct ir_value *exit)
             return;
         }
         exit->targets[exit->target_count++] = block->ir;
-        block->ir->is_loop_head = true; /* such jumps make loops of their own */
     }
 }
 
@@ -437,6 +405,6 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
         translate_from(builder, known);
     }
     aim_returns(builder);
-    weigh(builder);
+    loops_find(ir);
     free(builder);
 }
