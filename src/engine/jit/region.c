@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "engine/code.h"
 #include "engine/interp/interp.h"
+#include "engine/jit/guess.h"
 #include "engine/jit/loops.h"
 
 #include <stddef.h>
@@ -324,7 +325,7 @@ static void add_returns(struct builder *builder, unsigned from)
     }
 }
 
-/* -- Jumps through a register: the targets of a switch --------------------------------------------------------------
+/* -- Jumps through a register: switches, and calls through pointers -------------------------------------------------
  */
 
 struct switch_target {
@@ -332,25 +333,43 @@ struct switch_target {
     int heat;
 };
 
+struct switch_targets {
+    struct switch_target of[IR_TARGETS_MAX];
+    unsigned count;
+};
+
 /* Enters a target among the hottest, hottest first. */
-static void rank(struct switch_target *targets, unsigned *count, struct switch_target target)
+static void rank(struct switch_targets *targets, struct switch_target target)
 {
-    unsigned at = *count < IR_TARGETS_MAX ? (*count)++ : IR_TARGETS_MAX;
-    while (at > 0 && targets[at - 1].heat < target.heat) {
+    unsigned at = targets->count < IR_TARGETS_MAX ? targets->count++ : IR_TARGETS_MAX;
+    while (at > 0 && targets->of[at - 1].heat < target.heat) {
         if (at < IR_TARGETS_MAX) {
-            targets[at] = targets[at - 1];
+            targets->of[at] = targets->of[at - 1];
         }
         at--;
     }
     if (at < IR_TARGETS_MAX) {
-        targets[at] = target;
+        targets->of[at] = target;
+    }
+}
+
+/* Those that are known by how the address is computed, if they have run. */
+static void find_guessed_targets(struct builder *builder, const struct ir_value *exit, struct switch_targets *targets)
+{
+    uint64_t guesses[GUESSES_MAX];
+    unsigned count = guess_targets(builder->cpu, exit, guesses);
+    for (unsigned i = 0; i < count; i++) {
+        const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, guesses[i]);
+        int heat = host != NULL ? interp_heat(builder->cpu, host) : 0;
+        if (heat >= WARM_TARGET || block_at(builder, guesses[i]) != NULL) {
+            rank(targets, (struct switch_target){ .pc = guesses[i], .heat = heat });
+        }
     }
 }
 
 /* Blocks near the jump that have run and that nothing else in the region leads to: its likely targets. */
-static unsigned find_switch_targets(struct builder *builder, uint64_t pc, struct switch_target *targets)
+static void find_near_targets(struct builder *builder, uint64_t pc, struct switch_targets *targets)
 {
-    unsigned count = 0;
     uint64_t page = pc & ~PAGE_MASK;
     uint64_t low = pc - page > SWITCH_REACH ? pc - SWITCH_REACH : page;
     uint64_t high = page + PAGE_SIZE - pc > SWITCH_REACH ? pc + SWITCH_REACH : page + PAGE_SIZE;
@@ -358,22 +377,26 @@ static unsigned find_switch_targets(struct builder *builder, uint64_t pc, struct
     for (uint64_t at = low; host != NULL && at < high; at += 2) {
         int heat = interp_heat(builder->cpu, host + (at - page));
         if (heat >= WARM_TARGET && block_at(builder, at) == NULL) {
-            rank(targets, &count, (struct switch_target){ .pc = at, .heat = heat });
+            rank(targets, (struct switch_target){ .pc = at, .heat = heat });
         }
     }
-    return count;
 }
 
 static void aim_switch(struct builder *builder, struct ir_value *exit)
 {
-    struct switch_target targets[IR_TARGETS_MAX];
-    unsigned count = find_switch_targets(builder, exit->block->pc, targets);
-    for (unsigned i = 0; i < count; i++) {
-        struct guest_block *block = add_block(builder, targets[i].pc);
-        if (block == NULL) {
-            return;
+    struct switch_targets targets = { .count = 0 };
+    find_guessed_targets(builder, exit, &targets);
+    if (targets.count == 0) {
+        find_near_targets(builder, exit->block->pc, &targets);
+    }
+    for (unsigned i = 0; i < targets.count; i++) {
+        struct guest_block *block = block_at(builder, targets.of[i].pc);
+        if (block == NULL && host_of(builder, targets.of[i].pc) != NULL) {
+            block = add_block(builder, targets.of[i].pc);
         }
-        exit->targets[exit->target_count++] = block->ir;
+        if (block != NULL) {
+            exit->targets[exit->target_count++] = block->ir;
+        }
     }
 }
 
