@@ -161,14 +161,14 @@ struct compile {
     struct ir_block *block;
     const struct ir_block *next_block; /* in memory */
     uint64_t mark_pc;
-    bool interruptible; /* accesses can be undone: see undo.h; C code that uses guest memory is marked */
-    struct undo undo;   /* of this region */
     uint32_t mark_count;
 
     struct jump_place *jumps;
     unsigned jump_count, jump_room;
     struct stub *stubs;
     unsigned stub_count, stub_room;
+    bool interruptible; /* accesses can be undone: see undo.h; C code that uses guest memory is marked */
+    struct undo undo;   /* of this region */
     bool uses_xmm;
     bool failed; /* out of spill room: the region is too large */
 };

@@ -137,9 +137,9 @@ void host_destroy(struct host *host)
     free(host->compile.order);
     free(host->compile.aliases);
     free(host->compile.jumps);
+    free(host->compile.stubs);
     undo_fini(&host->compile.undo);
     undo_fini(&host->undo);
-    free(host->compile.stubs);
     free(host);
 }
 
@@ -161,8 +161,8 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
     compile->stub_count = compile->jump_count = compile->pin_count = 0;
-    compile->undo.count = 0;
     compile->pinned_gpr = compile->pinned_xmm = 0;
+    compile->undo.count = 0;
     compile->failed = compile->uses_xmm = false;
 }
 
@@ -262,10 +262,10 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     emit_link_stubs(host, request->first_link, links);
     emit_align(&compile->emit, 16);
     if (compile->emit.overflow || compile->failed) {
+        return false;
+    }
     for (uint32_t i = 0; i < compile->undo.count; i++) {
         undo_add(&host->undo, compile->undo.ranges[i].start, compile->undo.ranges[i].end);
-    }
-        return false;
     }
     code->size = compile->emit.cursor - host->used;
     host->used = compile->emit.cursor;
@@ -288,9 +288,9 @@ static void note(struct noted *noted, uint32_t member)
 void host_flush(struct host *host)
 {
     host->used = host->runtime.end;
-    host->undo.count = 0;
     host->link_count = 0;
     host->linked.count = 0;
+    host->undo.count = 0;
     host_forget_jumps(host);
 }
 
@@ -341,6 +341,8 @@ void host_forget_jumps(struct host *host)
     host->jumped.count = 0;
 }
 
+/* -- Running ------------------------------------------------------------------------------------------------------- */
+
 static void interrupted(void *context, void *registers)
 {
     struct host *host = context;
@@ -370,8 +372,6 @@ static void set_translated(struct host *host, uint32_t translated)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* -- Running ------------------------------------------------------------------------------------------------------- */
-
 struct host_result host_enter(struct host *host, const void *checked_entry)
 {
     uint64_t (*enter)(struct riscv_cpu *, const void *);
@@ -379,11 +379,11 @@ struct host_result host_enter(struct host *host, const void *checked_entry)
     memcpy(&enter, &code, sizeof enter); /* ISO C has no cast from data to code */
     bool has_float = (host->cpu->facts_key & FACTS_KEY_FLOAT) != 0;
     if (has_float) {
-    set_translated(host, 1);
         runtime_float_enter(host->cpu);
-    set_translated(host, 0);
     }
+    set_translated(host, 1);
     uint64_t result = enter(host->cpu, checked_entry);
+    set_translated(host, 0);
     if (has_float) {
         runtime_float_leave(host->cpu);
     }
