@@ -35,6 +35,7 @@ static void forget_levels(struct vtl *vtl)
             struct vtl_vp_level *own = &vp->levels[level];
             memset(own, 0, offsetof(struct vtl_vp_level, statistics));
             memset(own->secure, 0, sizeof own->secure);
+            own->vina = RISCV_INTERRUPT_SSI; /* its vector */
             memset(own->pin_masks, 0xff, sizeof own->pin_masks);
         }
         vp->levels[0].entered = true;

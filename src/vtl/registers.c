@@ -67,7 +67,7 @@ static uint64_t *x_place(const struct target *target, struct riscv_state *state,
     return riscv_level_shares_x(number) ? &target->cpu->state.x[number] : &state->x[number];
 }
 
-enum { CSR_SSTATUS = 0x100, CSR_SATP = 0x180, CSR_SIP = 0x144 };
+enum { CSR_SSTATUS = 0x100, CSR_SIP = 0x144, CSR_STIMECMP = 0x14d, CSR_SATP = 0x180 };
 
 static bool csr_is_known(uint32_t number)
 {
@@ -89,6 +89,10 @@ static bool write_csr(const struct target *target, struct riscv_state *state, ui
     if (number == CSR_SIP) { /* timer and external are the wires' */
         state->csr.mip = (state->csr.mip & ~SIP_SSIP) | (value & SIP_SSIP);
         return (value & ~SIP_KNOWN) == 0;
+    }
+    if (number == CSR_STIMECMP) {
+        riscv_level_set_timer(target->cpu, target->level, value);
+        return true;
     }
     if (!vtl_csr_write(target->vtl, state, number, value)) {
         return false;

@@ -3,7 +3,6 @@
 #include "arch/riscv/translate.h"
 
 #include "arch/riscv/walk.h"
-#include "memory/attributes.h"
 #include "vtl/vtl_internal.h"
 
 #define FLAG_READ       UINT64_C(0x1)
@@ -56,30 +55,6 @@ static enum result result_of(const struct riscv_cpu *cpu, enum riscv_verdict ver
     return privilege ? RESULT_PRIVILEGE : RESULT_NOT_PRESENT;
 }
 
-/* The walk has said that the page is not for this mode or not for this kind of access: it is for some. What higher
- * levels say of the asked kind still counts. */
-static enum result try_exempt(struct riscv_cpu *cpu, struct riscv_access access, struct riscv_page *page)
-{
-    static const enum memory_access kinds[] = { MEMORY_READ, MEMORY_WRITE, MEMORY_FETCH };
-    static const enum riscv_mode modes[] = { RISCV_MODE_S, RISCV_MODE_U };
-    const enum memory_access asked = access.kind;
-    enum result result = RESULT_PRIVILEGE;
-    access.sum = true;
-    for (unsigned i = 0; result == RESULT_PRIVILEGE && i < 6; i++) {
-        access.kind = kinds[i / 2];
-        access.mode = modes[i % 2];
-        result = result_of(cpu, riscv_translate(cpu, &access, page), asked);
-    }
-    if (result != RESULT_SUCCESS || page->host == NULL) {
-        return result;
-    }
-    unsigned denied = attributes_denied(attributes_load(page->slot, page->address), cpu->level);
-    if ((denied & (asked == MEMORY_WRITE ? ATTRIBUTE_WRITE : ATTRIBUTE_READ)) != 0) {
-        return asked == MEMORY_WRITE ? RESULT_NO_WRITE : RESULT_NO_READ;
-    }
-    return RESULT_SUCCESS;
-}
-
 /* One kind of access; the level runs for the moment. */
 static enum result try(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, enum memory_access kind,
                        gpa_t *physical)
@@ -96,7 +71,9 @@ static enum result try(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, 
     struct riscv_page page;
     enum result result = result_of(cpu, riscv_translate(cpu, &access, &page), kind);
     if (result == RESULT_PRIVILEGE && (flags & FLAG_EXEMPT) != 0) {
-        result = try_exempt(cpu, access, &page);
+        access.mode = user ? RISCV_MODE_S : RISCV_MODE_U;
+        access.sum = true;
+        result = result_of(cpu, riscv_translate(cpu, &access, &page), kind);
     }
     *physical = page.address;
     return result == RESULT_SUCCESS && page.host == NULL ? RESULT_UNMAPPED : result;

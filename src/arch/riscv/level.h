@@ -99,6 +99,9 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to);
  * their reset values. Not for the running level. */
 void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level);
 
+/* Sets stimecmp of a level that runs or not, and its alarm. */
+void riscv_level_set_timer(struct riscv_cpu *cpu, unsigned level, uint64_t ticks);
+
 /* x1 … x31: it is one of those that all levels share. */
 bool riscv_level_shares_x(unsigned number);
 

@@ -67,6 +67,21 @@ void riscv_interrupts_changed(struct riscv_cpu *cpu)
     riscv_interrupts_consider(cpu);
 }
 
+void riscv_level_set_timer(struct riscv_cpu *cpu, unsigned number, uint64_t ticks)
+{
+    CHECK(number < cpu->level_count);
+    if (number == cpu->level) {
+        riscv_set_supervisor_timer(cpu, ticks);
+        return;
+    }
+    struct riscv_level *level = &cpu->levels[number];
+    level->state.csr.stimecmp = ticks;
+    level->stime_set = ticks;
+    bool is_due = ticks != UINT64_MAX && riscv_machine_time(cpu->machine) >= ticks;
+    alarm_set(&level->stime_alarm, is_due ? ALARM_NEVER : moment_of(cpu->machine, ticks));
+    vcpu_request(&cpu->vcpu, VCPU_INTERRUPT);
+}
+
 /* ---- Counters --------------------------------------------------------------------------------------------------- */
 
 /* A running counter is the number of instructions plus what its register holds, a stopped one is what it holds. Cycles
