@@ -80,6 +80,16 @@ RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned lev
                                                                                const struct ravelin_intercept *what),
                                              void *context, struct ravelin_error *error);
 
+/* Calls `line` with one line of JSON (no newline, borrowed) for each refused access, pinned write, hart start or stop,
+ * reset and level enabled, on the thread of the vCPU, never twice at once; a flood is counted instead. What a line holds
+ * is told by the manual's page on trust levels. NULL: nobody is told. Before the start. */
+RAVELIN_API bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
+                                       void *context, struct ravelin_error *error);
+
+/* The System.map of the kernel, for names in events. NULL, the initial one: the table inside the kernel, if it has one.
+ * Before the start, which fails if the file is none. */
+RAVELIN_API bool ravelin_vm_set_symbols(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
+
 /* What a held level leaves to every level below it: a set of enum ravelin_right for a range, or for a list of pages
  * (addresses, in any order). All pages are RAM and the set is legal, or nothing is changed and false returned. When the
  * call returns no vCPU and no device uses an older right. A list is told to the vCPUs once: prefer it to many calls.

@@ -54,6 +54,17 @@ bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned level,
     return true;
 }
 
+bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, const char *text), void *context,
+                           struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    vm->config.events = line;
+    vm->config.events_context = context;
+    return true;
+}
+
 /* ---- Intercepts ------------------------------------------------------------------------------------------------- */
 
 static struct ravelin_intercept intercept_of(const struct vtl_incident *incident)

@@ -88,7 +88,7 @@ void ravelin_vm_destroy(struct ravelin_vm *vm)
     virt_destroy(vm->virt);
     const char *const strings[] = { vm->config.kernel, vm->config.firmware,     vm->config.elf,
                                     vm->config.initrd, vm->config.command_line, vm->config.secure_kernel,
-                                    vm->config.policy };
+                                    vm->config.policy, vm->config.symbols };
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         free((void *)(uintptr_t)strings[i]);
     }
@@ -203,6 +203,11 @@ bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const
         vm->config.trust_level_count = 2;
     }
     return true;
+}
+
+bool ravelin_vm_set_symbols(struct ravelin_vm *vm, const char *path, struct ravelin_error *error)
+{
+    return set_string(vm, &vm->config.symbols, path, error);
 }
 
 bool ravelin_vm_set_dump(struct ravelin_vm *vm, const char *kinds, FILE *stream, struct ravelin_error *error)

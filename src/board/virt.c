@@ -357,6 +357,9 @@ static bool build(struct virt *virt, struct error *error)
         !add_platform_devices(virt, &plic, error) || !add_virtio_devices(virt, plic, error)) {
         return false;
     }
+    if (!virt_events_open(virt, error)) {
+        return false;
+    }
     connect_firmware(virt);
     virt_trace_connect(virt);
     virt_boot_write(&virt->boot, virt->machine, virt->vtl);
@@ -417,6 +420,7 @@ static void take_apart(struct virt *virt)
         for (unsigned i = 0; i < virt->engine_count; i++) {
             engine_destroy(virt->machine->cpus[i]);
         }
+        virt_events_close(virt);
         vtl_destroy(virt->vtl);
         riscv_machine_destroy(virt->machine);
     }

@@ -64,6 +64,10 @@ struct virt_config {
     size_t trust_right_count;
     const char *secure_kernel; /* an ELF file or "builtin", see board/secure_kernel.h; NULL: none. Needs levels */
     const char *policy;        /* its policy's file; NULL: the default */
+    /* Told of what happens between trust levels, see vtl/events.h; NULL: nobody. */
+    void (*events)(void *context, const char *line);
+    void *events_context;
+    const char *symbols; /* the kernel's System.map, for events; NULL: the table inside the kernel, if it has one */
     enum engine_kind engine;   /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;

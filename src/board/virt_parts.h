@@ -36,6 +36,8 @@ struct virt {
     struct io_loop *loop;
     struct riscv_machine *machine;
     struct vtl *vtl;       /* NULL: one trust level */
+    struct symbols *symbols;
+    struct vtl_events *events;
     unsigned engine_count; /* harts that have their engine */
     char notice[640];
     struct console_backend *console; /* what the descriptors are behind */
@@ -75,6 +77,11 @@ struct virt_vcpu {
     struct virt *virt;
     struct riscv_cpu *cpu;
 };
+
+/* What happens between trust levels goes to virt->config.events, if that and levels are there. The machine exists and
+ * does not run. The error is about the file of symbols. */
+bool virt_events_open(struct virt *virt, struct error *error);
+void virt_events_close(struct virt *virt);
 
 /* Sets virt->config.trust_rights, all of them. Nothing runs. */
 bool virt_set_trust_rights(struct virt *virt, struct error *error);

@@ -48,6 +48,12 @@ static const struct cli_option run_options[] = {
       "file. Gives the guest two trust levels if --trust-levels gives no more." },
     { "policy", CLI_INPUT, "FILE", RUN(policy),
       "What the secure kernel permits; without it, it enforces all it can. Needs --secure-kernel." },
+    { "events", CLI_OUTPUT, "FILE", RUN(events),
+      "Writes a line of JSON for each refused access, pinned register, vCPU start and reset between trust levels: who, "
+      "what and where, with the kernel's names for places. Needs trust levels." },
+    { "symbols", CLI_INPUT, "FILE", RUN(symbols),
+      "The kernel's System.map, for the names in --events; without it they come from the kernel itself, if it has "
+      "them." },
     { "disk", CLI_LIST, "FILE[,readonly]", RUN(disks),
       "A virtio disk over a raw image file. Give it again for more disks, at most 4." },
     { "net", CLI_CHOICE, "KIND", RUN(net),

@@ -11,7 +11,7 @@ extern const struct cli_command cli_commands[]; /* ended by a NULL name */
 const struct cli_command *cli_command_find(const char *name); /* NULL: no such command */
 
 struct cli_run_values {
-    const char *kernel, *initrd, *append, *firmware, *elf, *secure_kernel, *policy;
+    const char *kernel, *initrd, *append, *firmware, *elf, *secure_kernel, *policy, *events, *symbols;
     uint64_t cpus, memory, trust_levels;
     const char *cpu, *engine, *dump;
     struct cli_list disks, forwards;

@@ -30,7 +30,7 @@ struct run {
     struct ravelin_vm *vm;
     struct console console;
     bool console_is_open;
-    struct output_file stats, trace, tree, signature;
+    struct output_file stats, trace, events, tree, signature;
     char trace_path[PATH_MAX];
     bool trace_instructions;
     uint64_t begin;      /* now() when loading began */
@@ -88,6 +88,10 @@ static bool check_combination(const struct cli_run_values *values)
         fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --secure-kernel";
     } else if (values->policy != NULL && values->secure_kernel == NULL) {
         fault = "--policy is for a secure kernel: give --secure-kernel builtin too";
+    } else if (values->events != NULL && values->trust_levels == 0 && values->secure_kernel == NULL) {
+        fault = "--events tells what happens between trust levels: give --trust-levels N or --secure-kernel too";
+    } else if (values->symbols != NULL && values->events == NULL) {
+        fault = "--symbols gives names to events: give --events FILE too";
     } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
         fault = "--forward needs a network: give --net user too";
     }
@@ -127,6 +131,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
                ravelin_vm_set_engine(vm, values->engine, error) &&
                (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&
                ravelin_vm_set_secure_kernel(vm, values->secure_kernel, values->policy, error) &&
+               ravelin_vm_set_symbols(vm, values->symbols, error) &&
                (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&
                ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
                ravelin_vm_set_reboot(vm, !values->no_reboot, error);
@@ -151,6 +156,14 @@ static bool set_boot(struct ravelin_vm *vm, const struct cli_run_values *values,
 static void trace_line(void *context, const char *text)
 {
     fprintf(((struct run *)context)->trace.stream, "%s\n", text);
+}
+
+/* Each line whole and at once, for whoever follows the file. */
+static void event_line(void *context, const char *text)
+{
+    FILE *stream = ((struct run *)context)->events.stream;
+    fprintf(stream, "%s\n", text);
+    fflush(stream);
 }
 
 static unsigned trace_kinds(const struct run *run)
@@ -187,6 +200,7 @@ static bool open_outputs(struct run *run)
     }
     return (values->stats == NULL || output_file_open(&run->stats, "--stats", values->stats)) &&
            (values->trace == NULL || output_file_open(&run->trace, "--trace", run->trace_path)) &&
+           (values->events == NULL || output_file_open(&run->events, "--events", values->events)) &&
            (values->dump_dtb == NULL || output_file_open(&run->tree, "--dump-dtb", values->dump_dtb)) &&
            (values->signature == NULL || output_file_open(&run->signature, "--signature", values->signature));
 }
@@ -353,6 +367,7 @@ static int start_and_run(struct run *run)
     terminal_enter(run->console.kind == CONSOLE_STDIO);
     /* From here on the logs are there for others to follow. */
     if ((run->trace.stream != NULL && !output_file_commit(&run->trace)) ||
+        (run->events.stream != NULL && !output_file_commit(&run->events)) ||
         (run->console.file.stream != NULL && !output_file_commit(&run->console.file)) || !write_tree(run)) {
         terminal_end();
         return CLI_FAILURE;
@@ -380,7 +395,8 @@ static int run_machine(struct run *run)
     run->console_is_open = true;
     if (!console_connect(&run->console, run->vm, &error) ||
         !ravelin_vm_set_progress(run->vm, show_progress, run, &error) ||
-        (run->trace.stream != NULL && !ravelin_vm_set_trace(run->vm, trace_kinds(run), trace_line, run, &error))) {
+        (run->trace.stream != NULL && !ravelin_vm_set_trace(run->vm, trace_kinds(run), trace_line, run, &error)) ||
+        (run->events.stream != NULL && !ravelin_vm_set_events(run->vm, event_line, run, &error))) {
         return failure(&error);
     }
     return start_and_run(run);
@@ -398,6 +414,7 @@ int cli_run(const void *values, char *const *operands, unsigned operand_count)
     ravelin_vm_destroy(run.vm); /* before what its threads write to */
     bool closed = !run.console_is_open || console_close(&run.console);
     closed = output_file_close(&run.trace) && closed;
+    closed = output_file_close(&run.events) && closed;
     closed = output_file_close(&run.stats) && closed;
     closed = output_file_close(&run.tree) && closed;
     closed = output_file_close(&run.signature) && closed;

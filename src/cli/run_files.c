@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define FIXED_COUNT 11u
+#define FIXED_COUNT 13u
 
 struct named_file {
     const char *option; /* NULL: not given */
@@ -46,6 +46,7 @@ static void collect(struct files *files, const struct cli_run_values *values)
     add(files, "--console", console, "", true);
     add(files, "--stats", values->stats, "", true);
     add(files, "--trace", values->trace, ",instructions", true);
+    add(files, "--events", values->events, "", true);
     add(files, "--dump-dtb", values->dump_dtb, "", true);
     add(files, "--signature", values->signature, "", true);
     add(files, "--kernel", values->kernel, "", false);
@@ -54,6 +55,7 @@ static void collect(struct files *files, const struct cli_run_values *values)
     add(files, "--elf", values->elf, "", false);
     add(files, "--secure-kernel", values->secure_kernel, "", false);
     add(files, "--policy", values->policy, "", false);
+    add(files, "--symbols", values->symbols, "", false);
     for (unsigned i = 0; i < values->disks.count && i < RAVELIN_DISK_LIMIT; i++) {
         add(files, "--disk", values->disks.items[i], ",readonly", false);
     }
