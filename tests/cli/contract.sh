@@ -76,6 +76,8 @@ for number in 1 3 7 85; do
     "$make_guest" tohost tohost$number $number || exit 1
 done
 : > empty
+printf 'ffffffff80000000 T _start\nffffffff80001000 B _end\n' > map
+printf '0000000000000000 T _start\n' > zeromap
 head -c 100 pass > short
 head -c 2000 /dev/zero > zeros
 printf '\001\000\004\200\377\377\377\377\001\000\001\000' > noise
@@ -113,6 +115,9 @@ refuse 2 'boots a bare-metal program alone' run --elf pass --firmware image
 refuse 2 'are for a kernel' run --elf pass --initrd big
 refuse 2 'are for a kernel' run --elf pass --append x
 refuse 2 'is for a kernel' run --firmware pass --initrd big
+refuse 2 'between trust levels: give --trust-levels' run --kernel image --events events
+refuse 2 'gives names to events: give --events' run --kernel image --trust-levels 2 --symbols map
+refuse 2 'the same file' run --kernel image --trust-levels 2 --events map --symbols map
 refuse 2 '--cpus 0 is out of range: give 1 to 128' run --elf pass --cpus 0
 refuse 2 '--cpus 129 is out of range' run --elf pass --cpus 129
 refuse 2 '--cpus 1000 is out of range' run --elf pass --cpus 1000
@@ -170,6 +175,9 @@ refuse 1 'cut short inside its gzip data' run --kernel short.gz
 refuse 1 'give it with --kernel' run --firmware image
 refuse 1 'unpack it with gunzip' run --firmware image.gz
 refuse 1 'cannot open missing' run --kernel image --initrd missing
+refuse 1 'cannot open missing' run --kernel image --trust-levels 2 --events events --symbols missing
+refuse 1 'text:1: this is no line of a System.map' run --kernel image --trust-levels 2 --events events --symbols text
+refuse 1 'addresses of 0' run --kernel image --trust-levels 2 --events events --symbols zeromap
 refuse 1 'empty is empty' run --kernel image --initrd empty
 refuse 1 'big does not fit into .* at least --memory' run --kernel image --initrd big --memory 6M
 refuse 1 'big is larger than' run --kernel image --initrd big --memory 4M
@@ -214,6 +222,9 @@ ends 124 'a guest that resets for ever runs into its time' run --elf reset --tim
 ends 124 'a guest that loops runs into its time' run --elf loop --timeout 0.5
 holds 'the time-out is told in one line' test "$(wc -l < err)" -eq 1
 ends 0 'a Linux Image starts in S-mode' run --kernel image
+ends 0 'with trust levels and their events' run --kernel image --trust-levels 2 --events events --symbols map
+holds 'leaves a file of events' test -f events
+rm -f events
 ends 0 'a packed Image too' run --kernel image.gz
 ends 0 'an ELF kernel too' run --kernel kernel
 ends 0 'with many vCPUs' run --kernel image --cpus 128 --memory 64M
@@ -350,7 +361,7 @@ holds 'shows an example' grep -q 'ravelin run --kernel' out
 "$ravelin" run --help > other
 holds 'is run --help' cmp out other
 for option in kernel initrd append firmware elf cpus memory cpu engine disk net forward console timeout no-reboot \
-    stats trace dump-dtb; do
+    stats trace events symbols dump-dtb; do
     holds "help tells of --$option" grep -q -e "--$option" out
 done
 ends 0 'help isa' help isa
