@@ -21,6 +21,26 @@ extern "C" {
 
 #define RAVELIN_CAUSE_COUNT 64
 
+/* What the JIT did for one vCPU; zeros under an engine that does not translate. */
+struct ravelin_jit_stats {
+    uint64_t regions;      /* pieces of code translated, each from one entry on */
+    uint64_t instructions; /* guest instructions in them */
+    uint64_t code_size;    /* bytes of host code made of them */
+    uint64_t refused;      /* hot code that could not be translated */
+    uint64_t flushes;      /* times that the memory for host code was full, and emptied */
+    uint64_t changed;      /* regions dropped because the guest had changed their code */
+    uint64_t nanoseconds;  /* spent translating */
+    /* How often translated code was left: at an end that nothing led on from yet; after a jump to an address not met
+     * lately; for an instruction that the interpreter runs; with a trap; because something asked for attention; before
+     * code that is not where it was. */
+    uint64_t link_exits;
+    uint64_t jump_exits;
+    uint64_t interpret_exits;
+    uint64_t trap_exits;
+    uint64_t attention_exits;
+    uint64_t stale_exits;
+};
+
 struct ravelin_vcpu_stats {
     uint64_t instructions; /* retired */
     uint64_t tlb_misses;   /* translations that the soft TLB did not hold */
@@ -30,6 +50,7 @@ struct ravelin_vcpu_stats {
     /* How often the vCPU left guest code for the monitor, by cause. */
     uint64_t device_accesses;
     uint64_t firmware_calls; /* to the built-in SBI */
+    struct ravelin_jit_stats jit;
 };
 
 struct ravelin_stats {

@@ -6,6 +6,8 @@
 #include "board/virt_trace.h"
 #include "core/alarm.h"
 #include "core/check.h"
+#include "engine/jit/host.h"
+#include "engine/jit/jit.h"
 
 #include <ravelin/stats.h>
 #include <ravelin/vm.h>
@@ -159,6 +161,23 @@ void *ravelin_vm_signature(struct ravelin_vm *vm, size_t *size, struct ravelin_e
 
 /* -- Statistics --------------------------------------------------------------------------------------------------- */
 
+static void copy_jit_stats(struct ravelin_jit_stats *to, const struct jit_statistics *from)
+{
+    to->regions = from->regions;
+    to->instructions = from->instructions;
+    to->code_size = from->code_size;
+    to->refused = from->refused;
+    to->flushes = from->flushes;
+    to->changed = from->changed;
+    to->nanoseconds = from->nanoseconds;
+    to->link_exits = from->exits[HOST_EXIT_LINK];
+    to->jump_exits = from->exits[HOST_EXIT_INDIRECT];
+    to->interpret_exits = from->exits[HOST_EXIT_INTERPRET];
+    to->trap_exits = from->exits[HOST_EXIT_TRAPPED];
+    to->attention_exits = from->exits[HOST_EXIT_ATTENTION];
+    to->stale_exits = from->exits[HOST_EXIT_STALE];
+}
+
 static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cpu)
 {
     const struct riscv_statistics *from = &cpu->statistics;
@@ -170,6 +189,9 @@ static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cp
     to->firmware_calls = from->firmware_calls;
     memcpy(to->exceptions, from->exceptions, sizeof to->exceptions);
     memcpy(to->interrupts, from->interrupts, sizeof to->interrupts);
+    if (cpu->jit != NULL) {
+        copy_jit_stats(&to->jit, jit_statistics(cpu));
+    }
 }
 
 struct ravelin_stats *ravelin_vm_stats(struct ravelin_vm *vm)

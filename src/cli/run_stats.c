@@ -22,6 +22,44 @@ static json_t *by_cause(const uint64_t counts[RAVELIN_CAUSE_COUNT], const char *
     return object;
 }
 
+static void add_jit(struct ravelin_jit_stats *sum, const struct ravelin_jit_stats *vcpu)
+{
+    sum->regions += vcpu->regions;
+    sum->instructions += vcpu->instructions;
+    sum->code_size += vcpu->code_size;
+    sum->refused += vcpu->refused;
+    sum->flushes += vcpu->flushes;
+    sum->changed += vcpu->changed;
+    sum->nanoseconds += vcpu->nanoseconds;
+    sum->link_exits += vcpu->link_exits;
+    sum->jump_exits += vcpu->jump_exits;
+    sum->interpret_exits += vcpu->interpret_exits;
+    sum->trap_exits += vcpu->trap_exits;
+    sum->attention_exits += vcpu->attention_exits;
+    sum->stale_exits += vcpu->stale_exits;
+}
+
+static json_t *jit_counts(const struct ravelin_jit_stats *jit)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "regions", number(jit->regions));
+    json_object_set_new(object, "instructions", number(jit->instructions));
+    json_object_set_new(object, "code_size", number(jit->code_size));
+    json_object_set_new(object, "refused", number(jit->refused));
+    json_object_set_new(object, "flushes", number(jit->flushes));
+    json_object_set_new(object, "changed", number(jit->changed));
+    json_object_set_new(object, "seconds", json_real((double)jit->nanoseconds / 1e9));
+    json_t *exits = json_object();
+    json_object_set_new(exits, "link", number(jit->link_exits));
+    json_object_set_new(exits, "jump", number(jit->jump_exits));
+    json_object_set_new(exits, "interpret", number(jit->interpret_exits));
+    json_object_set_new(exits, "trap", number(jit->trap_exits));
+    json_object_set_new(exits, "attention", number(jit->attention_exits));
+    json_object_set_new(exits, "stale", number(jit->stale_exits));
+    json_object_set_new(object, "exits", exits);
+    return object;
+}
+
 static void add(struct ravelin_vcpu_stats *sum, const struct ravelin_vcpu_stats *vcpu)
 {
     sum->instructions += vcpu->instructions;
@@ -32,6 +70,7 @@ static void add(struct ravelin_vcpu_stats *sum, const struct ravelin_vcpu_stats 
         sum->exceptions[cause] += vcpu->exceptions[cause];
         sum->interrupts[cause] += vcpu->interrupts[cause];
     }
+    add_jit(&sum->jit, &vcpu->jit);
 }
 
 static void set_counts(json_t *object, const struct ravelin_vcpu_stats *counts)
@@ -45,6 +84,9 @@ static void set_counts(json_t *object, const struct ravelin_vcpu_stats *counts)
     json_object_set_new(exits, "device_access", number(counts->device_accesses));
     json_object_set_new(exits, "firmware_call", number(counts->firmware_calls));
     json_object_set_new(object, "exits", exits);
+    if (counts->jit.regions + counts->jit.refused > 0) {
+        json_object_set_new(object, "jit", jit_counts(&counts->jit));
+    }
 }
 
 static double mips(uint64_t instructions, double seconds)
