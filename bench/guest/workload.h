@@ -31,12 +31,13 @@ uint64_t exec_unit(void);         /* 8 × exec of this program, which ends at on
  * random reads and writes in 128 KiB of the thread's own. */
 int measure_parallel(const char *name, double seconds, int count);
 
-/* Runs a second of `command` (NULL at the end), run for `seconds` and once before. The checksum is of what it writes to
- * its standard output and to the file `output` ("-": none). A run that fails ends the measurement. */
+/* Runs a second of `command` (NULL at the end), run for `seconds` and once before, or once if that takes long. The
+ * checksum is of what it writes to its standard output and to the file `output` ("-": none). A run that fails ends the
+ * measurement. */
 int measure_command(const char *name, double seconds, const char *output, char **command);
 
-/* Programs a second: each in `folder` is run once, in the order of their names; 0 seconds of warming up. The checksum
- * is of all they write. */
+/* Programs a second: each in `folder` is run once, in the order of their names, without warming up. The checksum is of
+ * all they write. */
 int measure_programs(const char *name, const char *folder);
 
 double seconds_now(void);

@@ -99,7 +99,7 @@ def disk(folder, program, output):
     with open(os.path.join(tree, "sales.sql"), "w", encoding="utf-8") as file:
         file.write("\n".join(statements(8000)) + "\n")
     with open(os.path.join(tree, "unit.c"), "w", encoding="utf-8") as file:
-        file.write(generate.source(99, 16))
+        file.write(generate.source(99, 6))
     with open(os.path.join(tree, "mixed"), "wb") as mixed:
         for name in ("sales.sql", "unit.c", *(f"programs/{number:04}" for number in range(100))):
             with open(os.path.join(tree, name), "rb") as file:
