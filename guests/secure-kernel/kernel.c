@@ -177,6 +177,7 @@ static void begin_vp(struct vp *vp)
         die("the monitor gives it no assist page");
     }
     vp->user_apart = false;
+    pins_prepare(vp);
     __asm__ volatile("csrw sie, %0" : : "r"(SIE_STIE | SIE_SSIE));
     sbi_set_timer(UINT64_MAX);
 }
@@ -193,7 +194,6 @@ static void begin_first(struct vp *vp, const struct secure_kernel_block *block)
 static void begin_other(struct vp *vp)
 {
     begin_vp(vp);
-    pins_end(vp);
     call_set_own(vp, ABI_VSM_VP_SECURE_CONFIG_0, 0);
     call_set(vp, ABI_SATP, 0, 0);
     call_set(vp, ABI_SSTATUS, SSTATUS_UXL_64, 0);

@@ -129,9 +129,9 @@ void pages_refused(struct vp *vp, const struct abi_message *message);
 void patch_begin(void);
 bool patch_is_legitimate(uint64_t physical, uint64_t value, unsigned size);
 
-/* pins.c: pins the registers of this processor; decides a write */
+/* pins.c: this processor's registers while the guest starts on it, and from then on; a write to one */
+void pins_prepare(struct vp *vp);
 void pins_begin(struct vp *vp);
-void pins_end(struct vp *vp);
 void pins_refused(struct vp *vp, const struct abi_message *message);
 
 /* service.c */

@@ -12,6 +12,8 @@
 #include "kernel.h"
 
 #define CSR_LENGTH       4u
+#define SATP_HIGHEST     (UINT64_C(1) << 43)
+#define STVEC_VECTORED   UINT64_C(1)
 #define SATP_MODE        (UINT64_C(15) << 60)
 #define SSTATUS_UBE      (UINT64_C(1) << 6)
 #define SSTATUS_MXR      (UINT64_C(1) << 19)
@@ -32,19 +34,36 @@ static uint64_t mask_of(unsigned pin)
     }
 }
 
-void pins_begin(struct vp *vp)
+/* A guest that starts has yet to set satp and stvec. They are pinned nevertheless, in a bit that it does not use (the
+ * highest of a root's address, vectored mode): that a register is pinned at all is something that a monitor's
+ * translated code takes for granted, and the guest's kernel would have to be translated once more. */
+static uint64_t early_mask_of(unsigned pin)
 {
-    for (unsigned pin = 0; pin < PIN_COUNT; pin++) {
-        call_set_own(vp, ABI_CR_INTERCEPT_MASK + pin, mask_of(pin));
+    switch (1u << pin) {
+    case SECURE_KERNEL_PIN_SATP: return SATP_HIGHEST;
+    case SECURE_KERNEL_PIN_STVEC: return STVEC_VECTORED;
+    default: return mask_of(pin);
     }
-    call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, kernel.pins);
-    vp->pinned = true;
 }
 
-void pins_end(struct vp *vp)
+static void set_pins(struct vp *vp, uint64_t (*mask)(unsigned pin))
 {
-    call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, 0);
+    for (unsigned pin = 0; pin < PIN_COUNT; pin++) {
+        call_set_own(vp, ABI_CR_INTERCEPT_MASK + pin, mask(pin));
+    }
+    call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, kernel.pins);
+}
+
+void pins_prepare(struct vp *vp)
+{
+    set_pins(vp, early_mask_of);
     vp->pinned = false;
+}
+
+void pins_begin(struct vp *vp)
+{
+    set_pins(vp, mask_of);
+    vp->pinned = true;
 }
 
 static const char *what_of(uint32_t name)
