@@ -191,10 +191,15 @@ static void change(struct stress *stress, uint64_t address, unsigned denied)
     stress->changes++;
 }
 
+/* Mostly not at all: then harts are in the middle of their own, and not in that of trap handlers. */
 static void wait_a_while(struct stress *stress)
 {
-    for (uint64_t i = next_random(&stress->seed) % 8; i > 0; i--) {
+    uint64_t chance = next_random(&stress->seed) % 64;
+    for (uint64_t i = 0; chance == 0 && i < 4; i++) {
         sched_yield();
+    }
+    for (unsigned i = 0; i < 1000 && chance < 8; i++) {
+        __asm__ volatile("" ::: "memory");
     }
 }
 

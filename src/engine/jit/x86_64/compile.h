@@ -121,6 +121,7 @@ struct stub {
     uint32_t place, second_place; /* jumps that lead here; second_place 0: one only */
     uint32_t back;
     uint32_t dirty;
+    uint32_t kept; /* registers with addends, while it runs */
     uint32_t count;
     uint32_t what;        /* STUB_FLOAT: for runtime_float() */
     int32_t displacement; /* STUB_LOAD, STUB_STORE: of the address, from register a */
@@ -172,6 +173,14 @@ struct compile {
     bool uses_xmm;
     bool failed; /* out of spill room: the region is too large */
 };
+
+/* From here on these registers hold addends. */
+static inline void mark_kept(struct compile *compile, uint32_t kept)
+{
+    if (compile->interruptible && !compile->emit.overflow) {
+        undo_add_mark(&compile->undo, compile->emit.cursor, kept);
+    }
+}
 
 static inline struct ir_value *resolve(const struct compile *compile, struct ir_value *value)
 {

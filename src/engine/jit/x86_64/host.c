@@ -118,7 +118,6 @@ struct host *host_create(struct riscv_cpu *cpu, struct error *error)
     fill_constants(host->data);
     struct emit emit = begin_emit(host);
     host->compile.interruptible = cpu->reader != NULL;
-    host->undo.code = host->memory.executable;
     runtime_emit(&host->runtime, &emit, host->compile.interruptible);
     CHECK(!emit.overflow);
     host->jumped.count = NOTED_MAX;
@@ -162,7 +161,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
     compile->stub_count = compile->jump_count = compile->pin_count = 0;
     compile->pinned_gpr = compile->pinned_xmm = 0;
-    compile->undo.count = 0;
+    undo_clear(&compile->undo);
     compile->failed = compile->uses_xmm = false;
 }
 
@@ -264,9 +263,7 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     if (compile->emit.overflow || compile->failed) {
         return false;
     }
-    for (uint32_t i = 0; i < compile->undo.count; i++) {
-        undo_add(&host->undo, compile->undo.ranges[i].start, compile->undo.ranges[i].end);
-    }
+    undo_append(&host->undo, &compile->undo);
     code->size = compile->emit.cursor - host->used;
     host->used = compile->emit.cursor;
     unlink_range(host, request->first_link, links);
@@ -290,7 +287,7 @@ void host_flush(struct host *host)
     host->used = host->runtime.end;
     host->link_count = 0;
     host->linked.count = 0;
-    host->undo.count = 0;
+    undo_clear(&host->undo);
     host_forget_jumps(host);
 }
 
@@ -346,7 +343,8 @@ void host_forget_jumps(struct host *host)
 static void interrupted(void *context, void *registers)
 {
     struct host *host = context;
-    undo_access(&host->undo, registers);
+    const struct undo_place place = { host->memory.executable, host->runtime.thunks, host->runtime.end };
+    undo_access(&host->undo, &place, registers);
     rights_interrupt(host->cpu->reader);
 }
 

@@ -68,8 +68,7 @@ static struct access select_address(struct compile *compile, struct ir_value *va
     access.base = use_gpr(compile, base);
     done(compile, address);
     unsigned group = node_of(compile, value)->group;
-    /* An addend that is kept for later could not be taken back. */
-    if (group != 0 && compile->groups[group - 1].count > 1 && !compile->interruptible) {
+    if (group != 0 && compile->groups[group - 1].count > 1) {
         access.group = &compile->groups[group - 1];
     }
     return access;
@@ -160,7 +159,7 @@ static struct emit_memory host_memory(const struct access *access, const struct 
 static void note_undo(struct compile *compile, uint32_t start)
 {
     if (compile->interruptible && !compile->emit.overflow) {
-        undo_add(&compile->undo, start, compile->emit.cursor);
+        undo_add_range(&compile->undo, start, compile->emit.cursor);
     }
 }
 

@@ -15,6 +15,7 @@ void registers_begin_block(struct compile *compile)
     }
     compile->locked_gpr = compile->locked_xmm = compile->scratch_gpr = compile->scratch_xmm = 0;
     compile->kept_gpr = 0;
+    mark_kept(compile, 0);
     compile->alias_count = 0;
     compile->spill_free_count = 0;
     compile->spill_next = 0;
@@ -74,12 +75,14 @@ void keep_addend(struct compile *compile, struct group *group, unsigned reg)
 {
     group->reg = (uint8_t)reg;
     compile->kept_gpr |= 1u << reg;
+    mark_kept(compile, compile->kept_gpr);
     compile->scratch_gpr &= ~(1u << reg);
 }
 
 void forget_addend(struct compile *compile, unsigned reg)
 {
     compile->kept_gpr &= ~(1u << reg);
+    mark_kept(compile, compile->kept_gpr);
     for (unsigned i = 0; i < compile->group_count; i++) {
         if (compile->groups[i].reg == reg) {
             compile->groups[i].reg = REG_NONE;

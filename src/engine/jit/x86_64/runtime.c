@@ -237,9 +237,12 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
     return start;
 }
 
-static uint32_t emit_float_thunk(struct emit *emit)
+static uint32_t emit_float_thunk(struct emit *emit, bool interruptible)
 {
     uint32_t start = emit->cursor;
+    if (interruptible) { /* registers rest in the frame meanwhile */
+        emit_store_i(emit, 4, CPU_AT(translated), 0);
+    }
     keep_registers(emit, true, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
     emit_rm(emit, OP_LEA, 8, REG_RSI, frame_at(FRAME_ADDRESS));
@@ -247,6 +250,9 @@ static uint32_t emit_float_thunk(struct emit *emit)
     call_aligned(emit, (uint64_t)(uintptr_t)runtime_float);
     emit_rm(emit, OP_MOV_STORE, 8, REG_RAX, frame_at(FRAME_RESULT));
     keep_registers(emit, true, true);
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(translated), 1);
+    }
     emit_return(emit);
     return start;
 }
@@ -255,6 +261,7 @@ void runtime_emit(struct runtime *runtime, struct emit *emit, bool interruptible
 {
     emit_enter(runtime, emit);
     emit_leave(runtime, emit);
+    runtime->thunks = emit->cursor;
     for (unsigned size = 0; size < 4; size++) {
         for (unsigned with_xmm = 0; with_xmm < 2; with_xmm++) {
             emit_align(emit, 16);
@@ -263,7 +270,7 @@ void runtime_emit(struct runtime *runtime, struct emit *emit, bool interruptible
             runtime->store[size][with_xmm] = emit_memory_thunk(emit, true, 1u << size, with_xmm != 0, interruptible);
         }
     }
-    runtime->slow_float = emit_float_thunk(emit);
+    runtime->slow_float = emit_float_thunk(emit, interruptible);
     emit_align(emit, 64);
     runtime->end = emit->cursor;
 }

@@ -13,6 +13,7 @@ struct stub *stub_add(struct compile *compile, enum stub_kind kind, uint32_t pla
                            .place = place,
                            .back = compile->emit.cursor,
                            .dirty = compile->dirty,
+                           .kept = compile->kept_gpr,
                            .pc = compile->mark_pc,
                            .count = compile->mark_count };
     return stub;
@@ -79,8 +80,11 @@ static void emit_stub(struct compile *compile, const struct stub *stub)
 
 void stubs_emit(struct compile *compile)
 {
+    compile->kept_gpr = 0;                               /* what stubs add leaves the region */
     for (unsigned i = 0; i < compile->stub_count; i++) { /* stubs may add stubs */
         struct stub stub = compile->stubs[i];
+        mark_kept(compile, stub.kept);
         emit_stub(compile, &stub);
     }
+    mark_kept(compile, 0);
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which pieces of generated code may be begun again: each access to guest memory, from where it asks the translation
- * cache to where it has been made. A signal handler that has emptied the cache sets an interrupted one back to its
- * beginning, so that it asks again (memory/straggler.h). Asking changes nothing but scratch registers and flags, and
- * the access is the last instruction, so that beginning again is always possible.
+ * How an access to guest memory that generated code is about to make can be undone by a signal handler which has
+ * emptied the translation cache (memory/straggler.h).
  *
- * Owned by a struct host and changed by its thread while it executes no translated code.
+ * Ranges. Each access, from where it asks the translation cache to where it has been made, can be begun again: asking
+ * changes nothing but scratch registers and flags, and the access is the last instruction. An interrupted one is set
+ * back to its beginning and asks again.
+ *
+ * Marks. Addends that were found keep standing in registers for the accesses after the first of a group (struct group).
+ * A mark tells from where on which registers do. The handler sets them to 0, which means that nothing was found.
+ *
+ * Owned by a struct host and changed by its thread while cpu->translated is 0.
  */
 #ifndef RAVELIN_ENGINE_JIT_X86_64_UNDO_H
 #define RAVELIN_ENGINE_JIT_X86_64_UNDO_H
@@ -16,18 +21,33 @@ struct undo_range {
     uint32_t start, end; /* positions in code memory: first byte, behind the last */
 };
 
+struct undo_mark {
+    uint32_t position; /* from here to the next mark */
+    uint32_t kept;     /* registers that hold addends, by their numbers in instructions */
+};
+
 struct undo {
-    const uint8_t *code;       /* where code memory runs */
-    struct undo_range *ranges; /* in order */
-    uint32_t count, room;
+    struct undo_range *ranges; /* both in order of position */
+    struct undo_mark *marks;
+    uint32_t range_count, range_room, mark_count, mark_room;
 };
 
 void undo_fini(struct undo *undo);
+void undo_clear(struct undo *undo);
 
-/* Ranges must come in order of position. */
-void undo_add(struct undo *undo, uint32_t start, uint32_t end);
+/* Positions never go down. */
+void undo_add_range(struct undo *undo, uint32_t start, uint32_t end);
+void undo_add_mark(struct undo *undo, uint32_t position, uint32_t kept);
 
-/* In a signal handler: `registers` (a ucontext_t) go back to the beginning of the range they are in, if they are. */
-void undo_access(const struct undo *undo, void *registers);
+/* Adds all that `other` has. */
+void undo_append(struct undo *undo, const struct undo *other);
+
+/* In a signal handler, for interrupted registers (a ucontext_t). `code` is where code memory runs; from position
+ * `thunks` to `thunks_end` stands what regions call, with nothing on the stack but the way back. */
+struct undo_place {
+    const uint8_t *code;
+    uint32_t thunks, thunks_end;
+};
+void undo_access(const struct undo *undo, const struct undo_place *place, void *registers);
 
 #endif
