@@ -12,7 +12,7 @@
 #define count_of(array) (sizeof(array) / sizeof(array)[0])
 #define FS_ON           UINT64_C(0x2000)
 
-static uint8_t playground[16 * PAGE] __attribute__((aligned(4096)));
+static uint8_t playground[17 * PAGE] __attribute__((aligned(4096)));
 #define page_of(n) ((uint64_t)playground + (uint64_t)(n) * PAGE)
 
 #define PATTERN    UINT64_C(0x5566778855667788)
@@ -650,6 +650,43 @@ static void operands(void)
     set(page, VALL);
 }
 
+/* ---- Translation ------------------------------------------------------------------------------------------------ */
+
+static struct {
+    uint64_t flags, gva;
+} asked;
+
+static uint64_t translate(uint64_t argument)
+{
+    (void)argument;
+    uint32_t result;
+    uint64_t page;
+    uint16_t status = vtl_translate(VP_SELF, asked.flags | UINT64_C(0x10) << 56, asked.gva, &result, &page);
+    return status == OK ? result : 0x1000u | status;
+}
+
+static uint64_t translated(uint64_t flags, uint64_t gva)
+{
+    asked.flags = flags;
+    asked.gva = gva;
+    return vtl_at(translate, 0);
+}
+
+static void translation(void)
+{
+    uint64_t page = page_of(14);
+    note_is(translated(0x41, page), 0, 0);
+    set(page, 0);
+    note_is(translated(0x41, page), 5, 1);
+    note_is(translated(0x40, page), 5, 2);
+    set(page, VR);
+    note_is(translated(0x41, page), 0, 3);
+    note_is(translated(0x42, page), 6, 4);
+    set(page, VALL);
+    note_is(translated(0x43, page), 0, 5);
+    rule_noted("a translation tells which right of the page a level lacks");
+}
+
 /* ---- Three levels ----------------------------------------------------------------------------------------------- */
 
 static uint64_t raise(uint64_t level)
@@ -694,6 +731,24 @@ static uint64_t config_of_1_from_2(uint64_t argument)
     return vtl_write_of(1, NAME_CONFIG, CONFIG_USUAL | CONFIG_DENY_START);
 }
 
+/* Level 2 takes level 1's assist page away: as if level 1 had none. */
+static void assist_taken(void)
+{
+    uint64_t page = page_of(15), assist_page = (uint64_t)&slot_of(1, 0)->assist;
+    set(page, 0);
+    set_at_2(assist_page, VR);
+    slot_of(1, 0)->assist_on = false; /* it could not read the reason */
+    uint64_t seen = slot_of(1, 0)->intercepts, before = me->exceptions;
+    load(page, 8);
+    rule("an assist page that a higher level has taken is as none",
+         me->exceptions == before + 1 && slot_of(1, 0)->intercepts == seen);
+    set_at_2(assist_page, VALL);
+    slot_of(1, 0)->assist_on = true;
+    load(page, 8);
+    rule_is("given back, it is used again", slot_of(1, 0)->intercepts, seen + 1);
+    set(page, VALL);
+}
+
 static void hierarchy(void)
 {
     uint64_t page = page_of(11);
@@ -724,6 +779,7 @@ static void hierarchy(void)
     before = me->exceptions;
     store(page, 8, PATTERN);
     rule_is("and then nobody refuses", me->exceptions, before);
+    assist_taken();
     rule_is("a level configures the lower ones", vtl_at(above, (uint64_t)config_of_1_from_2), OK);
 }
 
@@ -801,6 +857,7 @@ int bare_main(uint64_t hart, uint64_t argument)
     pages_under_paging();
     operands();
     queries();
+    translation();
     no_handler();
     hierarchy();
     return rule_end();

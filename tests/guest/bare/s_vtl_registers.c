@@ -135,6 +135,7 @@ static uint64_t own_registers(uint64_t argument)
     note_is(vtl_write(NAME_X + 5, 1), BAD_PARAMETER, 0);
     note_is(vtl_write(NAME_CSR + CSR_STVEC, 0), BAD_PARAMETER, 1);
     note_is(vtl_write(NAME_PC, 0), BAD_PARAMETER, 2);
+    note_is(vtl_write(NAME_EVENT, 1 | 2 << 8), BAD_PARAMETER, 3);
     return 0;
 }
 
@@ -401,7 +402,7 @@ static void translation_results(void)
     rule_is("but the user's", translated(1 | USER, WINDOW + 4 * PAGE), 0);
     rule_is("a supervisor page is not the user's", translated(1 | USER, WINDOW), 2);
     note_is(translated(1 | USER | EXEMPT, WINDOW), 0, 0);
-    note_is(translated(2 | SUPERVISOR | EXEMPT, WINDOW + PAGE), 0, 2);
+    note_is(translated(2 | SUPERVISOR | EXEMPT, WINDOW + PAGE), 2, 2);
     note_is(translated(1 | SUPERVISOR | SUM_COUNTS | EXEMPT, WINDOW + 4 * PAGE), 0, 1);
     rule_noted("unless privilege does not matter");
     csr_set(sstatus, 0x40000);
@@ -440,6 +441,8 @@ static uint64_t translation_refusals(uint64_t argument)
         note_is(vtl_translate(VP_SELF, 1 | TO_0 | UINT64_C(1) << bit, 0, &result, &page), BAD_PARAMETER, bit);
     }
     rule_noted("a translation's VP and reserved flags are checked");
+    rule_is("a translation is the supervisor's or the user's",
+            vtl_translate(VP_SELF, 1 | TO_0 | 0xc0, 0, &result, &page), BAD_PARAMETER);
     return 0;
 }
 
@@ -462,15 +465,19 @@ static void indices(void)
 static uint64_t own_of_level_1(uint64_t argument)
 {
     (void)argument;
-    rule_is("VsmVina is 0 at first", vtl_read(NAME_VINA), 0);
+    rule_is("VsmVina has vector 1 and is off at first", vtl_read(NAME_VINA), 1);
     rule_is("it is the level's", vtl_write(NAME_VINA, 0x301), OK);
     rule_is("as written", vtl_read(NAME_VINA), 0x301);
-    rule_is("and the lower level has its own", vtl_read_of(0, NAME_VINA), 0);
+    rule_is("and the lower level has its own", vtl_read_of(0, NAME_VINA), 1);
     for (unsigned bit = 11; bit < 64; bit++) {
         note_is(vtl_write(NAME_VINA, 1 | UINT64_C(1) << bit), BAD_VALUE, bit);
     }
     rule_noted("reserved bits of VsmVina are refused");
-    vtl_write(NAME_VINA, 0);
+    for (unsigned vector = 0; vector < 256; vector++) {
+        note_is(vtl_write(NAME_VINA, 0x100 | vector), vector == 1 ? OK : BAD_VALUE, vector);
+    }
+    rule_noted("there is one vector");
+    rule_is("or none, while it is off", vtl_write(NAME_VINA, 0), OK);
     rule_is("CrInterceptControl is 0 at first", vtl_read(NAME_CR_CONTROL), 0);
     for (unsigned bit = 5; bit < 64; bit++) {
         note_is(vtl_write(NAME_CR_CONTROL, UINT64_C(1) << bit), BAD_VALUE, bit);
@@ -524,7 +531,8 @@ int bare_main(uint64_t hart, uint64_t argument)
     status_registers();
     assist_pages();
     own_registers(0);
-    rule_noted("level 0 reads no architectural register by name");
+    rule_noted("level 0 reads no architectural register by name, and has no event of its own to inject");
+    rule_is("level 0 has no VsmPartitionConfig", vtl_write(NAME_CONFIG, CONFIG_USUAL), BAD_PARAMETER);
     vtl_raise(1, 0);
     vtl_at(own_registers, 0);
     rule_noted("nor does level 1 of its own");

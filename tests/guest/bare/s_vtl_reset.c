@@ -99,7 +99,7 @@ static void as_at_the_start(void)
     rule_is("on the VP as well", vtl_read(NAME_VP_STATUS), 1u << 16);
     rule_is("GuestOsId is 0", vtl_read(NAME_OS_ID), 0);
     rule_is("the assist page is off", vtl_read(NAME_ASSIST), 0);
-    rule_is("and VINA", vtl_read(NAME_VINA), 0);
+    rule_is("and VINA", vtl_read(NAME_VINA), 1);
 }
 
 static uint64_t fresh_config(uint64_t argument)
@@ -144,6 +144,20 @@ static uint64_t nothing(uint64_t argument)
     return argument + my_level();
 }
 
+static uint64_t level_1_is_not_there(uint64_t argument)
+{
+    uint32_t result;
+    uint64_t page, value;
+    vtl_begin();
+    note_is(vtl_translate(VP_SELF, 1 | UINT64_C(0x11) << 56, 0, &result, &page), BAD_VTL_STATE, 0);
+    note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_CONFIG, &value), BAD_VTL_STATE, 1);
+    note_is(vtl_set(VP_SELF, VTL_TO(1), NAME_CONFIG, CONFIG_USUAL), BAD_VTL_STATE, 2);
+    note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_PC, &value), BAD_PARAMETER, 3);
+    rule_noted("a lower level that is not enabled has no translation, configuration or registers");
+    rule_is("level 2 may enable it", vtl_enable_partition(1, 0), OK);
+    return argument;
+}
+
 static void third_run(void)
 {
     rule_is("without ZeroMemoryOnReset nothing is zeroed", matches(secret, false), PAGE / 8);
@@ -154,6 +168,7 @@ static void third_run(void)
     struct vtl_context context = vtl_usual_context(2, 0);
     rule_is("on the VP as well", vtl_enable_vp(VP_SELF, 2, &context), OK);
     rule_is("a call enters level 2", vtl_at(nothing, 100), 102);
+    vtl_at(level_1_is_not_there, 0);
 }
 
 int bare_main(uint64_t hart, uint64_t argument)

@@ -138,7 +138,13 @@ static uint64_t other_registers(uint64_t argument)
     note_is(vtl_get(0, VTL_TO(0), NAME_X + 10, &value), BAD_PARAMETER, 1);
     note_is(vtl_get(2, VTL_TO(0), NAME_CSR + CSR_SATP, &value), BAD_PARAMETER, 2);
     note_is(vtl_set(2, VTL_TO(0), NAME_CSR + CSR_SATP, 0), BAD_PARAMETER, 3);
-    rule_noted("but no architectural ones");
+    note_is(vtl_get(0, VTL_CALLER, NAME_ASSIST, &value), BAD_PARAMETER, 4);
+    note_is(vtl_set(0, VTL_CALLER, NAME_VINA, 1), BAD_PARAMETER, 5);
+    note_is(vtl_get(0, VTL_CALLER, NAME_SECURE_CONFIG, &value), BAD_PARAMETER, 6);
+    note_is(vtl_set(0, VTL_TO(0), NAME_EVENT, 1 | 2 << 8), BAD_PARAMETER, 7);
+    note_is(vtl_get(0, VTL_CALLER, NAME_CONFIG, &value), OK, 8);
+    note_is(vtl_get(0, VTL_TO(0), NAME_OS_ID, &value), OK, 9);
+    rule_noted("but only what is the partition's or a level's");
     note_is(vtl_get(HARTS, VTL_CALLER, NAME_VP_INDEX, &value), BAD_VP, 0);
     rule_noted("there is no VP behind the last");
     return 0;
@@ -167,10 +173,13 @@ static struct vtl_context level_0_context(uint64_t hart)
 __asm__(".option push; .option norvc\n"
         ".globl vtl_test_start\n"
         "vtl_test_start:\n"
+        "    la t0, vtl_test_a0\n"
+        "    sd a0, 0(t0)\n"
         "    mv a0, tp\n"
         "    call vtl_test_started\n"
         ".option pop\n");
 static volatile uint64_t started[HARTS];
+volatile uint64_t vtl_test_a0;
 
 void vtl_test_started(uint64_t hart);
 void vtl_test_started(uint64_t hart)
@@ -269,6 +278,7 @@ static void starting(void)
     start_refusals();
     rule_is("level 0 starts a VP in level 0", vtl_start_vp(2, 0, &context), OK);
     rule("which runs", soon(&started[2], 0));
+    rule_is("with its index in a0", vtl_test_a0, 2);
     rule_is("in level 0", on_hart(2, vp_status, 0), 0x30000);
     rule_is("once", vtl_start_vp(2, 0, &context), BAD_VP_STATE);
     rule_is("and can call its level 1", on_hart(2, call_up, (uint64_t)begin), 0);
@@ -371,7 +381,7 @@ static void interrupts(void)
     rule("of the other VP", pending_soon(1, pending, 0));
     rule_is("and no other", on_hart(1, call_up, (uint64_t)pending), 0);
     on_hart(1, clear, 0);
-    rule_is("a mask with a VP that there is not is refused", vtl_ipi(VTL_CALLER, 1, 1 | 1u << HARTS) != OK, 1);
+    rule_is("a mask with a VP that there is not is refused", vtl_ipi(VTL_CALLER, 1, 1 | 1u << HARTS), BAD_PARAMETER);
     uint64_t total = 0, sent = 0;
     uint64_t before = slot_of(1, 2)->interrupts;
     on_hart(2, sie_at_1, SSI);
