@@ -9,12 +9,17 @@ void vtl_interrupt(struct riscv_cpu *cpu, unsigned level)
 
 /* ---- Virtual interrupt notification assist ---------------------------------------------------------------------- */
 
+void vtl_vina_changed(struct riscv_cpu *cpu, unsigned level)
+{
+    cpu->levels[level].watches_below = (vtl_vp_of(cpu)->levels[level].vina & VTL_VINA_ENABLED) != 0;
+    vcpu_request(&cpu->vcpu, VCPU_INTERRUPT); /* there may be something to tell already */
+}
+
 /* Whether the running level has been told stands in its assist page, where it can be taken back. */
 void vtl_held_back(struct riscv_cpu *cpu)
 {
     uint8_t asserted;
-    if ((vtl_vp_of(cpu)->levels[cpu->level].vina & VTL_VINA_ENABLED) == 0 ||
-        !vtl_assist_read(cpu, cpu->level, VTL_ASSIST_VINA, &asserted, sizeof asserted) || asserted != 0) {
+    if (!vtl_assist_read(cpu, cpu->level, VTL_ASSIST_VINA, &asserted, sizeof asserted) || asserted != 0) {
         return;
     }
     asserted = 1;

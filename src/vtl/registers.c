@@ -337,6 +337,7 @@ static enum vtl_status set_vina(const struct target *target, uint32_t name, cons
         return VTL_INVALID_REGISTER_VALUE;
     }
     own->vina = value->low;
+    vtl_vina_changed(target->cpu, target->level);
     return VTL_SUCCESS;
 }
 

@@ -286,6 +286,7 @@ void vtl_note_enabled(struct riscv_cpu *cpu, unsigned vp, unsigned level);
 void vtl_pins_changed(struct riscv_cpu *cpu);
 
 /* A higher level has been entered, or is about to be left: virtual interrupt notification assist. */
+void vtl_vina_changed(struct riscv_cpu *cpu, unsigned level); /* VsmVina */
 void vtl_vina_entered(struct riscv_cpu *cpu);
 void vtl_vina_leaving(struct riscv_cpu *cpu);
 

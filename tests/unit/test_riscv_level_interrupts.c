@@ -335,7 +335,13 @@ static void the_running_level_is_told_of_what_a_lower_one_could_take(void **stat
 {
     struct levels_fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->base.cpu;
+    riscv_set_mstatus_SIE(&cpu->state, 1);
     riscv_level_switch(cpu, 1);
+    riscv_cpu_post(cpu, SSI);
+    boundary(cpu);
+    assert_int_equal(fixture->held_back, 0); /* nobody asked */
+    cpu->now->watches_below = true;
+    riscv_set_mstatus_SIE(&cpu->levels[0].state, 0);
     riscv_cpu_post(cpu, SSI);
     boundary(cpu);
     assert_int_equal(fixture->held_back, 0); /* masked by the lower level's SIE */

@@ -510,6 +510,7 @@ static void enter_with_vina(struct vtl_fixture *fixture, uint64_t vina)
     struct riscv_cpu *cpu = fixture->base.cpu;
     enable(fixture, 1, true);
     fixture->vtl->vps[0].levels[1].vina = vina;
+    vtl_vina_changed(cpu, 1);
     cpu->state.csr.mie = 1u << RISCV_INTERRUPT_SEI;
     riscv_set_mstatus_SIE(&cpu->state, 1);
     vtl_enter(cpu, 1, VTL_ENTRY_CALL);

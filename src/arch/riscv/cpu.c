@@ -77,6 +77,7 @@ static void reset_levels(struct riscv_cpu *cpu)
         level->stime_set = UINT64_MAX;
         level->timer_lines = 0;
         level->filled_under_mxr = false;
+        level->watches_below = false;
         level->filled_under_satp = 0;
     }
     for (unsigned i = 0; i < cpu->level_count; i++) {

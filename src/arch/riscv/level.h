@@ -37,6 +37,7 @@ struct riscv_level {
     struct alarm stime_alarm;
     uint64_t denying[4];   /* cpu->denying while it runs */
     uint64_t left_at;      /* cpu->instructions when it was last left: its counters stand still meanwhile */
+    bool watches_below;    /* held_back() is asked while this level runs; its hart's thread */
     bool filled_under_mxr; /* mstatus.MXR that the TLBs' rights to read are good for */
     uint64_t filled_under_satp;
 };
@@ -65,7 +66,7 @@ struct riscv_trust_ops {
     void (*interrupt)(struct riscv_cpu *cpu, unsigned level);
 
     /* A lower level could take an interrupt (riscv_level_held_back()), but this one runs. Asked at each look for
-     * interrupts, so many times; may change what is pending at the running level. NULL: nobody wants to know. */
+     * interrupts while a level runs that watches_below; may change what is pending at it. */
     void (*held_back)(struct riscv_cpu *cpu);
 
     /* An ecall to the SBI extension of trust levels; state.pc stands behind it. False: not answered, the caller gets

@@ -192,7 +192,7 @@ static bool higher_level_interrupts(struct riscv_cpu *cpu)
 {
     const struct riscv_trust_ops *trust = cpu->machine->trust;
     unsigned level = riscv_level_interrupted(cpu);
-    bool tells = level == 0 && cpu->level > 0 && trust->held_back != NULL && riscv_level_held_back(cpu);
+    bool tells = level == 0 && cpu->now->watches_below && riscv_level_held_back(cpu);
     if (level == 0 && !tells) {
         return false;
     }
