@@ -297,11 +297,11 @@ static bool compile(struct ir_region *region, unsigned rounding, struct host_cod
         .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
         .facts_key = FACTS_KEY
     };
-    if (host_compile(bench.host, &request, code)) {
+    if (host_compile(bench.host, &request, code) == HOST_COMPILED) {
         return true;
     }
     host_flush(bench.host);
-    return host_compile(bench.host, &request, code);
+    return host_compile(bench.host, &request, code) == HOST_COMPILED;
 }
 
 static void report(struct ir_region *region, const struct host_code *code, uint64_t seed)
@@ -563,7 +563,7 @@ static struct host_code compile_at(struct ir_region *region, uint32_t first_link
     }
     assert_null(ir_verify(region));
     struct host_code code;
-    assert_true(host_compile(bench.host, &request, &code));
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_COMPILED);
     ir_free(region);
     return code;
 }
@@ -937,16 +937,59 @@ static void full_code_memory_refuses_and_is_usable_again_after_a_flush(void **st
     struct ir_region *region = step(1, PC + 4);
     request.region = region;
     unsigned made = 0;
-    for (request.first_link = 0; host_compile(bench.host, &request, &code); request.first_link++) {
+    enum host_verdict verdict;
+    for (request.first_link = 0; (verdict = host_compile(bench.host, &request, &code)) == HOST_COMPILED;
+         request.first_link++) {
         made++;
     }
+    assert_int_equal(verdict, HOST_FULL);
     assert_true(made > 500);
     assert_true(made <= HOST_LINK_COUNT);
     host_flush(bench.host);
     request.first_link = 0;
-    assert_true(host_compile(bench.host, &request, &code));
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_COMPILED);
     assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
     ir_free(region);
+    bench_destroy();
+}
+
+/* x11 = x12 + the sum of (2 i + 3) * x10, i from 0 to count - 1: the products first, then the sum. */
+static struct ir_region *products(unsigned count)
+{
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    struct ir_value **values = malloc(count * sizeof(struct ir_value *));
+    ir_mark(block, PC, 0);
+    struct ir_value *x = ir_get(block, IR_I64, X(10)), *sum = ir_get(block, IR_I64, X(12));
+    for (unsigned i = 0; i < count; i++) {
+        values[i] = ir_binary(block, IR_MUL, x, ir_constant(block, IR_I64, 2 * i + 3));
+    }
+    for (unsigned i = 0; i < count; i++) {
+        sum = ir_binary(block, IR_ADD, sum, values[i]);
+    }
+    ir_put(block, X(11), sum);
+    ir_exit(block, PC + 4, 1);
+    free(values);
+    return region;
+}
+
+static void a_block_with_too_many_values_at_once_is_refused_however_much_room_there_is(void **state)
+{
+    (void)state;
+    bench_create();
+    struct host_request request = { .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M },
+                                    .facts_key = FACTS_KEY };
+    struct host_code code;
+    request.region = products(1100);
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_REFUSED);
+    ir_free(request.region);
+    request.region = products(1000);
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_COMPILED);
+    ir_free(request.region);
+    bench.cpu->state.x[10] = 7;
+    bench.cpu->state.x[12] = 1;
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+    assert_int_equal(bench.cpu->state.x[11], 1 + 7 * (1000 * 1000 + 2 * 1000));
     bench_destroy();
 }
 
@@ -964,6 +1007,7 @@ int main(void)
         cmocka_unit_test(single_precision_is_boxed_wherever_it_can_be_seen),
         cmocka_unit_test(a_box_that_is_used_whole_outlives_a_call),
         cmocka_unit_test(full_code_memory_refuses_and_is_usable_again_after_a_flush),
+        cmocka_unit_test(a_block_with_too_many_values_at_once_is_refused_however_much_room_there_is),
         cmocka_unit_test(random_regions_do_what_the_evaluator_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

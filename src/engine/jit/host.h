@@ -66,8 +66,14 @@ struct host_code {
     uint32_t link_count;
 };
 
-/* False: the code memory is full (host_flush() and try again) or links ran out; nothing has changed. */
-bool host_compile(struct host *host, const struct host_request *request, struct host_code *code);
+enum host_verdict {
+    HOST_COMPILED,
+    HOST_FULL,    /* the code memory is, or links ran out: host_flush() and try again */
+    HOST_REFUSED, /* no room would be enough: a block has more values alive at once than the frame holds */
+};
+
+/* Unless it is HOST_COMPILED nothing has changed. */
+enum host_verdict host_compile(struct host *host, const struct host_request *request, struct host_code *code);
 
 /* Forgets all code and links. */
 void host_flush(struct host *host);

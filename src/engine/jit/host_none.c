@@ -15,11 +15,11 @@ void host_destroy(struct host *host)
     CHECK(host == NULL);
 }
 
-bool host_compile(struct host *host, const struct host_request *request, struct host_code *code)
+enum host_verdict host_compile(struct host *host, const struct host_request *request, struct host_code *code)
 {
     (void)request, (void)code;
     CHECK(host != NULL);
-    return false;
+    return HOST_REFUSED;
 }
 
 void host_flush(struct host *host)

@@ -159,13 +159,15 @@ static bool compile(struct jit *jit, const struct region_plan *plan, const struc
                                     .page_count = plan->page_count,
                                     .first_link = jit->link_count };
     memcpy(request.pages, plan->pages, sizeof request.pages);
-    if (host_compile(jit->host, &request, code)) {
-        return true;
+    enum host_verdict verdict = host_compile(jit->host, &request, code);
+    if (verdict == HOST_FULL) {
+        jit->statistics.flushes++;
+        forget_all(jit);
+        request.first_link = 0;
+        verdict = host_compile(jit->host, &request, code);
     }
-    jit->statistics.flushes++;
-    forget_all(jit);
-    request.first_link = 0;
-    return host_compile(jit->host, &request, code);
+    jit->statistics.refused += verdict != HOST_COMPILED;
+    return verdict == HOST_COMPILED;
 }
 
 static void dump(const struct jit *jit, const struct region_plan *plan, const struct host_code *code)

@@ -235,12 +235,12 @@ static void lay_out(struct compile *compile, const struct host_request *request)
     CHECK(count == request->region->block_count);
 }
 
-bool host_compile(struct host *host, const struct host_request *request, struct host_code *code)
+enum host_verdict host_compile(struct host *host, const struct host_request *request, struct host_code *code)
 {
     struct compile *compile = &host->compile;
     uint32_t links = count_links(request->region);
     if (links > HOST_LINK_COUNT - request->first_link || host->code_limit - host->used < REGION_SIZE_MIN) {
-        return false;
+        return HOST_FULL;
     }
     prepare_tables(host, request->region);
     compile->request = request;
@@ -261,7 +261,7 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     emit_link_stubs(host, request->first_link, links);
     emit_align(&compile->emit, 16);
     if (compile->emit.overflow || compile->failed) {
-        return false;
+        return compile->failed ? HOST_REFUSED : HOST_FULL;
     }
     undo_append(&host->undo, &compile->undo);
     code->size = compile->emit.cursor - host->used;
@@ -270,7 +270,7 @@ bool host_compile(struct host *host, const struct host_request *request, struct 
     if (host->link_count < request->first_link + links) {
         host->link_count = request->first_link + links;
     }
-    return true;
+    return HOST_COMPILED;
 }
 
 static void note(struct noted *noted, uint32_t member)
