@@ -322,6 +322,11 @@ static void extensions_fold(void **state)
     assert_unary(sext(IR_I64, loaded, 16), IR_ZEXT, loaded);
     assert_unary(sext(IR_I64, op2(IR_AND, f.x, k(0xffff)), 16), IR_SEXT, f.x);
     assert_unary(op1(IR_TRUNC, IR_I32, op2(IR_AND, f.x, k(UINT32_MAX))), IR_TRUNC, f.x);
+    struct ir_value *box = op1(IR_BITCAST, IR_I64, op1(IR_BOX, IR_F64, op1(IR_FSQRT, IR_F32, f.s)));
+    struct ir_value *bits = op1(IR_TRUNC, IR_I32, box);
+    assert_unary(bits, IR_BITCAST, box->arguments[0]->arguments[0]);
+    assert_int_equal(sext(IR_I64, box, 32)->op, IR_SEXT);
+    assert_unary(sext(IR_I64, box, 16)->arguments[0], IR_BITCAST, box->arguments[0]->arguments[0]);
 }
 
 static void odd_widths_are_extended_by_shifts(void **state)

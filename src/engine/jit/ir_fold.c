@@ -335,6 +335,13 @@ static struct ir_value *fold_sext_known(struct ir_block *block, const struct ir_
     return masked ? ir_sext(block, c->type, a->arguments[0], from) : NULL;
 }
 
+/* The low half of a boxed F32's bits, or NULL. */
+static struct ir_value *unboxed_bits(struct ir_block *block, const struct ir_value *a)
+{
+    bool is_box = a->op == IR_BITCAST && a->arguments[0]->op == IR_BOX;
+    return is_box ? ir_unary(block, IR_BITCAST, IR_I32, a->arguments[0]->arguments[0]) : NULL;
+}
+
 static struct ir_value *fold_sext(struct ir_block *block, const struct ir_value *c, struct ir_value *a)
 {
     unsigned from = (unsigned)c->immediate;
@@ -355,7 +362,8 @@ static struct ir_value *fold_sext(struct ir_block *block, const struct ir_value 
     if (a->op == IR_ZEXT && inner->type == IR_I32) {
         return ir_sext(block, c->type, inner, from);
     }
-    return NULL;
+    struct ir_value *bits = from <= 32 ? unboxed_bits(block, a) : NULL;
+    return bits != NULL ? ir_sext(block, c->type, bits, from) : NULL;
 }
 
 static struct ir_value *fold_zext(struct ir_block *block, const struct ir_value *c, struct ir_value *a)
@@ -382,7 +390,7 @@ static struct ir_value *fold_trunc(struct ir_block *block, struct ir_value *a)
     if (is_op_constant(a, IR_AND) && (uint32_t)a->arguments[1]->immediate == UINT32_MAX) {
         return ir_unary(block, IR_TRUNC, IR_I32, inner);
     }
-    return NULL;
+    return unboxed_bits(block, a);
 }
 
 /* Both sides are extended from I32 in a way that keeps their order: compare the I32s. A constant counts if it could
