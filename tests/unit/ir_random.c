@@ -137,7 +137,7 @@ static struct ir_value *rebuild(struct ir_block *block, const struct ir_value *c
     case IR_SEXT: return ir_sext(block, c->type, a[0], (unsigned)c->immediate);
     case IR_SELECT: return ir_select(block, a[0], a[1], a[2]);
     case IR_FMA: return ir_fma(block, a[0], a[1], a[2]);
-    case IR_FENCE: ir_fence(block); return NULL;
+    case IR_FENCE: (c->immediate == 0 ? ir_fence : ir_fence_tso)(block); return NULL;
     case IR_GUARD: ir_guard(block, a[0]); return NULL;
     case IR_CALL: return ir_call(block, c->callee, a, ir_argument_count(c));
     case IR_JUMP: ir_jump(block, c->targets[0], c->count); return NULL;
@@ -329,6 +329,7 @@ static void draw_memory(struct drawing *d)
     }
     if (candidate.op == IR_FENCE) {
         candidate.arguments[0] = candidate.arguments[1] = NULL;
+        candidate.immediate = draw(d, 2);
     }
     emit(d, &candidate);
 }

@@ -83,7 +83,7 @@ enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128 };
     OP(STORE16, "store16", 2, MEMORY)                                                                                  \
     OP(STORE32, "store32", 2, MEMORY)                                                                                  \
     OP(STORE64, "store64", 2, MEMORY)                                                                                  \
-    OP(FENCE, "fence", 0, MEMORY)   /* full memory barrier */                                                          \
+    OP(FENCE, "fence", 0, MEMORY)   /* memory barrier; immediate 1: but for stores before against loads behind */      \
     OP(BITCAST, "bitcast", 1, NONE) /* I32 ↔ F32, I64 ↔ F64 */                                                         \
     OP(FADD, "fadd", 2, FLOAT)      /* NaN results are the canonical quiet NaN; sticky flags accumulate; */            \
     OP(FSUB, "fsub", 2, FLOAT)      /* rounding by the region's rounding mode */                                       \
@@ -192,7 +192,8 @@ struct ir_value *ir_select(struct ir_block *block, struct ir_value *condition, s
 struct ir_value *ir_sext(struct ir_block *block, enum ir_type type, struct ir_value *a, unsigned from_bits);
 struct ir_value *ir_load(struct ir_block *block, unsigned size, enum ir_type type, struct ir_value *address);
 void ir_store(struct ir_block *block, unsigned size, struct ir_value *address, struct ir_value *value);
-void ir_fence(struct ir_block *block);
+void ir_fence(struct ir_block *block);     /* everything before it against everything behind it */
+void ir_fence_tso(struct ir_block *block); /* likewise, but stores before it may be seen after loads behind it */
 void ir_guard(struct ir_block *block, struct ir_value *condition);
 struct ir_value *ir_fma(struct ir_block *block, struct ir_value *a, struct ir_value *b, struct ir_value *c);
 struct ir_value *ir_convert(struct ir_block *block, enum ir_op op, enum ir_type type, struct ir_value *a,

@@ -134,6 +134,12 @@ void ir_fence(struct ir_block *block)
     ir_append(block, &candidate);
 }
 
+void ir_fence_tso(struct ir_block *block)
+{
+    struct ir_value candidate = { .op = IR_FENCE, .immediate = 1 };
+    ir_append(block, &candidate);
+}
+
 void ir_guard(struct ir_block *block, struct ir_value *condition)
 {
     struct ir_value candidate = { .op = IR_GUARD, .arguments = { condition } };

@@ -19,6 +19,7 @@ static void print_attributes(const struct ir_value *value, FILE *stream)
     case IR_GET:
     case IR_PUT: fprintf(stream, " slot=%" PRIu32, value->slot); break;
     case IR_SEXT: fprintf(stream, " from=%" PRIu64, value->immediate); break;
+    case IR_FENCE: fprintf(stream, "%s", value->immediate != 0 ? " tso" : ""); break;
     case IR_CALL: fprintf(stream, " function=%s", value->callee->name); break;
     case IR_MARK:
     case IR_EXIT:

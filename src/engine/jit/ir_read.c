@@ -195,6 +195,8 @@ static bool parse_attribute(struct reader *reader, struct word word, struct ir_v
         candidate->count = (uint32_t)number;
     } else if (op >= IR_FCVT && op <= IR_UTOF && word_is(&word, "round=zero")) {
         candidate->immediate = IR_ROUND_ZERO;
+    } else if (op == IR_FENCE && word_is(&word, "tso")) {
+        candidate->immediate = 1;
     } else if (op == IR_CALL && take_prefix(&word, "function=")) {
         good = parse_function(reader, word, candidate);
     } else if (op == IR_CONST) {

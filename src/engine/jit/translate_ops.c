@@ -396,14 +396,22 @@ struct ir_value *tr_store(struct riscv_translation *t, const struct ir_callee *c
     return NULL;
 }
 
-/* A full barrier whatever the sets: more than is asked for is allowed. */
+/* Bits of a set: 3 device input, 2 device output, 1 reads, 0 writes. Only earlier writes against later reads need more
+ * than a host with total store order gives; as riscv_fence() does it. */
+#define FENCE_WRITES UINT64_C(5)
+#define FENCE_READS  UINT64_C(10)
+
 struct ir_value *tr_fence(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *before,
                           struct ir_value *behind)
 {
     (void)callee;
-    (void)before;
-    (void)behind;
-    ir_fence(t->block);
+    bool writes = !ir_is_constant(before) || (before->immediate & FENCE_WRITES) != 0;
+    bool reads = !ir_is_constant(behind) || (behind->immediate & FENCE_READS) != 0;
+    if (writes && reads) {
+        ir_fence(t->block);
+    } else {
+        ir_fence_tso(t->block);
+    }
     return NULL;
 }
 

@@ -748,7 +748,11 @@ static void select_value(struct compile *compile, struct ir_value *value)
     case IR_STORE16:
     case IR_STORE32:
     case IR_STORE64: select_store(compile, value); break;
-    case IR_FENCE: emit_fence(&compile->emit); break;
+    case IR_FENCE: /* this host orders all the rest by itself: Intel SDM volume 3, "Memory Ordering" */
+        if (value->immediate == 0) {
+            emit_fence(&compile->emit);
+        }
+        break;
     case IR_BITCAST:
     case IR_FADD:
     case IR_FSUB:
