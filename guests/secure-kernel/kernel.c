@@ -69,6 +69,11 @@ void kernel_skip(struct vp *vp, uint64_t pc, unsigned length)
     call_set(vp, ABI_PC, pc + length, 0);
 }
 
+static bool in_modules(uint64_t address)
+{
+    return kernel_modules_start() <= address && address < kernel.symbols[SECURE_KERNEL_START];
+}
+
 bool kernel_refuses(struct vp *vp, const char *what, uint64_t address, uint64_t pc)
 {
     bool refuses = kernel_permits(SECURE_KERNEL_ENFORCE);
@@ -81,7 +86,7 @@ bool kernel_refuses(struct vp *vp, const char *what, uint64_t address, uint64_t 
         line_add_hex(&line, address);
         line_add(&line, " by ");
         line_add_hex(&line, pc);
-        line_add(&line, " on vcpu ");
+        line_add(&line, in_modules(pc) ? " of a module on vcpu " : " on vcpu ");
         line_add_number(&line, vp->number);
         line_tell(&line);
     }

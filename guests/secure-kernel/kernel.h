@@ -92,6 +92,13 @@ static inline uint64_t kernel_physical(uint64_t address)
     return address - kernel.symbols[SECURE_KERNEL_START] + kernel.image;
 }
 
+/* Virtual: Linux puts modules in the 2 GiB before the image's end, as far as they are before its start (its
+ * arch/riscv/include/asm/pgtable.h). */
+static inline uint64_t kernel_modules_start(void)
+{
+    return ((kernel.symbols[SECURE_KERNEL_END] + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)) - (UINT64_C(2) << 30);
+}
+
 /* `size` bytes, zeroed and aligned to pages, for ever; NULL: there is no more. The lock is held, or one vp runs. */
 void *kernel_allocate(uint64_t size);
 

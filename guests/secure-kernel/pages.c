@@ -11,13 +11,11 @@
  * A page is thus never writable and executable in kernel mode at once. What is executable and not of the image was
  * granted here: no book is kept, the rights themselves tell.
  *
- * Virtual layout: Linux, arch/riscv/include/asm/pgtable.h: modules in the 2 GiB below the image's end, translated BPF
- * programs in the last 128 MiB of these below its start.
+ * Translated BPF programs are in the last 128 MiB of the modules' region (Linux, arch/riscv/include/asm/pgtable.h).
  */
 #include "call.h"
 #include "kernel.h"
 
-#define MODULE_REACH    (UINT64_C(2) << 30)
 #define BPF_REGION_SIZE (UINT64_C(128) << 20)
 #define POKE_SIZE       256u /* of the patching function, if the kernel does not tell its end */
 
@@ -41,8 +39,7 @@ static void widen(struct vp *vp, uint64_t page, uint32_t rights)
 static bool may_hold_code(uint64_t address)
 {
     uint64_t image_start = kernel.symbols[SECURE_KERNEL_START];
-    uint64_t modules_start = ((kernel.symbols[SECURE_KERNEL_END] + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1)) - MODULE_REACH;
-    if (address >= image_start || address < modules_start) {
+    if (address >= image_start || address < kernel_modules_start()) {
         return false;
     }
     bool bpf = address >= image_start - BPF_REGION_SIZE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "board/virt.h"
 
+#include "board/level_message.h"
 #include "board/virt_parts.h"
 #include "board/virt_trace.h"
 #include "core/check.h"
@@ -14,6 +15,7 @@
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/net.h"
 #include "engine/engine.h"
+#include "vtl/events.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -294,8 +296,8 @@ static bool is_over(struct virt *virt)
     return over || atomic_load(&virt->stop_asked);
 }
 
-/* The program waits for its call, so a console that takes no more for now is waited for. */
-static void htif_print(void *context, const uint8_t *bytes, size_t size)
+/* Whoever prints waits for its call, so a console that takes no more for now is waited for. */
+static void print_all(void *context, const uint8_t *bytes, size_t size)
 {
     struct virt *virt = context;
     const struct timespec nap = { .tv_nsec = CONSOLE_NAP };
@@ -315,6 +317,26 @@ static void htif_finish(void *context, uint32_t code)
     virt_request(context, VIRT_REQUEST_END, VIRT_END_POWER_OFF, code);
 }
 
+/* A secure kernel's lines are events; without an event log they stand among the guest's own. */
+static void level_write(void *context, unsigned vcpu, unsigned level, const uint8_t *bytes, size_t size)
+{
+    struct virt *virt = context;
+    char line[LEVEL_MESSAGE_SIZE + 1];
+    if (!virt->boot.secure_kernel.present || level != SECURE_KERNEL_LEVEL) {
+        print_all(virt, bytes, size);
+        return;
+    }
+    level_message(virt->boot.symbols, bytes, size, line);
+    virt_trace_line(virt, "hart %u level %u: %s", vcpu, level, line);
+    if (virt->events != NULL) {
+        vtl_events_tell(virt->events, vcpu, level, line);
+    } else {
+        size_t length = strlen(line);
+        line[length] = '\n';
+        print_all(virt, (const uint8_t *)line, length + 1);
+    }
+}
+
 static void connect_firmware(struct virt *virt)
 {
     if (virt->boot.firmware_built_in) {
@@ -322,6 +344,7 @@ static void connect_firmware(struct virt *virt)
             .reset = sbi_reset,
             .console_write = sbi_console_write,
             .console_read = sbi_console_read,
+            .level_write = level_write,
             .context = virt,
         };
         virt->machine->firmware = answer_firmware_call;
@@ -334,7 +357,7 @@ static void connect_firmware(struct virt *virt)
             .log = &virt->log,
             .tohost = virt->boot.firmware.tohost,
             .fromhost = virt->boot.firmware.fromhost,
-            .print = htif_print,
+            .print = print_all,
             .finish = htif_finish,
             .context = virt,
         };
@@ -357,9 +380,7 @@ static bool build(struct virt *virt, struct error *error)
         !add_platform_devices(virt, &plic, error) || !add_virtio_devices(virt, plic, error)) {
         return false;
     }
-    if (!virt_events_open(virt, error)) {
-        return false;
-    }
+    virt_events_open(virt);
     connect_firmware(virt);
     virt_trace_connect(virt);
     virt_boot_write(&virt->boot, virt->machine, virt->vtl);

@@ -4,7 +4,6 @@
 #include "arch/riscv/cpu.h"
 #include "arch/riscv/primitives.h"
 #include "board/device_tree.h"
-#include "board/kallsyms.h"
 #include "core/check.h"
 #include "riscv_decode.h"
 
@@ -232,16 +231,14 @@ static bool load_secure_kernel(struct virt_boot *boot, struct error *error)
         .kernel_path = config->kernel,
         .kernel = &boot->kernel,
     };
-    struct symbols *symbols = kallsyms_read(boot->kernel.bytes, boot->kernel.size);
-    bool loaded = secure_kernel_load(&secure, kernel_symbol, symbols, &boot->secure_kernel, error);
-    symbols_free(symbols);
-    return loaded;
+    return secure_kernel_load(&secure, kernel_symbol, boot->symbols, &boot->secure_kernel, error);
 }
 
 bool virt_boot_load(struct virt_boot *boot, const struct virt_config *config, struct error *error)
 {
     boot->config = config;
-    if (!load_files(boot, error) || !load_secure_kernel(boot, error)) {
+    bool named = config->secure_kernel != NULL || config->events != NULL;
+    if (!load_files(boot, error) || (named && !virt_symbols_read(boot, error)) || !load_secure_kernel(boot, error)) {
         return false;
     }
     boot->firmware_built_in = config->firmware == NULL && config->elf == NULL;
@@ -253,6 +250,8 @@ void virt_boot_free(struct virt_boot *boot)
     loader_free(&boot->kernel);
     loader_free(&boot->firmware);
     secure_kernel_free(&boot->secure_kernel);
+    symbols_free(boot->symbols);
+    boot->symbols = NULL;
     free(boot->initrd);
     boot->initrd = NULL;
 }

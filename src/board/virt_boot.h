@@ -17,6 +17,7 @@
 #include "board/loader.h"
 #include "board/secure_kernel.h"
 #include "board/virt.h"
+#include "core/symbols.h"
 
 struct virt_boot {
     const struct virt_config *config;
@@ -29,6 +30,7 @@ struct virt_boot {
     uint64_t info_address;              /* struct fw_dynamic_info */
     bool firmware_built_in;             /* S-mode start, SBI calls come to us */
     struct secure_kernel secure_kernel; /* not present: none */
+    struct symbols *symbols;            /* of the kernel, if somebody needs them; NULL: none */
 };
 
 /* `boot` is zeroed by the caller; virt_boot_free() also after a failure. */
@@ -39,6 +41,9 @@ void virt_boot_free(struct virt_boot *boot);
  * start. `vtl` may be NULL unless there is a secure kernel. */
 struct riscv_machine;
 void virt_boot_write(const struct virt_boot *boot, struct riscv_machine *machine, struct vtl *vtl);
+
+/* Reads the kernel's symbols, from the file configured or, if it has any, the kernel; for virt_boot_load(). */
+bool virt_symbols_read(struct virt_boot *boot, struct error *error);
 
 /* The device tree, with a fresh seed; freed by free(). */
 void *virt_boot_tree(const struct virt_boot *boot, size_t *size);

@@ -36,7 +36,6 @@ struct virt {
     struct io_loop *loop;
     struct riscv_machine *machine;
     struct vtl *vtl;       /* NULL: one trust level */
-    struct symbols *symbols;
     struct vtl_events *events;
     unsigned engine_count; /* harts that have their engine */
     char notice[640];
@@ -79,8 +78,8 @@ struct virt_vcpu {
 };
 
 /* What happens between trust levels goes to virt->config.events, if that and levels are there. The machine exists and
- * does not run. The error is about the file of symbols. */
-bool virt_events_open(struct virt *virt, struct error *error);
+ * does not run. */
+void virt_events_open(struct virt *virt);
 void virt_events_close(struct virt *virt);
 
 /* Sets virt->config.trust_rights, all of them. Nothing runs. */

@@ -284,6 +284,22 @@ void vtl_events_note(void *context, const struct vtl_incident *incident)
     pthread_mutex_unlock(&events->lock);
 }
 
+void vtl_events_tell(struct vtl_events *events, unsigned vp, unsigned level, const char *text)
+{
+    pthread_mutex_lock(&events->lock);
+    if (has_room(events)) {
+        struct line line = { .length = 0 };
+        print(&line, "{\"time\":%.6f,\"event\":\"message\"", seconds_of(events));
+        print_number(&line, "vcpu", vp);
+        print_number(&line, "level", level);
+        print(&line, ",\"text\":");
+        print_string(&line, text);
+        print(&line, "}");
+        events->config.line(events->config.context, line.text);
+    }
+    pthread_mutex_unlock(&events->lock);
+}
+
 struct vtl_events *vtl_events_create(const struct vtl_events_config *config)
 {
     struct vtl_events *events = check_alloc(sizeof *events);

@@ -38,4 +38,7 @@ void vtl_events_destroy(struct vtl_events *events);
 /* An observer (struct vtl_watch); context is the struct vtl_events. */
 void vtl_events_note(void *context, const struct vtl_incident *incident);
 
+/* What a level tells of itself: any text. Event "message". Any thread. */
+void vtl_events_tell(struct vtl_events *events, unsigned vp, unsigned level, const char *text);
+
 #endif

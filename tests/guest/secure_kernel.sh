@@ -91,17 +91,19 @@ expect() {
 case $what in
 quiet) quiet ;;
 attack)
-    attacks --secure-kernel builtin
+    attacks --secure-kernel builtin --events "$work/events"
     for attack in text rodata stvec read; do
         expect "attack what=$attack 1\$"
     done
     expect 'after text 0022' && expect 'after rodata 0022'
     expect 'attack what=data 139' # its process was ended
     expect 'attack what=sign 0' && grep -q 'attack: signed: [0-9a-f]\{64\}' "$work/console" || fail "nothing was signed"
-    for told in 'to write to kernel text' 'to write to read-only data' 'to change stvec' \
-        "to reach the secure kernel's memory" 'to execute as kernel'; do
-        expect "secure kernel: refused $told"
+    for told in 'to write to kernel text __riscv_sys_umask+0x0 by' 'to write to read-only data sys_call_table+0x530 by' \
+        'to change stvec to' "to reach the secure kernel's memory at 0x9ffff000 by" 'to execute as kernel'; do
+        grep -qF "\"event\":\"message\",\"vcpu\"" "$work/events" && grep -qF "secure kernel: refused $told" "$work/events" ||
+            fail "the event log has nothing of: $told"
     done
+    ! grep -q 'secure kernel' "$work/console" || fail "told on the console too"
     ;;
 open)
     attacks

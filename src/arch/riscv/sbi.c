@@ -274,6 +274,17 @@ static struct result reset_call(const struct call *call)
 #define CONSOLE_BYTES_MAX 4096u  /* of one call: the rest is the caller's next one */
 #define CONSOLE_NAP       100000 /* ns between looks whether a full console has room again */
 
+static struct result write_from_level(const struct call *call, gpa_t address, uint64_t size)
+{
+    const struct riscv_cpu *cpu = call->cpu;
+    uint8_t copy[CONSOLE_BYTES_MAX];
+    if (!rights_read(cpu->machine->memory, cpu->level, address, copy, size)) {
+        return failure(SBI_ERR_INVALID_PARAM);
+    }
+    call->platform->level_write(call->platform->context, cpu->vcpu.number, cpu->level, copy, size);
+    return success(size);
+}
+
 static struct result console_transfer(const struct call *call, bool write)
 {
     const struct sbi_platform *platform = call->platform;
@@ -284,6 +295,9 @@ static struct result console_transfer(const struct call *call, bool write)
     }
     if (call->a[2] != 0) { /* the upper half of the address */
         return failure(SBI_ERR_INVALID_PARAM);
+    }
+    if (write && call->cpu->level > 0 && platform->level_write != NULL) {
+        return write_from_level(call, gpa(address), size);
     }
     const struct memory *memory = call->cpu->machine->memory;
     uint8_t *bytes = rights_pin(memory, call->cpu->level, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE);

@@ -29,6 +29,8 @@ struct sbi_platform {
     size_t (*console_write)(void *context, const uint8_t *bytes, size_t size);
     /* Console input that is there now; returns how many bytes were given (0: none). */
     size_t (*console_read)(void *context, uint8_t *bytes, size_t size);
+    /* What a trust level above 0 writes to the debug console, all of a call at once; NULL: as level 0. */
+    void (*level_write)(void *context, unsigned vcpu, unsigned level, const uint8_t *bytes, size_t size);
     void *context;
 };
 
