@@ -36,23 +36,22 @@ static void handle(int number, siginfo_t *info, void *registers)
 
 /* Thread sanitizers put handlers off. */
 #if defined(__SANITIZE_THREAD__)
-#define HANDLERS_ARE_LATE 1
+#define HANDLERS_ARE_LATE true
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define HANDLERS_ARE_LATE 1
+#define HANDLERS_ARE_LATE true
 #endif
+#endif
+#if !defined(HANDLERS_ARE_LATE)
+#define HANDLERS_ARE_LATE false
 #endif
 
 static bool host_can(void)
 {
-#if defined(HANDLERS_ARE_LATE)
-    return false;
-#else
     struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_RESTART };
     sigfillset(&action.sa_mask);
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
+    return !HANDLERS_ARE_LATE && syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 &&
            sigaction(STRAGGLER_SIGNAL, &action, NULL) == 0;
-#endif
 }
 
 bool straggler_attach(struct straggler *self)
