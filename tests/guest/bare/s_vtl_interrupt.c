@@ -100,7 +100,7 @@ static void check_nothing_changed(uint64_t rounds)
         note_is(x, want, round);
     }
     note_is(counted, rounds * 20000, 1);
-    note_is(up->interrupts > seen, 1, 2);
+    note_is(moves(&up->interrupts, seen, SOON), 1, 2); /* on a busy host no timer may have fired in time so far */
     rule_noted("an interrupted level goes on where it was, each instruction once");
 }
 
