@@ -47,6 +47,10 @@ enum ravelin_right {
  * boots without firmware of its own. Before the start. */
 RAVELIN_API bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
 
+/* Whether an explicit target in a guest's ModifyVtlProtectionMask names the level that is restricted instead of the one
+ * that enforces (the initial reading). Before the start. */
+RAVELIN_API bool ravelin_vm_set_trust_target(struct ravelin_vm *vm, bool restricted, struct ravelin_error *error);
+
 enum ravelin_intercept_kind {
     RAVELIN_INTERCEPT_PAGE,     /* an access that a page's rights refuse */
     RAVELIN_INTERCEPT_REGISTER, /* a write to a pinned control register */

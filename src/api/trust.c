@@ -39,6 +39,15 @@ bool ravelin_vm_set_trust_levels(struct ravelin_vm *vm, unsigned count, struct r
     return true;
 }
 
+bool ravelin_vm_set_trust_target(struct ravelin_vm *vm, bool restricted, struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    vm->config.trust_target_is_restricted = restricted;
+    return true;
+}
+
 bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned level,
                                  enum ravelin_verdict (*intercept)(void *context, const struct ravelin_intercept *what),
                                  void *context, struct ravelin_error *error)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 static const char *const engines[] = { "interp", "jit", "check", NULL };
+static const char *const targets[] = { "enforcing", "restricted", NULL };
 static const char *const dumps[] = { "ir", "host", "ir,host", NULL };
 static const char *const networks[] = { "user", "none", NULL };
 static const char *const consoles[] = { "stdio", "none", "file:", "pty", NULL };
@@ -43,6 +44,10 @@ static const struct cli_option run_options[] = {
       "Gives the guest N virtual trust levels: higher ones can protect themselves, and pages and registers of lower "
       "ones, from the guest's own kernel. For a kernel without --firmware.",
       NULL, 2, RAVELIN_TRUST_LEVEL_LIMIT },
+    { "trust-target", CLI_CHOICE, "WHO", RUN(trust_target),
+      "Which level a guest names when it restricts access to pages and gives a target: enforcing, the level that "
+      "restricts, or restricted, the level below it.",
+      "enforcing", .choices = targets },
     { "secure-kernel", CLI_INPUT, "FILE|builtin", RUN(secure_kernel),
       "Protects the guest's Linux kernel by a secure kernel in trust level 1, started before it: builtin, or an ELF "
       "file. Gives the guest two trust levels if --trust-levels gives no more." },

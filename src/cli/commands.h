@@ -13,7 +13,7 @@ const struct cli_command *cli_command_find(const char *name); /* NULL: no such c
 struct cli_run_values {
     const char *kernel, *initrd, *append, *firmware, *elf, *secure_kernel, *policy, *events, *symbols;
     uint64_t cpus, memory, trust_levels;
-    const char *cpu, *engine, *dump;
+    const char *cpu, *engine, *dump, *trust_target;
     struct cli_list disks, forwards;
     const char *net, *console;
     uint64_t timeout; /* nanoseconds, 0: none */

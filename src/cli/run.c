@@ -130,6 +130,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
                ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
                ravelin_vm_set_engine(vm, values->engine, error) &&
                (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&
+               ravelin_vm_set_trust_target(vm, strcmp(values->trust_target, "restricted") == 0, error) &&
                ravelin_vm_set_secure_kernel(vm, values->secure_kernel, values->policy, error) &&
                ravelin_vm_set_symbols(vm, values->symbols, error) &&
                (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&

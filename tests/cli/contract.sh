@@ -112,6 +112,11 @@ refuse 2 '--no-reboot takes no argument' run --elf pass --no-reboot=yes
 refuse 2 'takes no operands' run image
 refuse 2 'boots a bare-metal program alone' run --elf pass --kernel image
 refuse 2 'boots a bare-metal program alone' run --elf pass --firmware image
+refuse 2 '--trust-levels needs a kernel' run --elf pass --trust-levels 2
+refuse 2 '--trust-levels needs a kernel' run --firmware image --trust-levels 2
+refuse 2 'has no trust levels' run --kernel image --trust-levels 2 --engine check
+refuse 2 '--trust-levels 1 is out of range: give 2 to 16' run --kernel image --trust-levels 1
+refuse 2 '--trust-levels 17 is out of range' run --kernel image --trust-levels 17
 refuse 2 'are for a kernel' run --elf pass --initrd big
 refuse 2 'are for a kernel' run --elf pass --append x
 refuse 2 'is for a kernel' run --firmware pass --initrd big
