@@ -21,7 +21,7 @@ def qemu(path, kernel, initramfs, disks, cpus):
     command = [path, "-M", "virt", "-kernel", kernel, "-initrd", initramfs, "-append", APPEND, "-smp", str(cpus), "-m", "1G",
                "-nographic", "-monitor", "none", "-no-reboot"]
     for number, disk in enumerate(disks):
-        command += ["-drive", f"file={disk},if=none,id=disk{number},format=raw,readonly=on", "-device", f"virtio-blk-device,drive=disk{number}"]
+        command += ["-drive", f"file={disk},if=none,id=disk{number},format=raw,readonly=on,file.locking=off", "-device", f"virtio-blk-device,drive=disk{number}"]
     return command
 
 
