@@ -215,7 +215,7 @@ bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t addres
 void ravelin_trust_stats(struct ravelin_vm *vm, struct ravelin_trust_stats *stats)
 {
     memset(stats, 0, sizeof *stats);
-    if (vm->virt == NULL || vm->config.trust_level_count < 2) {
+    if (vm->virt == NULL || virt_trust_levels(vm->virt) == NULL) {
         return;
     }
     struct vtl_statistics counts;

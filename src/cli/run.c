@@ -244,7 +244,11 @@ static bool write_stats(struct run *run, const char *end, int status)
         return true;
     }
     struct ravelin_stats *stats = ravelin_vm_stats(run->vm);
-    bool written = run_stats_write(run->stats.stream, stats, end, status, run->values->engine);
+    bool has_levels = run->values->trust_levels != 0 || run->values->secure_kernel != NULL;
+    struct ravelin_trust_stats trust;
+    ravelin_trust_stats(run->vm, &trust);
+    bool written =
+        run_stats_write(run->stats.stream, stats, has_levels ? &trust : NULL, end, status, run->values->engine);
     ravelin_free(stats);
     if (!written) {
         cli_report("cannot write %s (%s): free space or give another file name", run->stats.path, strerror(errno));

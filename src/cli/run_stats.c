@@ -94,8 +94,19 @@ static double mips(uint64_t instructions, double seconds)
     return seconds > 0 ? (double)instructions / seconds / 1e6 : 0;
 }
 
-bool run_stats_write(FILE *stream, const struct ravelin_stats *stats, const char *end, int exit_status,
-                     const char *engine)
+static json_t *trust_counts(const struct ravelin_trust_stats *trust)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "calls", number(trust->calls));
+    json_object_set_new(object, "returns", number(trust->returns));
+    json_object_set_new(object, "pages_changed", number(trust->pages_changed));
+    json_object_set_new(object, "violations", number(trust->violations));
+    json_object_set_new(object, "pinned", number(trust->pinned));
+    return object;
+}
+
+bool run_stats_write(FILE *stream, const struct ravelin_stats *stats, const struct ravelin_trust_stats *trust,
+                     const char *end, int exit_status, const char *engine)
 {
     struct ravelin_vcpu_stats sum = { 0 };
     json_t *vcpus = json_array();
@@ -115,6 +126,9 @@ bool run_stats_write(FILE *stream, const struct ravelin_stats *stats, const char
     json_object_set_new(root, "seconds", json_real(stats->seconds));
     json_object_set_new(root, "mips", json_real(mips(sum.instructions, stats->seconds)));
     set_counts(root, &sum);
+    if (trust != NULL) {
+        json_object_set_new(root, "trust_levels", trust_counts(trust));
+    }
     json_object_set_new(root, "vcpus", vcpus);
     bool written = json_dumpf(root, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0 && fputc('\n', stream) != EOF;
     json_decref(root);
