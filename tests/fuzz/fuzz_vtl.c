@@ -82,7 +82,12 @@ static size_t console_read(void *context, uint8_t *bytes, size_t size)
 
 static bool firmware(struct riscv_cpu *cpu)
 {
-    const struct sbi_platform platform = { nothing_reset, console_write, console_read, cpu->machine->firmware_context };
+    const struct sbi_platform platform = {
+        .reset = nothing_reset,
+        .console_write = console_write,
+        .console_read = console_read,
+        .context = cpu->machine->firmware_context,
+    };
     return sbi_call(&platform, cpu);
 }
 
@@ -96,6 +101,22 @@ static void boot(struct riscv_cpu *cpu)
     cpu->state.pc = cpu->state.csr.stvec = CODE;
     atomic_store(&cpu->hart.status, cpu->vcpu.number == 0 ? HART_STARTED : HART_STOPPED);
     riscv_cpu_state_changed(cpu);
+}
+
+/* Some begin with levels that have begun themselves, as few inputs would get to. */
+static void enable(struct world *world, unsigned how)
+{
+    struct vtl *vtl = world->vtl;
+    for (unsigned level = 0; level < HELD; level++) {
+        atomic_store(&vtl->levels[level].guest_os_id, how & 1);
+        atomic_store(&vtl->levels[level].config, (how & 2) != 0 ? 0x3f : 0x3e);
+        vtl->vps[0].levels[level].assist = (how & 4) != 0 ? INPUT + (level + 2) * PAGE_SIZE + 1 : 0;
+        vtl->vps[0].levels[level].initial = (struct vtl_context){ .pc = CODE, .stvec = CODE, .sie = how & 0x22 };
+    }
+    uint32_t levels = how >> 3 & 7;
+    atomic_store(&vtl->enabled, levels | 1);
+    atomic_store(&vtl->mode_based, how >> 6 & levels & ~1u);
+    atomic_store(&vtl->vps[0].enabled, levels | 1);
 }
 
 static void create(struct world *world)
@@ -121,6 +142,7 @@ static void create(struct world *world)
     world->other = world->machine->cpus[1];
     boot(world->cpu);
     boot(world->other);
+    enable(world, (unsigned)take(world, 1));
     const uint64_t secret = SECRET >> PAGE_SHIFT;
     size_t failed;
     memset(memory_pointer(world->memory, gpa(SECRET), PAGE_SIZE, MEMORY_WRITE), SECRET_BYTE, PAGE_SIZE);
@@ -150,6 +172,15 @@ static uint64_t take_function(struct world *world)
     return functions[take(world, 1) % (sizeof functions / sizeof functions[0])];
 }
 
+static uint32_t take_name(struct world *world)
+{
+    static const uint32_t names[] = { 0x100,   0x10004, 0x80001, 0x80005, 0x80020, 0x80021, 0x80041, 0x81100,
+                                      0x81104, 0x81105, 0x8110a, 0x81140, 0x81144, 0x8114d, 0x81180, 0x81003,
+                                      0x90002, 0x90003, 0x90013, 0xd0003, 0xd0004, 0xd0005, 0xd0006, 0xd0007,
+                                      0xd0010, 0xd0011, 0xd0012, 0xe0000, 0xe0001, 0xe0003, 0xe0005, 0x99999 };
+    return names[take(world, 1) % (sizeof names / sizeof names[0])];
+}
+
 /* A call whose outside is right most of the time, with operands in INPUT. */
 static void call(struct world *world)
 {
@@ -165,6 +196,13 @@ static void call(struct world *world)
     for (unsigned i = 0; i < (flags >> 4 & 7); i++) {
         uint64_t value = take_value(world);
         memcpy(input + 16 + 8 * i, &value, sizeof value);
+    }
+    if (function == 0x50 || function == 0x51) {
+        uint32_t name = take_name(world);
+        uint64_t values[] = { 0, take_value(world), (flags & 0x10) != 0 ? take_value(world) : 0 };
+        memcpy(input + 16, &name, sizeof name);
+        memset(input + 20, 0, 12);
+        memcpy(input + 32, values + 1, 16);
     }
     x[10] = function | ((flags & 4) != 0 ? take(world, 2) << 32 : 0) | ((flags & 8) != 0 ? UINT64_C(1) << 32 : 0);
     x[11] = INPUT;
