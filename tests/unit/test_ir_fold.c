@@ -353,6 +353,9 @@ static void comparisons_fold(void **state)
     assert_op_constant(cmp(IR_LEU, f.x, k(0)), IR_EQ, f.x, 0);
     assert_op_constant(cmp(IR_LEU, k(1), f.x), IR_NE, f.x, 0);
     assert_op_constant(cmp(IR_EQ, op2(IR_ADD, f.x, k(5)), k(7)), IR_EQ, f.x, 2);
+    struct ir_value *sum = op2(IR_ADD, f.x, k(UINT64_MAX));
+    ir_put(f.block, 40, sum); /* it will be there anyway */
+    assert_op_constant(cmp(IR_NE, sum, k(0)), IR_NE, sum, 0);
     assert_op_constant(cmp(IR_NE, op2(IR_XOR, f.x, k(5)), k(7)), IR_NE, f.x, 2);
     assert_op(cmp(IR_EQ, op2(IR_SUB, f.x, f.y), k(0)), IR_EQ, f.x, f.y);
     assert_op(cmp(IR_NE, op2(IR_XOR, f.x, f.y), k(0)), IR_NE, f.x, f.y);

@@ -566,6 +566,12 @@ static struct ir_value *fold_constants(struct ir_block *block, const struct ir_v
     return c->op != IR_CONST && ir_compute(c, arguments, &result) ? ir_constant(block, c->type, result) : NULL;
 }
 
+/* By others than the candidate, which has been counted if it stands in a block already. */
+static bool is_used_elsewhere(const struct ir_value *value, const struct ir_value *candidate)
+{
+    return value->uses > (candidate->block != NULL);
+}
+
 static struct ir_value *fold_operation(struct ir_block *block, struct ir_value *c)
 {
     struct ir_value *a = c->arguments[0], *b = c->arguments[1];
@@ -592,6 +598,10 @@ static struct ir_value *fold_operation(struct ir_block *block, struct ir_value *
     case IR_TRUNC: return fold_trunc(block, a);
     case IR_EQ:
     case IR_NE:
+        if (b->op == IR_CONST && is_op_constant(a, IR_ADD) && is_used_elsewhere(a, c)) {
+            return NULL; /* the sum is there, and what it was made of often is not any more: counting down to 0 */
+        }
+        return fold_compare(block, c->op, a, b);
     case IR_LTU:
     case IR_LEU:
     case IR_LTS:
