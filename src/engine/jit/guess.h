@@ -16,7 +16,8 @@
 
 /*
  * Addresses that `exit`, an EXIT_INDIRECT, may lead to, in the order of the table that they are in; each is even, none
- * is there twice. Returns how many: 0 if nothing is known. On the vCPU's thread; changes nothing and never traps.
+ * is there twice. What stands behind the table's end is among them. Returns how many: 0 if nothing is known. On the
+ * vCPU's thread; changes nothing and never traps.
  */
 unsigned guess_targets(const struct riscv_cpu *cpu, const struct ir_value *exit, uint64_t targets[GUESSES_MAX]);
 
