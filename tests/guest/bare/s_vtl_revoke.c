@@ -230,22 +230,39 @@ static struct {
     uint64_t loads, stores, atomics, exclusives, crossings, runs, windows, accesses;
 } done[WORKERS] __attribute__((aligned(64)));
 
-static void put_code(unsigned page)
-{
-    /* for (t1 = 20; t1 != 0; t1--) (*a0)++; */
-    static const uint32_t code[] = {
-        0x01400313, 0x00053283, 0x00128293, 0x00553023, 0xfff30313, 0xfe0318e3, 0x00008067
-    };
-    memcpy(pages[page], code, sizeof code);
-}
+/* Two pages: the first counts in *a0 and goes on in the second, which counts in *a1 and comes back, twenty times. A
+ * fetch that is refused leads to ra (start.S), wherever it was. */
+extern const uint8_t two_pages[2 * PAGE];
+__asm__(".option push; .option norvc\n"
+        ".section .rodata\n"
+        ".balign 4096\n"
+        "two_pages:\n"
+        "    li t1, 20\n"
+        "1:  ld t0, 0(a0)\n"
+        "    addi t0, t0, 1\n"
+        "    sd t0, 0(a0)\n"
+        "    jal t2, 2f\n"
+        "    addi t1, t1, -1\n"
+        "    bnez t1, 1b\n"
+        "    ret\n"
+        ".balign 4096\n"
+        "    nop\n"
+        "2:  ld t0, 0(a1)\n"
+        "    addi t0, t0, 1\n"
+        "    sd t0, 0(a1)\n"
+        "    jr t2\n"
+        ".balign 4096\n"
+        ".text\n"
+        ".option pop\n");
 
-static void run_code(unsigned page, volatile uint64_t *counter)
+static void run_code(unsigned first, unsigned worker)
 {
-    register volatile uint64_t *a0 __asm__("a0") = counter;
-    __asm__ volatile(".option push; .option norvc; jalr ra, 0(%1); .option pop"
-                     : "+r"(a0)
-                     : "r"(pages[page])
-                     : "ra", "t0", "t1", "memory");
+    register volatile uint64_t *a0 __asm__("a0") = &run_counts[first][worker * 8];
+    register volatile uint64_t *a1 __asm__("a1") = &run_counts[first + 1][worker * 8];
+    __asm__ volatile(".option push; .option norvc; jalr ra, 0(%2); .option pop"
+                     : "+r"(a0), "+r"(a1)
+                     : "r"(pages[DATA + first])
+                     : "ra", "t0", "t1", "t2", "memory");
 }
 
 static void add_one(volatile uint64_t *word)
@@ -330,7 +347,7 @@ static void do_work(unsigned worker)
         uint64_t r = bare_random(&state);
         unsigned page = (unsigned)(r >> 8) % DATA;
         if (r % 8 == 0) {
-            run_code(DATA + (unsigned)(r >> 8) % CODE, &run_counts[(r >> 8) % CODE][worker * 8]);
+            run_code((unsigned)(r >> 8) % (CODE / 2) * 2, worker);
             done[worker].runs++;
         } else if (r % 8 < 3) {
             through_window(worker, r >> 16, value);
@@ -359,11 +376,22 @@ static uint64_t enable_others(uint64_t argument)
     return 0;
 }
 
-/* Every second worker has a level 1 that refuses, the others get access faults. */
+static void preempt_again(struct vtl_frame *frame)
+{
+    (void)frame;
+    csr_write(0x14D, csr_read(time) + 3000);
+}
+
+/* Every second worker has a level 1 that refuses, and preempts level 0 now and then; the others get access faults. */
 static uint64_t begin(uint64_t argument)
 {
     if (my_hart() < CHANGERS || my_hart() % 2 == 0) {
         vtl_begin();
+    }
+    if (my_hart() >= CHANGERS && my_hart() % 2 == 0) {
+        mine->on_interrupt = preempt_again;
+        csr_write(sie, 0x20);
+        preempt_again(NULL);
     }
     return argument;
 }
@@ -373,7 +401,7 @@ static void set_up(void)
     for (unsigned page = 0; page < PAGES; page++) {
         watches[page].rights = VALL;
         if (page >= DATA && page < FIRST_TABLE) {
-            put_code(page);
+            memcpy(pages[page], two_pages + (page - DATA) % 2 * PAGE, PAGE);
         } else if (page < DATA) {
             publish(page, VR);
         }
@@ -416,6 +444,7 @@ static int report(void)
     print_count("pages changed", page_counts[0] + page_counts[8]);
     print_count("rounds of work", sum_of(accesses));
     print_count("refused", refused);
+    print_count("preempted", slot_of(1, 2)->interrupts + slot_of(1, 4)->interrupts);
     rule("level 0 loaded, stored, locked, crossed, ran and walked",
          sum_of(loads) > 100 && sum_of(stores) > 100 && sum_of(atomics) > 100 && sum_of(exclusives) > 100 &&
              sum_of(crossings) > 100 && sum_of(runs) > 100 && sum_of(windows) > 100);
