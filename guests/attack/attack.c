@@ -90,13 +90,10 @@ static int set_number(const char *text, const struct kernel_param *parameter)
 
 static const struct kernel_param_ops text_ops = { .set = set_text }, number_ops = { .set = set_number };
 
-#define PARAMETER(variable, operations)                                                                               \
-    static const struct kernel_param parameter_##variable                                                             \
-        __attribute__((used, section("__param"), aligned(8))) = { .name = #variable,                                  \
-                                                                  .module = this_module,                              \
-                                                                  .ops = &(operations),                               \
-                                                                  .level = -1,                                        \
-                                                                  .argument = &(variable) }
+#define PARAMETER(variable, operations)                                                                             \
+    static const struct kernel_param parameter_##variable __attribute__((used, section("__param"), aligned(8))) = { \
+        .name = #variable, .module = this_module, .ops = &(operations), .level = -1, .argument = &(variable)        \
+    }
 PARAMETER(what, text_ops);
 PARAMETER(at, number_ops);
 PARAMETER(value, number_ops);
@@ -152,7 +149,7 @@ static bool permit(unsigned long address, unsigned long bits)
 }
 
 /* Exceptions at `label` go on behind it, and leave `result` 0. Linux, asm/asm-extable.h: EX_TYPE_FIXUP. */
-#define CATCH(label)                                                                                                   \
+#define CATCH(label) \
     ".pushsection __ex_table, \"a\"\n.balign 4\n.long " label " - .\n.long 9b - .\n.short 1\n.short 0\n.popsection\n"
 
 static bool store(unsigned long address, unsigned long bits)
@@ -287,6 +284,4 @@ int init_module(void)
 }
 
 void cleanup_module(void);
-void cleanup_module(void)
-{
-}
+void cleanup_module(void) {}

@@ -117,7 +117,7 @@ void kernel_set_register(struct vp *vp, unsigned number, uint64_t value)
 
 /* ---- Starting ---------------------------------------------------------------------------------------------------- */
 
-static void die(const char *why)
+static _Noreturn void die(const char *why)
 {
     struct line line = { .length = 0 };
     line_add(&line, "secure kernel: ");
@@ -159,12 +159,12 @@ static void take_block(struct secure_kernel_block *block)
 static void make_vps(void)
 {
     kernel.vps = kernel_allocate(kernel.vp_count * sizeof *kernel.vps);
-    for (uint32_t i = 0; kernel.vps != NULL && i < kernel.vp_count; i++) {
-        struct vp *vp = &kernel.vps[i];
+    for (uint32_t i = 0; i < kernel.vp_count; i++) {
         char *pages = kernel_allocate(3 * PAGE_SIZE + (i != 0 ? STACK_SIZE : 0));
-        if (pages == NULL) {
+        if (kernel.vps == NULL || pages == NULL) {
             die("its memory is too small for so many vCPUs");
         }
+        struct vp *vp = &kernel.vps[i];
         vp->number = i;
         vp->input = pages;
         vp->output = pages + PAGE_SIZE;
