@@ -67,8 +67,8 @@ struct virt_config {
     /* Told of what happens between trust levels, see vtl/events.h; NULL: nobody. */
     void (*events)(void *context, const char *line);
     void *events_context;
-    const char *symbols; /* the kernel's System.map, for events; NULL: the table inside the kernel, if it has one */
-    enum engine_kind engine;   /* tracing instructions takes the interpreter in any case */
+    const char *symbols;     /* the kernel's System.map, for events; NULL: the table inside the kernel, if it has one */
+    enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];
     unsigned disk_count;
     bool network;

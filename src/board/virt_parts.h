@@ -35,7 +35,7 @@ struct virt {
     struct alarm_clock *clock;
     struct io_loop *loop;
     struct riscv_machine *machine;
-    struct vtl *vtl;       /* NULL: one trust level */
+    struct vtl *vtl; /* NULL: one trust level */
     struct vtl_events *events;
     unsigned engine_count; /* harts that have their engine */
     char notice[640];

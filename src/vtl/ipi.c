@@ -39,12 +39,12 @@ enum vtl_status vtl_call_vp_index(struct vtl_call *call)
         return VTL_INVALID_PARAMETER;
     }
     for (unsigned i = call->start; i < call->count; i++) {
-        uint64_t hart = vtl_read64(call->input + 16 + 8 * i);
+        uint64_t hart = vtl_read64(call->input + 16 + 8 * (size_t)i);
         if (hart >= call->vtl->machine->cpu_count) {
             return VTL_INVALID_PARAMETER;
         }
         uint32_t index = (uint32_t)hart; /* VPs are numbered as harts are */
-        __builtin_memcpy(call->output + 4 * i, &index, sizeof index);
+        __builtin_memcpy(call->output + 4 * (size_t)i, &index, sizeof index);
         call->done++;
     }
     return VTL_SUCCESS;

@@ -108,11 +108,11 @@ enum vtl_status vtl_call_check_access(struct vtl_call *call)
     }
     for (unsigned i = call->start; i < call->count; i++) {
         uint64_t word;
-        if (!rights_query(call->vtl->machine->rights, vtl_read64(call->input + 16 + 8 * i), &word)) {
+        if (!rights_query(call->vtl->machine->rights, vtl_read64(call->input + 16 + 8 * (size_t)i), &word)) {
             return VTL_INVALID_PARAMETER;
         }
         uint32_t answer = granted(call, level, word) & wanted;
-        __builtin_memcpy(call->output + 4 * i, &answer, sizeof answer);
+        __builtin_memcpy(call->output + 4 * (size_t)i, &answer, sizeof answer);
         call->done++;
     }
     return VTL_SUCCESS;

@@ -496,12 +496,12 @@ enum vtl_status vtl_call_get_registers(struct vtl_call *call)
     struct target target;
     enum vtl_status status = check_header(call, &target);
     for (unsigned i = call->start; status == VTL_SUCCESS && i < call->count; i++) {
-        uint32_t name = vtl_read32(call->input + 16 + 4 * i);
+        uint32_t name = vtl_read32(call->input + 16 + 4 * (size_t)i);
         const struct kind *kind = kind_of(name);
         struct value value = { 0, 0 };
         status = kind != NULL ? kind->get(&target, name, &value) : VTL_UNKNOWN_REGISTER;
         if (status == VTL_SUCCESS) {
-            __builtin_memcpy(call->output + 16 * i, &value, sizeof value);
+            __builtin_memcpy(call->output + 16 * (size_t)i, &value, sizeof value);
             call->done++;
         }
     }
@@ -513,7 +513,7 @@ enum vtl_status vtl_call_set_registers(struct vtl_call *call)
     struct target target;
     enum vtl_status status = check_header(call, &target);
     for (unsigned i = call->start; status == VTL_SUCCESS && i < call->count; i++) {
-        const uint8_t *element = call->input + 16 + 32 * i;
+        const uint8_t *element = call->input + 16 + 32 * (size_t)i;
         uint32_t name = vtl_read32(element);
         const struct kind *kind = kind_of(name);
         struct value value = { vtl_read64(element + 16), vtl_read64(element + 24) };

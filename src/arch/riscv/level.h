@@ -52,6 +52,13 @@ struct riscv_violation {
     bool walk;               /* the page walk was refused, not the access itself */
 };
 
+/* On an SBI call that a higher level may want to decide. */
+enum riscv_trust_verdict {
+    RISCV_TRUST_GO_ON,   /* the firmware carries it out */
+    RISCV_TRUST_REFUSED, /* SBI_ERR_DENIED */
+    RISCV_TRUST_TAKEN,   /* another level runs now; the call will be made again or was completed by it */
+};
+
 /* What the hart asks of whoever manages trust levels. All are called on the hart's own thread, at an instruction
  * boundary: state.pc is the instruction that has had no effect, and wherever the hart goes on afterwards. */
 struct riscv_trust_ops {
@@ -74,11 +81,7 @@ struct riscv_trust_ops {
     bool (*call)(struct riscv_cpu *cpu);
 
     /* An SBI call of the running level that a higher one may want to decide: start or stop a hart, reset. */
-    enum riscv_trust_verdict {
-        RISCV_TRUST_GO_ON,   /* the firmware carries it out */
-        RISCV_TRUST_REFUSED, /* SBI_ERR_DENIED */
-        RISCV_TRUST_TAKEN,   /* another level runs now; the call will be made again or was completed by it */
-    } (*firmware)(struct riscv_cpu *cpu, uint64_t extension, uint64_t function);
+    enum riscv_trust_verdict (*firmware)(struct riscv_cpu *cpu, uint64_t extension, uint64_t function);
 
     /* A remote fence that the running level asked for (SBI RFENCE, hart mask and base) has been carried out: may the
      * call end? False: it is made again, after a while that has been slept here. */
