@@ -10,16 +10,23 @@
 
 #include "engine/engine.h"
 #include "memory/rights.h"
+#include "memory/straggler.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #define CODE           (RAM_BASE + 0x1000)
 #define DATA           (RAM_BASE + 0x100000) /* pages that are loaded from and stored to, and one more */
 #define FUNCTIONS      (RAM_BASE + 0x200000) /* pages that are executed */
 #define COUNTERS       (RAM_BASE + 0x300000) /* what each function counts, a page each */
 #define LOGS           (RAM_BASE + 0x400000) /* the last value each hart has loaded, a page each */
+#define TABLES         (RAM_BASE + 0x500000) /* page tables: root, middle, and the last one, of 4 KiB pages */
+#define LAST_TABLE     (TABLES + 2 * PAGE_SIZE)
+#define ASTRAY         (RAM_BASE + 0x600000) /* where no page table points that may be read */
 #define DATA_COUNT     64u
 #define FUNCTION_COUNT 16u
 #define HART_COUNT     4u
@@ -77,11 +84,18 @@ static const uint32_t program[] = {
     0x00008067, /*           ret */
 };
 
+/* How harts run. */
+enum {
+    ALL_IN_LINE = 1, /* without accesses that translated code leaves to C functions */
+    PAGED = 2,       /* data through page tables: by MPRV with the rights of U */
+};
+
 struct stress {
     struct fixture fixture;
     struct rights *rights;
     pthread_t threads[HART_COUNT];
     uint64_t seed;
+    uint64_t data_count; /* pages in use: few where an access is to be met in its middle */
     uint64_t changes, violations;
     double time, longest; /* spent in calls */
 };
@@ -107,16 +121,23 @@ static void *run_hart(void *context)
     return NULL;
 }
 
-/* Of the program: accesses that translated code leaves to C functions. */
-static const unsigned left_to_c[] = { 19, 21, 23 };
+/* To stand in the place of what translated code leaves to C functions: more stores near each other. */
+#define IN_LINE_AT 18u
+static const uint32_t in_line[] = {
+    0x0262b023, /* sd t1, 32(t0) */
+    0x0462b023, /* sd t1, 64(t0) */
+    0x0662b023, /* sd t1, 96(t0) */
+    0x0862b023, /* sd t1, 128(t0) */
+    0x0a62b023, /* sd t1, 160(t0) */
+    0x0c62b023, /* sd t1, 192(t0) */
+};
 
-static void put_program(struct stress *stress, bool in_line)
+static void put_program(struct stress *stress, unsigned how)
 {
     struct memory *memory = stress->fixture.memory;
-    const uint32_t nop = 0x00000013;
     assert_true(memory_write(memory, gpa(CODE), program, sizeof program));
-    for (unsigned i = 0; in_line && i < sizeof left_to_c / sizeof *left_to_c; i++) {
-        assert_true(memory_write(memory, gpa(CODE + left_to_c[i] * sizeof nop), &nop, sizeof nop));
+    if ((how & ALL_IN_LINE) != 0) {
+        assert_true(memory_write(memory, gpa(CODE + IN_LINE_AT * sizeof in_line[0]), in_line, sizeof in_line));
     }
     for (unsigned i = 0; i < FUNCTION_COUNT; i++) {
         assert_true(memory_write(memory, gpa(FUNCTIONS + i * PAGE_SIZE), program + FUNCTION_AT,
@@ -124,27 +145,74 @@ static void put_program(struct stress *stress, bool in_line)
     }
 }
 
-static void begin(struct stress *stress, enum engine_kind kind, bool in_line)
+#define PTE_POINTER UINT64_C(0x01)
+#define PTE_PAGE    UINT64_C(0x17) /* valid, readable, writable, of user mode */
+#define PTE_USED    UINT64_C(0xc0) /* accessed, dirty */
+
+static uint64_t entry_for(uint64_t address, uint64_t bits)
+{
+    return address >> PAGE_SHIFT << 10 | bits;
+}
+
+static volatile uint64_t *words_of(const struct stress *stress, uint64_t address)
+{
+    return memory_pointer(stress->fixture.memory, gpa(address), PAGE_SIZE, MEMORY_READ);
+}
+
+/* Sv39, every address as it is: the first 2 MiB, where the data pages are, by pages of 4 KiB. */
+static void put_tables(struct stress *stress)
+{
+    volatile uint64_t *root = words_of(stress, TABLES), *middle = words_of(stress, TABLES + PAGE_SIZE);
+    volatile uint64_t *last = words_of(stress, LAST_TABLE);
+    root[RAM_BASE >> 30] = entry_for(TABLES + PAGE_SIZE, PTE_POINTER);
+    middle[0] = entry_for(LAST_TABLE, PTE_POINTER);
+    for (unsigned i = 1; i < RAM_SIZE >> 21; i++) {
+        middle[i] = entry_for(RAM_BASE + ((uint64_t)i << 21), PTE_PAGE | PTE_USED);
+    }
+    for (unsigned i = 0; i < PAGE_WORDS; i++) {
+        last[i] = entry_for(RAM_BASE + i * PAGE_SIZE, PTE_PAGE);
+    }
+}
+
+static void use_tables(struct riscv_cpu *cpu)
+{
+    riscv_set_mstatus_MPRV(&cpu->state, 1);
+    riscv_set_mstatus_MPP(&cpu->state, RISCV_MODE_U);
+    cpu->state.csr.satp = UINT64_C(8) << 60 | TABLES >> PAGE_SHIFT;
+}
+
+static void prepare(struct stress *stress, enum engine_kind kind, unsigned how, unsigned hart_count)
 {
     struct error error;
-    fixture_create_levels(&stress->fixture, 0, HART_COUNT, 2);
+    fixture_create_levels(&stress->fixture, 16, hart_count, 2);
     stress->rights = rights_of(stress->fixture.memory);
     stress->seed = 0x5eed;
-    put_program(stress, in_line);
-    for (unsigned i = 0; i < HART_COUNT; i++) {
+    stress->data_count = (how & ALL_IN_LINE) != 0 ? 4 : DATA_COUNT;
+    put_program(stress, how);
+    put_tables(stress);
+    for (unsigned i = 0; i < hart_count; i++) {
         struct riscv_cpu *cpu = stress->fixture.machine->cpus[i];
         cpu->state.pc = CODE;
         cpu->state.x[10] = DATA;
-        cpu->state.x[11] = DATA_COUNT - 1;
+        cpu->state.x[11] = stress->data_count - 1;
         cpu->state.x[12] = FUNCTIONS;
         cpu->state.x[13] = FUNCTION_COUNT - 1;
         cpu->state.x[14] = COUNTERS;
         cpu->state.x[15] = i * sizeof(uint64_t);
         cpu->state.x[18] = 99 + i;
         cpu->state.x[20] = LOGS + i * PAGE_SIZE;
+        if ((how & PAGED) != 0) {
+            use_tables(cpu);
+            riscv_pmp_open(cpu);
+        }
         riscv_cpu_state_changed(cpu);
         assert_true(engine_create(cpu, kind, &error));
     }
+}
+
+static void begin(struct stress *stress, enum engine_kind kind, unsigned how)
+{
+    prepare(stress, kind, how, HART_COUNT);
     for (unsigned i = 0; i < HART_COUNT; i++) {
         assert_int_equal(pthread_create(&stress->threads[i], NULL, run_hart, stress->fixture.machine->cpus[i]), 0);
     }
@@ -174,11 +242,6 @@ static void end(struct stress *stress)
     assert_true(instructions > 0 && traps > 0);
 }
 
-static volatile uint64_t *words_of(const struct stress *stress, uint64_t address)
-{
-    return memory_pointer(stress->fixture.memory, gpa(address), PAGE_SIZE, MEMORY_READ);
-}
-
 static void change(struct stress *stress, uint64_t address, unsigned denied)
 {
     uint64_t page = address >> PAGE_SHIFT;
@@ -206,7 +269,7 @@ static void wait_a_while(struct stress *stress)
 /* A page that nobody may write is as it was. */
 static void stop_writing(struct stress *stress)
 {
-    uint64_t address = DATA + next_random(&stress->seed) % DATA_COUNT * PAGE_SIZE;
+    uint64_t address = DATA + next_random(&stress->seed) % stress->data_count * PAGE_SIZE;
     volatile uint64_t *words = words_of(stress, address);
     uint64_t seen[PAGE_WORDS];
     change(stress, address, ATTRIBUTE_WRITE);
@@ -223,7 +286,7 @@ static void stop_writing(struct stress *stress)
 /* What is written to a page that nobody may read is seen by nobody. */
 static void stop_reading(struct stress *stress)
 {
-    uint64_t address = DATA + next_random(&stress->seed) % DATA_COUNT * PAGE_SIZE;
+    uint64_t address = DATA + next_random(&stress->seed) % stress->data_count * PAGE_SIZE;
     uint64_t secret = UINT64_C(0x5ec0) << 48 | stress->changes << 8;
     volatile uint64_t *words = words_of(stress, address);
     uint64_t kept[HART_COUNT];
@@ -258,7 +321,36 @@ static void stop_executing(struct stress *stress)
     change(stress, FUNCTIONS + number * PAGE_SIZE, 0);
 }
 
-static void run(enum engine_kind kind, bool in_line, void (*const *trials)(struct stress *stress), unsigned trial_count)
+/* A table that may not be written gets no accessed and dirty bits. */
+static void stop_marking(struct stress *stress)
+{
+    volatile uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
+    uint64_t number = next_random(&stress->seed) % stress->data_count;
+    change(stress, LAST_TABLE, ATTRIBUTE_WRITE);
+    uint64_t clean = entries[number] & ~PTE_USED;
+    entries[number] = clean;
+    wait_a_while(stress);
+    stress->violations += entries[number] != clean;
+    change(stress, LAST_TABLE, 0);
+}
+
+/* A table that may not be read leads nobody astray. */
+static void stop_walking(struct stress *stress)
+{
+    volatile uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
+    uint64_t number = next_random(&stress->seed) % stress->data_count;
+    change(stress, LAST_TABLE, ATTRIBUTE_READ | ATTRIBUTE_WRITE);
+    uint64_t kept = entries[number];
+    entries[number] = entry_for(ASTRAY, PTE_PAGE | PTE_USED);
+    wait_a_while(stress);
+    for (unsigned i = 0; i < PAGE_WORDS; i++) {
+        stress->violations += words_of(stress, ASTRAY)[i] != 0;
+    }
+    entries[number] = kept;
+    change(stress, LAST_TABLE, 0);
+}
+
+static void run(enum engine_kind kind, unsigned how, void (*const *trials)(struct stress *stress), unsigned trial_count)
 {
     if (kind == ENGINE_JIT && !engine_has_jit()) {
         skip();
@@ -266,7 +358,7 @@ static void run(enum engine_kind kind, bool in_line, void (*const *trials)(struc
     const char *text = getenv("RAVELIN_RIGHTS_SECONDS");
     double seconds = text != NULL ? strtod(text, NULL) : 1;
     struct stress stress = { 0 };
-    begin(&stress, kind, in_line);
+    begin(&stress, kind, how);
     double until = now() + seconds;
     while (now() < until) {
         trials[next_random(&stress.seed) % trial_count](&stress);
@@ -276,25 +368,135 @@ static void run(enum engine_kind kind, bool in_line, void (*const *trials)(struc
 }
 
 static void (*const all[])(struct stress *stress) = { stop_writing, stop_reading, stop_executing };
+static void (*const all_paged[])(struct stress *stress) = { stop_writing, stop_reading, stop_executing, stop_marking,
+                                                            stop_walking };
 
 static void interpreted_code_uses_no_right_after_it_was_taken(void **state)
 {
     (void)state;
-    run(ENGINE_INTERP, false, all, 3);
+    run(ENGINE_INTERP, 0, all, 3);
 }
 
 static void translated_code_uses_no_right_after_it_was_taken(void **state)
 {
     (void)state;
-    run(ENGINE_JIT, false, all, 3);
+    run(ENGINE_JIT, 0, all, 3);
 }
 
 /* Without fetches, and with accesses in line: changers hardly ever wait for code that does not run. */
 static void translated_code_that_is_interrupted_begins_its_access_again(void **state)
 {
     (void)state;
-    run(ENGINE_JIT, true, all, 2);
+    run(ENGINE_JIT, ALL_IN_LINE, all, 2);
 }
+
+static void page_walks_of_interpreted_code_use_no_right_after_it_was_taken(void **state)
+{
+    (void)state;
+    run(ENGINE_INTERP, PAGED, all_paged, 5);
+}
+
+static void page_walks_of_translated_code_use_no_right_after_it_was_taken(void **state)
+{
+    (void)state;
+    run(ENGINE_JIT, PAGED, all_paged, 5);
+}
+
+/* ---- Frozen anywhere --------------------------------------------------------------------------------------------- */
+
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+/*
+ * A hart's thread takes one host instruction after the other, by the trap flag. In the middle of translated code, at
+ * any instruction, its handler takes the right to write from a page and leaves the signal pending that a changer would
+ * send; it arrives when the handler returns. From then on nothing may be stored in that page.
+ */
+#define TRAP_FLAG     0x100
+#define STEPS_BETWEEN 60u  /* on average */
+#define STEPS_WATCHED 200u /* more than a turn of the program's loop */
+
+static struct stepper {
+    struct stress *stress;
+    struct riscv_cpu *cpu;
+    uint64_t seed;
+    uint64_t page; /* address; 0: none is watched */
+    uint64_t seen[PAGE_WORDS];
+    unsigned watched;
+    uint64_t trials;
+    _Atomic bool stop;
+} stepper;
+
+static void begin_trial(void)
+{
+    stepper.page = DATA + next_random(&stepper.seed) % stepper.stress->data_count * PAGE_SIZE;
+    uint64_t page = stepper.page >> PAGE_SHIFT;
+    size_t failed;
+    CHECK(rights_change(stepper.stress->rights, stepper.cpu->reader, 1, ATTRIBUTE_WRITE, &page, 1, &failed));
+    CHECK(pthread_kill(pthread_self(), STRAGGLER_SIGNAL) == 0);
+    stepper.trials++;
+    stepper.watched = 0;
+    memcpy(stepper.seen, (const void *)(uintptr_t)words_of(stepper.stress, stepper.page), PAGE_SIZE);
+}
+
+static void watch_trial(void)
+{
+    if (++stepper.watched < STEPS_WATCHED) {
+        return;
+    }
+    const void *now_there = (const void *)(uintptr_t)words_of(stepper.stress, stepper.page);
+    stepper.stress->violations += memcmp(stepper.seen, now_there, PAGE_SIZE) != 0;
+    gpa_t address = gpa(stepper.page);
+    attributes_store(memory_find(stepper.stress->fixture.memory, address), address, 0);
+    stepper.page = 0;
+}
+
+static void take_step(int number, siginfo_t *info, void *registers)
+{
+    (void)number, (void)info;
+    greg_t *flags = &((ucontext_t *)registers)->uc_mcontext.gregs[REG_EFL];
+    if (stepper.page != 0) {
+        watch_trial();
+    } else if (atomic_load(&stepper.stop)) {
+        *flags &= ~(greg_t)TRAP_FLAG;
+        return;
+    } else if (stepper.cpu->translated != 0 && next_random(&stepper.seed) % STEPS_BETWEEN == 0) {
+        begin_trial();
+    }
+    *flags |= TRAP_FLAG;
+}
+
+static void an_access_can_be_undone_wherever_it_is_interrupted(void **state)
+{
+    (void)state;
+    const char *text = getenv("RAVELIN_RIGHTS_SECONDS");
+    struct sigaction action = { .sa_sigaction = take_step, .sa_flags = SA_SIGINFO }, before;
+    sigfillset(&action.sa_mask);
+    assert_int_equal(sigaction(SIGTRAP, &action, &before), 0);
+    struct stress stress = { 0 };
+    prepare(&stress, ENGINE_JIT, ALL_IN_LINE, 1);
+    struct riscv_cpu *cpu = stress.fixture.cpu;
+    stepper = (struct stepper){ .stress = &stress, .cpu = cpu, .seed = 77 };
+    pthread_t hart;
+    assert_int_equal(pthread_create(&hart, NULL, run_hart, cpu), 0);
+    usleep(300000); /* until its code is translated */
+    pthread_kill(hart, SIGTRAP);
+    usleep((useconds_t)((text != NULL ? strtod(text, NULL) : 1) * 1e6));
+    vcpu_request(&cpu->vcpu, VCPU_STOP);
+    atomic_store(&stepper.stop, true);
+    pthread_join(hart, NULL);
+    sigaction(SIGTRAP, &before, NULL);
+    print_message("# %llu changes\n", (unsigned long long)stepper.trials);
+    engine_destroy(cpu);
+    fixture_destroy(&stress.fixture);
+    assert_true(stepper.trials > 0);
+    assert_int_equal(stress.violations, 0);
+}
+#else
+static void an_access_can_be_undone_wherever_it_is_interrupted(void **state)
+{
+    (void)state;
+    skip();
+}
+#endif
 
 int main(void)
 {
@@ -302,6 +504,9 @@ int main(void)
         cmocka_unit_test(interpreted_code_uses_no_right_after_it_was_taken),
         cmocka_unit_test(translated_code_uses_no_right_after_it_was_taken),
         cmocka_unit_test(translated_code_that_is_interrupted_begins_its_access_again),
+        cmocka_unit_test(page_walks_of_interpreted_code_use_no_right_after_it_was_taken),
+        cmocka_unit_test(page_walks_of_translated_code_use_no_right_after_it_was_taken),
+        cmocka_unit_test(an_access_can_be_undone_wherever_it_is_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
