@@ -108,6 +108,11 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
                                       struct ravelin_error *error);
 
+/* Drives the external interrupt (sie.SEIE) of a level above 0 of a vCPU, of those that the guest has levels for. The line
+ * stays as it is set, over resets too; who raises it takes it back. After the start. */
+RAVELIN_API bool ravelin_trust_set_interrupt(struct ravelin_vm *vm, unsigned vcpu, unsigned level, bool raised,
+                                             struct ravelin_error *error);
+
 /* Counts since the start. Recent, not exact, while the machine runs. */
 struct ravelin_trust_stats {
     uint64_t pages_changed; /* words written, by guests and program */

@@ -212,6 +212,24 @@ bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t addres
     return true;
 }
 
+bool ravelin_trust_set_interrupt(struct ravelin_vm *vm, unsigned vcpu, unsigned level, bool raised,
+                                 struct ravelin_error *error)
+{
+    if (vm->virt == NULL) {
+        return api_error(error, "the machine does not run: start it before interrupting it");
+    }
+    const struct riscv_machine *machine = virt_machine(vm->virt);
+    if (vcpu >= machine->cpu_count) {
+        return api_error(error, "there is no vCPU %u: give 0 to %u", vcpu, machine->cpu_count - 1);
+    }
+    if (level == 0 || level >= machine->level_count) {
+        return api_error(error, "trust level %u has no line for the program: it is 0, or the machine has fewer levels",
+                         level);
+    }
+    riscv_level_set_line(machine->cpus[vcpu], level, RISCV_INTERRUPT_SEI, raised);
+    return true;
+}
+
 void ravelin_trust_stats(struct ravelin_vm *vm, struct ravelin_trust_stats *stats)
 {
     memset(stats, 0, sizeof *stats);

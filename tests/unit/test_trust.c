@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -172,6 +173,65 @@ static void lists_are_changed_whole_or_not_at_all(void **state)
     finish(vm);
 }
 
+static void higher_levels_of_vcpus_that_exist_can_be_interrupted(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_false(ravelin_trust_set_interrupt(vm, 0, 1, true, &error)); /* not yet */
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_false(ravelin_trust_set_interrupt(vm, 0, 0, true, &error));
+    assert_false(ravelin_trust_set_interrupt(vm, 0, 2, true, &error));
+    assert_false(ravelin_trust_set_interrupt(vm, 1, 1, true, &error));
+    assert_true(ravelin_trust_set_interrupt(vm, 0, 1, true, &error));
+    assert_true(ravelin_trust_set_interrupt(vm, 0, 1, false, &error));
+    finish(vm);
+}
+
+struct told {
+    unsigned count;
+    char last[512];
+};
+
+static void keep_line(void *context, const char *text)
+{
+    struct told *told = context;
+    told->count++;
+    snprintf(told->last, sizeof told->last, "%s", text);
+}
+
+static void what_happens_between_levels_is_told_as_it_happens(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_exit end;
+    struct told told = { 0 };
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_true(ravelin_vm_set_events(vm, keep_line, &told, &error));
+    assert_true(ravelin_trust_set_rights(vm, 1, GUARDED, PAGE, 0, &error));
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_false(ravelin_vm_set_events(vm, NULL, NULL, &error)); /* too late */
+    assert_true(ravelin_vm_wait(vm, UINT64_C(60000000000), &end));
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.last, "\"outcome\":\"skipped\""));
+    assert_non_null(strstr(told.last, "\"physical\":\"0x80400000\""));
+    assert_non_null(strstr(told.last, "\"instruction\":\"ld t3, 0(t6)\""));
+    finish(vm);
+}
+
+static void a_machine_with_bad_symbols_does_not_start(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct told told = { 0 };
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_true(ravelin_vm_set_events(vm, keep_line, &told, &error));
+    assert_true(ravelin_vm_set_symbols(vm, kernel_path, &error)); /* any file that is none */
+    assert_false(ravelin_vm_start(vm, &error));
+    assert_non_null(strstr(error.text, "System.map"));
+    finish(vm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +243,9 @@ int main(void)
         cmocka_unit_test(a_machine_with_rights_beyond_its_memory_does_not_start),
         cmocka_unit_test(a_refused_access_is_the_holders_to_decide),
         cmocka_unit_test(lists_are_changed_whole_or_not_at_all),
+        cmocka_unit_test(higher_levels_of_vcpus_that_exist_can_be_interrupted),
+        cmocka_unit_test(what_happens_between_levels_is_told_as_it_happens),
+        cmocka_unit_test(a_machine_with_bad_symbols_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
