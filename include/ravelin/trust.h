@@ -85,8 +85,8 @@ RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned lev
                                              void *context, struct ravelin_error *error);
 
 /* Calls `line` with one line of JSON (no newline, borrowed) for each refused access, pinned write, hart start or stop,
- * reset and level enabled, on the thread of the vCPU, never twice at once; a flood is counted instead. What a line holds
- * is told by the manual's page on trust levels. NULL: nobody is told. Before the start. */
+ * reset and level enabled, on the thread of the vCPU, never twice at once; a flood is counted instead. What a line
+ * holds is told by the manual's page on trust levels. NULL: nobody is told. Before the start. */
 RAVELIN_API bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
                                        void *context, struct ravelin_error *error);
 
@@ -108,8 +108,8 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
                                       struct ravelin_error *error);
 
-/* Drives the external interrupt (sie.SEIE) of a level above 0 of a vCPU, of those that the guest has levels for. The line
- * stays as it is set, over resets too; who raises it takes it back. After the start. */
+/* Drives the external interrupt (sie.SEIE) of a level above 0 of a vCPU, of those that the guest has levels for. The
+ * line stays as it is set, over resets too; who raises it takes it back. After the start. */
 RAVELIN_API bool ravelin_trust_set_interrupt(struct ravelin_vm *vm, unsigned vcpu, unsigned level, bool raised,
                                              struct ravelin_error *error);
 
