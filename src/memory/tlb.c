@@ -30,16 +30,17 @@ static uint64_t tag_if(uint64_t page, unsigned rights, enum memory_access access
 
 static void note_filled(struct tlb *tlb, uint64_t position, uint8_t note)
 {
+    struct tlb_filled *filled = &tlb->filled[position >= TLB_ENTRY_COUNT];
     tlb->notes[position] = note;
-    if (tlb->filled_count < TLB_FILLED_MAX) {
-        tlb->filled[tlb->filled_count] = (uint16_t)position;
+    if (filled->count < TLB_FILLED_MAX) {
+        filled->positions[filled->count] = (uint16_t)position;
     }
-    tlb->filled_count += tlb->filled_count <= TLB_FILLED_MAX;
+    filled->count += filled->count <= TLB_FILLED_MAX;
 }
 
 void tlb_fill(struct tlb *tlb, uint64_t address, const struct tlb_page *page)
 {
-    const uint64_t index = tlb_index(address), tag = address & ~PAGE_MASK;
+    const uint64_t index = tlb_index(address), fetch_index = tlb_fetch_index(address), tag = address & ~PAGE_MASK;
     const uint64_t addend = (uintptr_t)page->host - tag;
     const uint8_t note = (uint8_t)((unsigned)__builtin_ctzll(page->size) | (page->is_global ? NOTE_STAYS : 0u));
     if (page->size > PAGE_SIZE) {
@@ -53,8 +54,8 @@ void tlb_fill(struct tlb *tlb, uint64_t address, const struct tlb_page *page)
         note_filled(tlb, index, note);
     }
     if ((page->rights & MEMORY_FETCH) != 0) {
-        tlb->fetches[index] = (struct tlb_fetch_entry){ .page = tag, .addend = addend };
-        note_filled(tlb, TLB_ENTRY_COUNT + index, note);
+        tlb->fetches[fetch_index] = (struct tlb_fetch_entry){ .page = tag, .addend = addend };
+        note_filled(tlb, TLB_ENTRY_COUNT + fetch_index, note);
     }
 }
 
@@ -80,42 +81,56 @@ static uint64_t page_at(const struct tlb *tlb, uint64_t position)
     return entry->read != TLB_NO_TAG ? entry->read : entry->write;
 }
 
+/* ---- All or most ------------------------------------------------------------------------------------------------ */
+
+/* False: too many were filled to know which. */
+static bool forget_filled(struct tlb *tlb, struct tlb_filled *filled)
+{
+    const bool known = filled->count <= TLB_FILLED_MAX;
+    for (uint32_t i = 0; known && i < filled->count; i++) {
+        forget(tlb, filled->positions[i]);
+    }
+    filled->count = 0;
+    return known;
+}
+
 void tlb_init(struct tlb *tlb)
 {
-    tlb->filled_count = TLB_FILLED_MAX + 1;
+    tlb->filled[0].count = tlb->filled[1].count = TLB_FILLED_MAX + 1;
     tlb_flush(tlb);
 }
 
 void tlb_flush(struct tlb *tlb)
 {
-    if (tlb->filled_count <= TLB_FILLED_MAX) { /* few: most flushes come soon after another */
-        for (uint32_t i = 0; i < tlb->filled_count; i++) {
-            forget(tlb, tlb->filled[i]);
-        }
-    } else {
+    if (!forget_filled(tlb, &tlb->filled[0])) {          /* few most often: flushes come soon after another */
         memset(tlb->entries, 0xff, sizeof tlb->entries); /* every tag is TLB_NO_TAG */
-        memset(tlb->fetches, 0xff, sizeof tlb->fetches);
-        memset(tlb->notes, NOTE_STAYS, sizeof tlb->notes);
+        memset(tlb->notes, NOTE_STAYS, TLB_ENTRY_COUNT);
     }
-    tlb->filled_count = 0;
+    if (!forget_filled(tlb, &tlb->filled[1])) {
+        memset(tlb->fetches, 0xff, sizeof tlb->fetches);
+        memset(tlb->notes + TLB_ENTRY_COUNT, NOTE_STAYS, TLB_FETCH_COUNT);
+    }
     tlb->large[0] = tlb->large[1] = (struct tlb_range){ .low = UINT64_MAX, .high = 0 };
 }
 
-void tlb_flush_space(struct tlb *tlb)
+static void forget_filled_of_space(struct tlb *tlb, struct tlb_filled *filled)
 {
-    if (tlb->filled_count <= TLB_FILLED_MAX) {
-        uint32_t kept = 0;
-        for (uint32_t i = 0; i < tlb->filled_count; i++) {
-            if ((tlb->notes[tlb->filled[i]] & NOTE_STAYS) == 0) {
-                forget(tlb, tlb->filled[i]);
-            } else {
-                tlb->filled[kept++] = tlb->filled[i];
-            }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < filled->count; i++) {
+        const uint16_t position = filled->positions[i];
+        if ((tlb->notes[position] & NOTE_STAYS) == 0) {
+            forget(tlb, position);
+        } else if (tlb->notes[position] != NOTE_STAYS) {
+            filled->positions[kept++] = position;
         }
-        tlb->filled_count = kept;
-        return;
     }
-    for (uint64_t position = 0; position < sizeof tlb->notes; position += 8) {
+    filled->count = kept;
+}
+
+/* `first` and `count` are multiples of eight. */
+static void forget_positions_of_space(struct tlb *tlb, uint64_t first, uint64_t count)
+{
+    for (uint64_t position = first; position < first + count; position += 8) {
         uint64_t eight;
         memcpy(&eight, &tlb->notes[position], sizeof eight);
         for (uint64_t going = ~eight & NOTES_STAY; going != 0; going &= going - 1) {
@@ -123,6 +138,19 @@ void tlb_flush_space(struct tlb *tlb)
         }
     }
 }
+
+void tlb_flush_space(struct tlb *tlb)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (tlb->filled[i].count <= TLB_FILLED_MAX) {
+            forget_filled_of_space(tlb, &tlb->filled[i]);
+        } else {
+            forget_positions_of_space(tlb, i * TLB_ENTRY_COUNT, i == 0 ? TLB_ENTRY_COUNT : TLB_FETCH_COUNT);
+        }
+    }
+}
+
+/* ---- One page --------------------------------------------------------------------------------------------------- */
 
 static void forget_pieces(struct tlb *tlb, uint64_t address)
 {
@@ -137,15 +165,15 @@ static void forget_pieces(struct tlb *tlb, uint64_t address)
 void tlb_flush_page(struct tlb *tlb, uint64_t address)
 {
     const struct tlb_range *range = half_of(tlb, address);
-    const uint64_t index = tlb_index(address), page = address & ~PAGE_MASK;
+    const uint64_t page = address & ~PAGE_MASK;
+    const uint64_t positions[] = { tlb_index(address), TLB_ENTRY_COUNT + tlb_fetch_index(address) };
     if (address >= range->low && address <= range->high) {
         forget_pieces(tlb, address);
     }
-    if (page_at(tlb, index) == page) {
-        forget(tlb, index);
-    }
-    if (page_at(tlb, TLB_ENTRY_COUNT + index) == page) {
-        forget(tlb, TLB_ENTRY_COUNT + index);
+    for (unsigned i = 0; i < 2; i++) {
+        if (page_at(tlb, positions[i]) == page) {
+            forget(tlb, positions[i]);
+        }
     }
 }
 

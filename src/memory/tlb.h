@@ -27,7 +27,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TLB_ENTRY_COUNT 1024u /* for data, and for fetches; a power of two */
+#define TLB_ENTRY_COUNT 1024u /* for data; powers of two */
+#define TLB_FETCH_COUNT 4096u /* for fetches: the code of a kernel takes each entry once */
 
 /* A tag no access can match: low bits set that tlb_tag() clears. */
 #define TLB_NO_TAG UINT64_MAX
@@ -48,17 +49,22 @@ struct tlb_range {
     uint64_t low, high;
 };
 
-#define TLB_FILLED_MAX 64u
+#define TLB_FILLED_MAX 256u
+
+/* Positions in `notes` that were filled since the last full flush. */
+struct tlb_filled {
+    uint32_t count; /* above TLB_FILLED_MAX: unknown which */
+    uint16_t positions[TLB_FILLED_MAX];
+};
 
 struct tlb {
     _Alignas(64) struct tlb_entry entries[TLB_ENTRY_COUNT]; /* none straddles a line of the host's cache */
-    struct tlb_fetch_entry fetches[TLB_ENTRY_COUNT];
+    struct tlb_fetch_entry fetches[TLB_FETCH_COUNT];
     /* Of each entry, and then of each fetch entry: log2 of the page's size; 0x80 added if it is empty or in
      * all address spaces. */
-    _Alignas(8) uint8_t notes[2 * TLB_ENTRY_COUNT];
-    struct tlb_range large[2];       /* lower and upper half of the address space (user and kernel, most often) */
-    uint32_t filled_count;           /* entries filled since the last full flush; above TLB_FILLED_MAX: unknown which */
-    uint16_t filled[TLB_FILLED_MAX]; /* positions in `notes` */
+    _Alignas(8) uint8_t notes[TLB_ENTRY_COUNT + TLB_FETCH_COUNT];
+    struct tlb_range large[2];   /* lower and upper half of the address space (user and kernel, most often) */
+    struct tlb_filled filled[2]; /* entries, fetch entries */
 };
 
 static inline uint64_t tlb_index(uint64_t address)
@@ -71,9 +77,14 @@ static inline struct tlb_entry *tlb_entry(struct tlb *tlb, uint64_t address)
     return &tlb->entries[tlb_index(address)];
 }
 
+static inline uint64_t tlb_fetch_index(uint64_t address)
+{
+    return (address >> PAGE_SHIFT) & (TLB_FETCH_COUNT - 1);
+}
+
 static inline struct tlb_fetch_entry *tlb_fetch_entry(struct tlb *tlb, uint64_t address)
 {
-    return &tlb->fetches[tlb_index(address)];
+    return &tlb->fetches[tlb_fetch_index(address)];
 }
 
 /* What a tag must be for an access of `size` bytes (a power of two ≤ PAGE_SIZE; use a constant). */

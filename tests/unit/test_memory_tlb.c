@@ -112,7 +112,7 @@ static void another_page_of_the_same_entry_takes_its_place(void **state)
     assert_false(writes(tlb, PAGE, 8));
     assert_true(reads(tlb, other, 8));
     assert_non_null(tlb_fetch(tlb, PAGE)); /* data and code do not evict each other */
-    fill(tlb, other, MEMORY_FETCH, PAGE_SIZE);
+    fill(tlb, PAGE + TLB_FETCH_COUNT * PAGE_SIZE, MEMORY_FETCH, PAGE_SIZE);
     assert_null(tlb_fetch(tlb, PAGE));
     assert_true(reads(tlb, other, 8));
 }
@@ -184,7 +184,7 @@ static void flush_page_drops_a_page_that_may_only_be_written_or_fetched(void **s
 }
 
 static const unsigned counts[] = {
-    0, 1, TLB_FILLED_MAX / 2 - 1, TLB_FILLED_MAX / 2, TLB_FILLED_MAX / 2 + 1, TLB_ENTRY_COUNT, 3 * TLB_ENTRY_COUNT
+    0, 1, TLB_FILLED_MAX - 1, TLB_FILLED_MAX, TLB_FILLED_MAX + 1, TLB_ENTRY_COUNT, 3 * TLB_FETCH_COUNT
 };
 
 /* Below and above the number of fills that it undoes one by one; a page for data and fetches counts twice. */
@@ -239,8 +239,10 @@ static void flush_empties_however_much_was_filled(void **state)
         }
         tlb_flush(tlb);
         for (unsigned entry = 0; entry < TLB_ENTRY_COUNT; entry++) {
-            assert_true(tlb->entries[entry].read == TLB_NO_TAG && tlb->entries[entry].write == TLB_NO_TAG &&
-                        tlb->fetches[entry].page == TLB_NO_TAG);
+            assert_true(tlb->entries[entry].read == TLB_NO_TAG && tlb->entries[entry].write == TLB_NO_TAG);
+        }
+        for (unsigned entry = 0; entry < TLB_FETCH_COUNT; entry++) {
+            assert_true(tlb->fetches[entry].page == TLB_NO_TAG);
         }
     }
 }

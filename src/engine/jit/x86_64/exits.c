@@ -42,7 +42,7 @@ static unsigned fetch_cache(const struct riscv_facts *facts)
 static void check_page(struct compile *compile, const struct host_page *page)
 {
     size_t entry = offsetof(struct riscv_cpu, tlbs) + fetch_cache(&compile->request->facts) * sizeof(struct tlb) +
-                   offsetof(struct tlb, fetches) + tlb_index(page->address) * sizeof(struct tlb_fetch_entry);
+                   offsetof(struct tlb, fetches) + tlb_fetch_index(page->address) * sizeof(struct tlb_fetch_entry);
     int32_t at = (int32_t)entry - CPU_BIAS;
     compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, page)), page->address);
     compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, addend)), page->addend);
