@@ -178,7 +178,8 @@ static unsigned compare(const struct run *run)
     const uint64_t *csr_a = (const uint64_t *)&a->state.csr, *csr_b = (const uint64_t *)&b->state.csr;
     for (unsigned i = 0; i < sizeof a->state.csr / sizeof *csr_a; i++) {
         bool is_mip = &csr_a[i] == &a->state.csr.mip; /* what was posted is taken over when somebody looks */
-        count += difference("csr word ", i, csr_a[i] | (is_mip ? a->levels[0].posted : 0), csr_b[i] | (is_mip ? b->levels[0].posted : 0));
+        count += difference("csr word ", i, csr_a[i] | (is_mip ? a->levels[0].posted : 0),
+                            csr_b[i] | (is_mip ? b->levels[0].posted : 0));
     }
     return count + compare_memory(run, PROGRAM_DATA - PROGRAM_DATA_SPAN, 2 * PROGRAM_DATA_SPAN, "data");
 }

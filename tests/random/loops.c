@@ -25,7 +25,7 @@ enum { REG_RA = 1, REG_T1 = 6, REG_T2 = 7, REG_S1 = 9, REG_S10 = 26, REG_S11 = 2
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128, PTE_ALL = 0xcf };
 
 /* Counters are exact or they are wrong, so programs read them too. */
-static const uint16_t loop_csrs[] = { 0x001, 0x002, 0x003, 0x143, 0xc00, 0xc02, 0x001, 0x002, 0x003 };
+static const uint16_t loop_csrs[] = { 0x001, 0x002, 0x003, 0x143, 0xc00, 0xc02, 0x001, 0x002, 0x003, 0x100, 0x141 };
 
 struct loops {
     struct maker maker;
@@ -277,7 +277,7 @@ static void put_main(struct loops *loops, unsigned rounds, uint64_t alias)
     branch(maker, 0, REG_T2, 0, 8);
     jal(maker, 0, outer);
     maker->program->end = maker->at;
-    maker_csrrs(maker, 0, CSR_FFLAGS, 0); /* the interpreter's, so that a JIT's translated code ends here */
+    maker_csrrs(maker, 0, CSR_CYCLE, 0); /* the interpreter's, so that a JIT's translated code ends here */
     jal(maker, 0, maker->program->end);
 }
 

@@ -24,6 +24,7 @@ enum {
     CSR_MEPC = 0x341,
     CSR_MCAUSE = 0x342,
     CSR_MIP = 0x344,
+    CSR_CYCLE = 0xc00,
     CSR_SATP = 0x180,
     CSR_SCOUNTEREN = 0x106,
     CSR_SENVCFG = 0x10a,

@@ -85,8 +85,10 @@ static void empty_caches(struct check *check)
     struct riscv_cpu *cpu = check->cpu, *shadow = check->shadow;
     const uint8_t *page;
     riscv_flush(shadow);
-    for (unsigned i = 0; i < TLB_FETCH_COUNT; i++) {
-        uint64_t address = cpu->fetch_tlb->fetches[i].page;
+    const struct tlb_filled *filled = &cpu->fetch_tlb->filled[1];
+    const bool few = filled->count <= TLB_FILLED_MAX;
+    for (unsigned i = 0; i < (few ? filled->count : TLB_FETCH_COUNT); i++) {
+        uint64_t address = cpu->fetch_tlb->fetches[few ? filled->positions[i] - TLB_ENTRY_COUNT : i].page;
         if (address != TLB_NO_TAG) {
             riscv_fetch_page(shadow, address, &page);
         }

@@ -123,6 +123,25 @@ static void fill_block(const struct block_cache *cache, const struct riscv_cpu *
     close_block(cache, &block->ops[count], offset);
 }
 
+struct interp_block *block_create_single(void)
+{
+    return check_alloc(block_memory(1, 4));
+}
+
+void block_fill_single(const struct block_cache *cache, const struct riscv_cpu *cpu, uint32_t encoding,
+                       struct interp_block *block)
+{
+    uint8_t *bytes = (uint8_t *)&block->ops[2];
+    uint32_t effects;
+    memset(block, 0, sizeof *block);
+    fill_op(cache, cpu, encoding, 0, &block->ops[0], &effects);
+    block->count = 1;
+    block->size = block->ops[0].length;
+    block->bytes = bytes;
+    memcpy(bytes, &encoding, sizeof encoding);
+    close_block(cache, &block->ops[1], block->size);
+}
+
 /* -- Finding ------------------------------------------------------------------------------------------------------ */
 
 static struct interp_block *lookup(const struct block_cache *cache, const uint8_t *host)

@@ -80,6 +80,11 @@ static inline unsigned block_bucket(const uint8_t *host)
  * May empty the pool. */
 struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc);
 
+/* One instruction by itself, as a block without a place: block_create_single() once, then block_fill_single(). */
+struct interp_block *block_create_single(void);
+void block_fill_single(const struct block_cache *cache, const struct riscv_cpu *cpu, uint32_t encoding,
+                       struct interp_block *block);
+
 /* The instruction bits an op was made from. */
 uint32_t block_encoding(const struct interp_block *block, const struct interp_op *op);
 

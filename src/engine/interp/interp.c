@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define SINGLES 64u /* a power of two */
+
 struct interp {
     struct block_cache cache;
     void (*hook)(void *context, struct riscv_cpu *cpu, uint32_t encoding);
@@ -19,7 +21,12 @@ struct interp {
     bool once;                    /* run the next block whatever its heat */
     const struct interp *heat_of; /* whose heat is told: NULL for its own */
     ptrdiff_t heat_distance;
-    struct interp_block *hot; /* what execute_to_hot() stopped at, or NULL */
+    struct interp_block *hot;    /* what execute_to_hot() stopped at, or NULL */
+    struct interp_block *single; /* the instruction of interp_execute(), while it runs; NULL if it trapped */
+    struct {                     /* lately executed so, by encoding */
+        uint32_t encoding;
+        struct interp_block *block;
+    } singles[SINGLES];
 };
 
 /* -- Attention: what other threads want of this vCPU, served at block boundaries --------------------------------- */
@@ -115,6 +122,9 @@ void interp_destroy(struct riscv_cpu *cpu)
 {
     struct interp *interp = cpu->interp;
     block_cache_fini(&interp->cache);
+    for (unsigned i = 0; i < SINGLES; i++) {
+        free(interp->singles[i].block);
+    }
     free(interp);
     cpu->interp = NULL;
 }
@@ -192,6 +202,26 @@ struct interp_block *interp_run_to_hot(struct riscv_cpu *cpu, bool once)
 void interp_cool(struct interp_block *block)
 {
     block->heat = BLOCK_HEAT_COLD;
+}
+
+bool interp_execute(struct riscv_cpu *cpu, uint32_t encoding)
+{
+    struct interp *interp = cpu->interp;
+    unsigned index = (encoding >> 7 ^ encoding >> 20) & (SINGLES - 1); /* rd, and the control register */
+    if (unlikely(interp->singles[index].encoding != encoding || interp->singles[index].block == NULL)) {
+        if (interp->singles[index].block == NULL) {
+            interp->singles[index].block = block_create_single();
+        }
+        interp->singles[index].encoding = encoding;
+        block_fill_single(&interp->cache, cpu, encoding, interp->singles[index].block);
+    }
+    interp->single = interp->singles[index].block;
+    interp->stepping = true;
+    execute_to_hot(cpu, NULL);
+    interp->stepping = false;
+    bool done = interp->single != NULL;
+    interp->single = NULL;
+    return done;
 }
 
 int interp_heat(struct riscv_cpu *cpu, const uint8_t *host)

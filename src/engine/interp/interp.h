@@ -53,6 +53,11 @@ struct interp_block *interp_run_to_hot(struct riscv_cpu *cpu, bool once);
 /* The block will not be offered again for a long time. */
 void interp_cool(struct interp_block *block);
 
+/* Executes one instruction, whose bits are given, at state.pc: on returning true state.pc is the next one's address.
+ * False: it traps; the exception is recorded, not taken. Whoever calls counts it. For instructions that do not touch
+ * memory. */
+bool interp_execute(struct riscv_cpu *cpu, uint32_t encoding);
+
 /* How often the block that begins at this host address has run; 0 if there is none. */
 int interp_heat(struct riscv_cpu *cpu, const uint8_t *host);
 

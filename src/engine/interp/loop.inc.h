@@ -91,6 +91,14 @@ static void LOOP_NAME(struct riscv_cpu *cpu, const void *const **labels)
     uint64_t link_base = 0;                 /* address of the block that link_from is in */
     uint64_t base;                          /* guest-virtual address of the block */
 
+#if LOOP_HEATS
+    if (interp->single != NULL) {
+        block = interp->single;
+        base = state->pc;
+        op = block->ops;
+        DISPATCH();
+    }
+#endif
     goto enter;
 
 leave_linking:
@@ -158,6 +166,12 @@ trapped:
     }
     state->pc = PC;
     cpu->instructions += (uint64_t)(op - block->ops);
+#if LOOP_HEATS
+    if (interp->single != NULL) {
+        interp->single = NULL; /* says that it trapped */
+        return;
+    }
+#endif
     riscv_take_trap(cpu);
     goto leave;
 

@@ -104,6 +104,11 @@ struct host_result {
 void host_attach(struct host *host);
 void host_detach(struct host *host);
 
+/* For C code that translated code calls. The host's unit holds the guest's rounding mode and flags while facts_key has
+ * FACTS_KEY_FLOAT: before such code touches fcsr, or turns floating point off; and after it, or turning it on. */
+void host_float_leave(struct riscv_cpu *cpu);
+void host_float_enter(struct riscv_cpu *cpu);
+
 /* Runs from a checked entry until something leads out. */
 struct host_result host_enter(struct host *host, const void *checked_entry);
 

@@ -49,6 +49,16 @@ void host_forget_jumps(struct host *host)
     CHECK(host != NULL);
 }
 
+void host_float_leave(struct riscv_cpu *cpu)
+{
+    (void)cpu;
+}
+
+void host_float_enter(struct riscv_cpu *cpu)
+{
+    (void)cpu;
+}
+
 struct host_result host_enter(struct host *host, const void *checked_entry)
 {
     (void)checked_entry;

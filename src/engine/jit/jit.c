@@ -281,30 +281,55 @@ static enum jit_left run_regions(struct jit *jit, struct region *region)
     return JIT_LEFT_ELSEWHERE;
 }
 
-enum jit_left jit_try(struct riscv_cpu *cpu)
+/* The region at state.pc, if there is one already. */
+static struct region *region_here(struct jit *jit)
 {
-    struct jit *jit = cpu->jit;
+    struct riscv_cpu *cpu = jit->cpu;
     struct riscv_facts facts = region_facts(cpu);
     cpu->facts_key = region_facts_key(&facts);
     meet_epoch(jit);
-    struct region *region = find_region(jit, cpu->state.pc);
+    return find_region(jit, cpu->state.pc);
+}
+
+enum jit_left jit_try(struct riscv_cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    struct region *region = region_here(jit);
     if (region == NULL) {
         region = make_region(jit, cpu->state.pc);
     }
     return region != NULL ? run_regions(jit, region) : JIT_LEFT_AT_ONCE;
 }
 
-/* One hot block: translated code from there on, if any is to be had. Returns true if the next instruction is for the
- * interpreter whatever its heat. */
-static bool run_hot(struct riscv_cpu *cpu, struct interp_block *hot)
+/* Takes the trap; and goes on in translated code, as long as there is some where traps lead. */
+static enum jit_left take_traps(struct riscv_cpu *cpu)
 {
-    switch (jit_try(cpu)) {
-    case JIT_LEFT_AT_ONCE: interp_cool(hot); return true;
-    case JIT_LEFT_INTERPRET: return true;
-    case JIT_LEFT_TRAPPED: riscv_take_trap(cpu); return false;
-    case JIT_LEFT_ELSEWHERE: return false;
+    enum jit_left left = JIT_LEFT_TRAPPED;
+    while (left == JIT_LEFT_TRAPPED) {
+        riscv_take_trap(cpu);
+        if (vcpu_attention(&cpu->vcpu) != 0) {
+            return JIT_LEFT_ELSEWHERE;
+        }
+        left = run_regions(cpu->jit, region_here(cpu->jit));
     }
-    return false;
+    return left;
+}
+
+/* One hot block: translated code from there on, if any is to be had; up to a trap, or beyond. Returns true if the next
+ * instruction is for the interpreter whatever its heat. */
+static bool run_hot(struct riscv_cpu *cpu, struct interp_block *hot, bool beyond_traps)
+{
+    enum jit_left left = jit_try(cpu);
+    if (left == JIT_LEFT_AT_ONCE) {
+        interp_cool(hot);
+        return true;
+    }
+    if (left == JIT_LEFT_TRAPPED && beyond_traps) {
+        left = take_traps(cpu);
+    } else if (left == JIT_LEFT_TRAPPED) {
+        riscv_take_trap(cpu);
+    }
+    return left == JIT_LEFT_INTERPRET;
 }
 
 void jit_run(struct riscv_cpu *cpu)
@@ -315,7 +340,7 @@ void jit_run(struct riscv_cpu *cpu)
         host_attach(((struct jit *)cpu->jit)->host);
         riscv_inside_enter(cpu);
         while ((hot = interp_run_to_hot(cpu, once)) != NULL) {
-            once = run_hot(cpu, hot);
+            once = run_hot(cpu, hot, true);
         }
         riscv_inside_leave(cpu);
         host_detach(((struct jit *)cpu->jit)->host);
@@ -334,7 +359,7 @@ void jit_run_some(struct riscv_cpu *cpu, uint64_t count)
         if (hot == NULL) {
             return;
         }
-        once = run_hot(cpu, hot);
+        once = run_hot(cpu, hot, false);
     }
 }
 

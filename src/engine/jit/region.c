@@ -6,6 +6,7 @@
 #include "engine/interp/interp.h"
 #include "engine/jit/guess.h"
 #include "engine/jit/loops.h"
+#include "engine/jit/system.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -262,6 +263,29 @@ static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc,
     return riscv_decode(bits, &builder->cpu->features, decoded);
 }
 
+/* An instruction that IR does not express: a call, if it is worth one. */
+static enum translation_result call_system(struct builder *builder, const struct riscv_translation *translation)
+{
+    struct ir_block *block = translation->block;
+    enum system_way way = system_way_of(&translation->decoded, &translation->facts);
+    if (way == SYSTEM_LEAVES) {
+        return TRANSLATION_LEFT;
+    }
+    struct ir_value *encoding = ir_constant(block, IR_I64, translation->decoded.encoding);
+    struct ir_value *goes_on = ir_call(block, &system_callee, &encoding, 1);
+    if (way == SYSTEM_GOES_OUT) {
+        ir_exit_indirect(block, ir_get(block, IR_I64, SLOT(pc)), NULL, 0, translation->count + 1);
+        return TRANSLATION_ENDED;
+    }
+    struct ir_block *next = target_or_exit(builder, translation->next_pc);
+    struct ir_block *out = ir_add_block(builder->plan->ir, translation->next_pc);
+    out->weight = 0;
+    ir_exit_indirect(out, ir_get(out, IR_I64, SLOT(pc)), NULL, 0, 0);
+    struct ir_value *behind = ir_compare(block, IR_NE, goes_on, ir_constant(block, IR_I64, 0));
+    ir_branch(block, behind, next, out, translation->count + 1);
+    return TRANSLATION_ENDED;
+}
+
 static void translate_block(struct builder *builder, unsigned index)
 {
     struct guest_block *guest = &builder->blocks[index];
@@ -286,6 +310,9 @@ static void translate_block(struct builder *builder, unsigned index)
             translation.next_pc = pc + translation.decoded.length;
             translation.count = count;
             result = riscv_translate_instruction(&translation);
+            if (result == TRANSLATION_LEFT) {
+                result = call_system(builder, &translation);
+            }
         }
         if (result == TRANSLATION_LEFT) {
             ir_exit_interpret(block, pc, count);

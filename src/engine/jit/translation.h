@@ -23,7 +23,8 @@ struct riscv_facts {
 };
 
 /* Of cpu->facts_key: floating point is on, so that translated code may contain any. */
-#define FACTS_KEY_FLOAT (1u << 6)
+#define FACTS_KEY_FLOAT    (1u << 6)
+#define FACTS_KEY_ROUNDING (7u << 7)
 
 struct riscv_translation {
     struct ir_block *block;

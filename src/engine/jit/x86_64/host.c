@@ -370,6 +370,16 @@ static void set_translated(struct host *host, uint32_t translated)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
+void host_float_leave(struct riscv_cpu *cpu)
+{
+    runtime_float_leave(cpu);
+}
+
+void host_float_enter(struct riscv_cpu *cpu)
+{
+    runtime_float_enter(cpu);
+}
+
 struct host_result host_enter(struct host *host, const void *checked_entry)
 {
     uint64_t (*enter)(struct riscv_cpu *, const void *);
@@ -382,7 +392,7 @@ struct host_result host_enter(struct host *host, const void *checked_entry)
     set_translated(host, 1);
     uint64_t result = enter(host->cpu, checked_entry);
     set_translated(host, 0);
-    if (has_float) {
+    if ((host->cpu->facts_key & FACTS_KEY_FLOAT) != 0) { /* it may have been turned on or off */
         runtime_float_leave(host->cpu);
     }
     return (struct host_result){ .exit = (enum host_exit)(uint32_t)result, .link = (uint32_t)(result >> 32) };
