@@ -84,6 +84,16 @@ static const uint32_t program[] = {
     0x00008067, /*           ret */
 };
 
+/* A thread sanitizer puts signal handlers off, so that the library installs none; and takes the guest's own races for
+ * ours: those of misaligned stores, which are not atomic. */
+#if defined(__SANITIZE_THREAD__)
+#define HANDLERS_ARE_LATE
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HANDLERS_ARE_LATE
+#endif
+#endif
+
 /* How harts run. */
 enum {
     ALL_IN_LINE = 1, /* without accesses that translated code leaves to C functions */
@@ -154,7 +164,8 @@ static uint64_t entry_for(uint64_t address, uint64_t bits)
     return address >> PAGE_SHIFT << 10 | bits;
 }
 
-static volatile uint64_t *words_of(const struct stress *stress, uint64_t address)
+/* Harts use the same words meanwhile. */
+static _Atomic uint64_t *words_of(const struct stress *stress, uint64_t address)
 {
     return memory_pointer(stress->fixture.memory, gpa(address), PAGE_SIZE, MEMORY_READ);
 }
@@ -162,8 +173,8 @@ static volatile uint64_t *words_of(const struct stress *stress, uint64_t address
 /* Sv39, every address as it is: the first 2 MiB, where the data pages are, by pages of 4 KiB. */
 static void put_tables(struct stress *stress)
 {
-    volatile uint64_t *root = words_of(stress, TABLES), *middle = words_of(stress, TABLES + PAGE_SIZE);
-    volatile uint64_t *last = words_of(stress, LAST_TABLE);
+    _Atomic uint64_t *root = words_of(stress, TABLES), *middle = words_of(stress, TABLES + PAGE_SIZE);
+    _Atomic uint64_t *last = words_of(stress, LAST_TABLE);
     root[RAM_BASE >> 30] = entry_for(TABLES + PAGE_SIZE, PTE_POINTER);
     middle[0] = entry_for(LAST_TABLE, PTE_POINTER);
     for (unsigned i = 1; i < RAM_SIZE >> 21; i++) {
@@ -188,6 +199,9 @@ static void prepare(struct stress *stress, enum engine_kind kind, unsigned how, 
     stress->rights = rights_of(stress->fixture.memory);
     stress->seed = 0x5eed;
     stress->data_count = (how & ALL_IN_LINE) != 0 ? 4 : DATA_COUNT;
+#if defined(HANDLERS_ARE_LATE)
+    how |= ALL_IN_LINE;
+#endif
     put_program(stress, how);
     put_tables(stress);
     for (unsigned i = 0; i < hart_count; i++) {
@@ -270,7 +284,7 @@ static void wait_a_while(struct stress *stress)
 static void stop_writing(struct stress *stress)
 {
     uint64_t address = DATA + next_random(&stress->seed) % stress->data_count * PAGE_SIZE;
-    volatile uint64_t *words = words_of(stress, address);
+    _Atomic uint64_t *words = words_of(stress, address);
     uint64_t seen[PAGE_WORDS];
     change(stress, address, ATTRIBUTE_WRITE);
     for (unsigned i = 0; i < PAGE_WORDS; i++) {
@@ -288,7 +302,7 @@ static void stop_reading(struct stress *stress)
 {
     uint64_t address = DATA + next_random(&stress->seed) % stress->data_count * PAGE_SIZE;
     uint64_t secret = UINT64_C(0x5ec0) << 48 | stress->changes << 8;
-    volatile uint64_t *words = words_of(stress, address);
+    _Atomic uint64_t *words = words_of(stress, address);
     uint64_t kept[HART_COUNT];
     change(stress, address, ATTRIBUTE_READ | ATTRIBUTE_WRITE);
     for (unsigned i = 0; i < HART_COUNT; i++) {
@@ -308,7 +322,7 @@ static void stop_reading(struct stress *stress)
 static void stop_executing(struct stress *stress)
 {
     uint64_t number = next_random(&stress->seed) % FUNCTION_COUNT;
-    volatile uint64_t *counters = words_of(stress, COUNTERS + number * PAGE_SIZE);
+    _Atomic uint64_t *counters = words_of(stress, COUNTERS + number * PAGE_SIZE);
     uint64_t seen[HART_COUNT];
     change(stress, FUNCTIONS + number * PAGE_SIZE, ATTRIBUTE_KERNEL | ATTRIBUTE_USER);
     for (unsigned i = 0; i < HART_COUNT; i++) {
@@ -324,7 +338,7 @@ static void stop_executing(struct stress *stress)
 /* A table that may not be written gets no accessed and dirty bits. */
 static void stop_marking(struct stress *stress)
 {
-    volatile uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
+    _Atomic uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
     uint64_t number = next_random(&stress->seed) % stress->data_count;
     change(stress, LAST_TABLE, ATTRIBUTE_WRITE);
     uint64_t clean = entries[number] & ~PTE_USED;
@@ -337,7 +351,7 @@ static void stop_marking(struct stress *stress)
 /* A table that may not be read leads nobody astray. */
 static void stop_walking(struct stress *stress)
 {
-    volatile uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
+    _Atomic uint64_t *entries = words_of(stress, LAST_TABLE) + (DATA - RAM_BASE) / PAGE_SIZE;
     uint64_t number = next_random(&stress->seed) % stress->data_count;
     change(stress, LAST_TABLE, ATTRIBUTE_READ | ATTRIBUTE_WRITE);
     uint64_t kept = entries[number];
@@ -403,14 +417,6 @@ static void page_walks_of_translated_code_use_no_right_after_it_was_taken(void *
 }
 
 /* ---- Frozen anywhere --------------------------------------------------------------------------------------------- */
-
-#if defined(__SANITIZE_THREAD__)
-#define HANDLERS_ARE_LATE /* and none of the library's is installed */
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define HANDLERS_ARE_LATE
-#endif
-#endif
 
 #if defined(__x86_64__) && !defined(HANDLERS_ARE_LATE)
 /*
