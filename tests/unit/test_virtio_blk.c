@@ -29,6 +29,7 @@ struct fixture {
     struct driver driver;
     char path[64];
     struct virtio_wiring wiring;
+    struct rights *rights; /* of trust levels; NULL: there are none */
 };
 
 static struct device *open_disk(struct fixture *fixture, bool readonly)
@@ -42,10 +43,11 @@ static struct device *open_disk(struct fixture *fixture, bool readonly)
     return device;
 }
 
-static int setup(void **state)
+static int setup_levels(void **state, unsigned level_count)
 {
     static struct fixture fixture;
     fixture.wiring = driver_init(&fixture.driver);
+    fixture.rights = level_count > 1 ? rights_create(fixture.driver.memory, level_count) : NULL;
     strcpy(fixture.path, "/tmp/ravelin-test-blk-XXXXXX");
     int fd = mkstemp(fixture.path);
     assert_true(fd >= 0);
@@ -61,10 +63,22 @@ static int setup(void **state)
     return 0;
 }
 
+static int setup(void **state)
+{
+    return setup_levels(state, 1);
+}
+
+static int setup_two_levels(void **state)
+{
+    return setup_levels(state, 2);
+}
+
 static int teardown(void **state)
 {
     struct fixture *fixture = *state;
-    driver_fini(&fixture->driver);
+    device_destroy(fixture->driver.device);
+    rights_destroy(fixture->rights);
+    memory_destroy(fixture->driver.memory);
     unlink(fixture->path);
     return 0;
 }
@@ -493,7 +507,7 @@ static void buffers_that_page_rights_refuse_are_io_errors(void **state)
 {
     struct fixture *fixture = *state;
     struct driver *driver = &fixture->driver;
-    struct rights *rights = rights_create(driver->memory, 2);
+    struct rights *rights = fixture->rights;
     driver_start(driver, ALL_FEATURES, 1, 16);
     deny(rights, ATTRIBUTE_WRITE, DATA + 0x1000);
     driver->ram[DATA] = driver->ram[DATA + 0x1000] = 0x77;
@@ -507,14 +521,13 @@ static void buffers_that_page_rights_refuse_are_io_errors(void **state)
     deny(rights, 0, DATA + 0x1000);
     assert_int_equal(request(driver, TYPE_OUT, 5, 0x1200, false), STATUS_OK);
     assert_false(driver_needs_reset(driver));
-    rights_destroy(rights);
 }
 
 static void status_that_page_rights_refuse_is_not_written(void **state)
 {
     struct fixture *fixture = *state;
     struct driver *driver = &fixture->driver;
-    struct rights *rights = rights_create(driver->memory, 2);
+    struct rights *rights = fixture->rights;
     driver_start(driver, ALL_FEATURES, 1, 16);
     deny(rights, ATTRIBUTE_WRITE, STATUS); /* the header is in the same page and may be read */
     put_header(driver, TYPE_IN, 1);
@@ -524,14 +537,13 @@ static void status_that_page_rights_refuse_is_not_written(void **state)
     assert_int_equal(driver_wait(driver, 0, NULL), 0);
     assert_int_equal(driver->ram[STATUS], 0xff);
     assert_false(driver_needs_reset(driver));
-    rights_destroy(rights);
 }
 
 static void rings_that_page_rights_refuse_need_a_reset(void **state)
 {
     struct fixture *fixture = *state;
     struct driver *driver = &fixture->driver;
-    struct rights *rights = rights_create(driver->memory, 2);
+    struct rights *rights = fixture->rights;
     const uint64_t areas[] = { DESCRIPTORS(0), DRIVER_AREA(0), DEVICE_AREA(0) };
     for (unsigned i = 0; i < 3; i++) {
         driver_start(driver, ALL_FEATURES, 1, 16);
@@ -550,7 +562,6 @@ static void rings_that_page_rights_refuse_need_a_reset(void **state)
         assert_int_equal(reg_get(driver, 0x044), 0);
         deny(rights, 0, areas[i]);
     }
-    rights_destroy(rights);
 }
 
 /* Transfers go on while rights change: what a page holds when the call has returned is not written any more. */
@@ -558,7 +569,7 @@ static void a_change_waits_for_transfers_under_way(void **state)
 {
     struct fixture *fixture = *state;
     struct driver *driver = &fixture->driver;
-    struct rights *rights = rights_create(driver->memory, 2);
+    struct rights *rights = fixture->rights;
     driver_start(driver, ALL_FEATURES, 1, 16);
     const uint32_t size = (uint32_t)SECTORS * 512;
     const struct part parts[3] = { { HEADER, 16, false }, { DATA, size, true }, { STATUS, 1, true } };
@@ -580,7 +591,6 @@ static void a_change_waits_for_transfers_under_way(void **state)
         deny(rights, 0, DATA + size - PAGE_SIZE);
     }
     print_message("# %u of 200 transfers came too late\n", changed_count);
-    rights_destroy(rights);
 }
 
 int main(void)
@@ -609,10 +619,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(configuration_tells_size_and_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(unusable_images_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(readonly_image_may_be_shared, setup, teardown),
-        cmocka_unit_test_setup_teardown(buffers_that_page_rights_refuse_are_io_errors, setup, teardown),
-        cmocka_unit_test_setup_teardown(status_that_page_rights_refuse_is_not_written, setup, teardown),
-        cmocka_unit_test_setup_teardown(rings_that_page_rights_refuse_need_a_reset, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_change_waits_for_transfers_under_way, setup, teardown),
+        cmocka_unit_test_setup_teardown(buffers_that_page_rights_refuse_are_io_errors, setup_two_levels, teardown),
+        cmocka_unit_test_setup_teardown(status_that_page_rights_refuse_is_not_written, setup_two_levels, teardown),
+        cmocka_unit_test_setup_teardown(rings_that_page_rights_refuse_need_a_reset, setup_two_levels, teardown),
+        cmocka_unit_test_setup_teardown(a_change_waits_for_transfers_under_way, setup_two_levels, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
