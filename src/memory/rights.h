@@ -15,10 +15,11 @@
  * pages that nobody has noted disturbs nobody and costs the same however many vCPUs run.
  *
  * A reader is OUTSIDE, or INSIDE one level: it executes instructions of that level and may be in the middle of one.
- * Outside (asleep, stopped, in a hypercall or firmware, in a device model) it uses nothing it keeps. A changer marks a
- * concerned reader's level stale and, only if the reader is inside that level, sets VCPU_RIGHTS and waits until the
- * reader's phase changes: it served, or left. Who enters a level that is stale drops what it keeps before anything
- * else. Phases and stale marks are the second pair that is exchanged crosswise:
+ * Outside (asleep, stopped, in a hypercall or firmware, in a handler of violations) it uses nothing it keeps. A device
+ * access is part of an instruction and inside. A changer marks a concerned reader's level stale and, only if the reader
+ * is inside that level, sets VCPU_RIGHTS and waits until the reader's phase changes: it served, or left. Who enters a
+ * level that is stale drops what it keeps before anything else. Phases and stale marks are the second pair that is
+ * exchanged crosswise:
  *
  *     changer: stale := 1; look at the phase        reader: phase := INSIDE; look at stale
  *
@@ -35,7 +36,19 @@
  *   - n l W F b S P   P is the phase after b: the changer waits for another b, for nothing; it comes.
  *   - W F(old) b' S P with b' under way, taken stale before S: the changer waits for the end of b', whose drop has
  * taken everything noted before it; what is noted after b' is loaded after W, or else F would have seen that note.
- *   - S, the reader enters, P: it may be seen inside before it has served; then it moves on its phase once more.
+ *   - S, the reader enters, P: it may be seen inside before it has served. The changer asks and waits for a boundary;
+ * if entering has moved the phase on meanwhile, so much the better.
+ *
+ * A reader that executes translated code may also be interrupted in the middle (rights_attach(), memory/straggler.h).
+ * i: the handler, which takes stale, begins an interrupted access again, drops, forgets notes of data, counts. Z: the
+ * changer finds the thread frozen: a signal is pending on it, and it was in translated code when that was sent.
+ *   - n l W F S Z     the changer goes on at once. i comes before anything else of the thread, and sees S. Between Z
+ * and i there is no access.
+ *   - n l W F S i     as a boundary, for data. What was fetched goes on being executed until one, so the notes of
+ * fetches stay and a change that takes the right to fetch waits for b.
+ *   - n l W F i' S    with i' under way, taken stale before S, and counting after it: as b' above.
+ *   - C code of ours that makes accesses for translated code says that it cannot be undone, so that Z is not found: the
+ *     changer waits for b or for the next i in translated code.
  *
  * Device models use guest memory through *pins*: counted, by page, while host pointers are in use (rights_pin). A
  * change waits until no pin is left on its pages. A pin must not be held while waiting for the guest.
