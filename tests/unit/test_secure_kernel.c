@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of the secure kernel (guests/secure-kernel/) that only compute, on the host. */
+#include "kernel.h"
+#include "sha256.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct kernel kernel;
+
+void *kernel_allocate(uint64_t size)
+{
+    return calloc(1, size);
+}
+
+/* ---- SHA-256 ----------------------------------------------------------------------------------------------------- */
+
+static void assert_digest(const uint8_t *digest, const char *expected)
+{
+    char text[2 * SHA256_SIZE + 1];
+    for (unsigned i = 0; i < SHA256_SIZE; i++) {
+        snprintf(text + 2 * (size_t)i, 3, "%02x", digest[i]);
+    }
+    assert_string_equal(text, expected);
+}
+
+static void assert_hash(const char *message, const char *expected)
+{
+    struct sha256 hash;
+    uint8_t digest[SHA256_SIZE];
+    sha256_begin(&hash);
+    sha256_add(&hash, message, strlen(message));
+    sha256_end(&hash, digest);
+    assert_digest(digest, expected);
+}
+
+/* NIST, "Examples with Intermediate Values"; the others by coreutils' sha256sum. */
+static void messages_have_their_published_digests(void **state)
+{
+    (void)state;
+    assert_hash("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    assert_hash("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+}
+
+static void a_message_may_come_in_pieces(void **state)
+{
+    (void)state;
+    char message[3 * SHA256_BLOCK];
+    memset(message, 'a', sizeof message);
+    for (size_t size = SHA256_BLOCK - 10; size <= sizeof message; size++) {
+        struct sha256 whole, pieces;
+        uint8_t digests[2][SHA256_SIZE];
+        sha256_begin(&whole);
+        sha256_add(&whole, message, size);
+        sha256_end(&whole, digests[0]);
+        sha256_begin(&pieces);
+        sha256_add(&pieces, message, size / 3);
+        sha256_add(&pieces, message, size - size / 3);
+        sha256_end(&pieces, digests[1]);
+        assert_memory_equal(digests[0], digests[1], SHA256_SIZE);
+    }
+}
+
+/* RFC 4231, test cases 1 and 2; a key shorter than a block is continued by zeros anyway. */
+static void codes_are_the_published_ones(void **state)
+{
+    (void)state;
+    uint8_t key[SHA256_SIZE] = { 0 }, mac[SHA256_SIZE];
+    memset(key, 0x0b, 20);
+    hmac_sha256(key, "Hi ", 3, "There", 5, mac);
+    assert_digest(mac, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    memset(key, 0, sizeof key);
+    memcpy(key, "Jefe", 4);
+    hmac_sha256(key, "what do ya want for nothing?", 28, "", 0, mac);
+    assert_digest(mac, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+/* ---- Stores ------------------------------------------------------------------------------------------------------ */
+
+static void each_integer_store_is_understood(void **state)
+{
+    (void)state;
+    const struct {
+        uint32_t bits;
+        struct store store;
+    } cases[] = {
+        { 0x00a58023, { 10, 1, 4 } }, /* sb a0, 0(a1) */
+        { 0x00a59223, { 10, 2, 4 } }, /* sh a0, 4(a1) */
+        { 0xfe112e23, { 1, 4, 4 } },  /* sw ra, -4(sp) */
+        { 0x01f5b023, { 31, 8, 4 } }, /* sd t6, 0(a1) */
+        { 0xc188, { 10, 4, 2 } },     /* c.sw a0, 0(a1) */
+        { 0xe188, { 10, 8, 2 } },     /* c.sd a0, 0(a1) */
+        { 0xc02a, { 10, 4, 2 } },     /* c.swsp a0, 0(sp) */
+        { 0xe006, { 1, 8, 2 } },      /* c.sdsp ra, 0(sp) */
+        { 0x8988, { 10, 1, 2 } },     /* c.sb a0, 0(a1) */
+        { 0x8d88, { 10, 2, 2 } },     /* c.sh a0, 0(a1) */
+        { 0xffffe188, { 10, 8, 2 } }, /* what stands behind a compressed one does not matter */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct store store;
+        assert_true(store_decode(cases[i].bits, &store));
+        assert_int_equal(store.source, cases[i].store.source);
+        assert_int_equal(store.size, cases[i].store.size);
+        assert_int_equal(store.length, cases[i].store.length);
+    }
+}
+
+static void what_is_no_integer_store_is_refused(void **state)
+{
+    (void)state;
+    const uint32_t others[] = {
+        0x00a5c023, /* store, width 4: reserved */
+        0x00a5b027, /* fsd fa0, 0(a1) */
+        0x00a5b52f, /* amoadd.d a0, a0, (a1) */
+        0x18a5b52f, /* sc.d a0, a0, (a1) */
+        0x0045a00f, /* cbo.zero (a1) */
+        0x0005b503, /* ld a0, 0(a1) */
+        0xa188,     /* c.fsd fa0, 0(a1) */
+        0x8dc8,     /* Zcb, reserved */
+        0x0001,     /* c.nop */
+        0,
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        struct store store;
+        assert_false(store_decode(others[i], &store));
+    }
+}
+
+/* ---- Patches ----------------------------------------------------------------------------------------------------- */
+
+#define START UINT64_C(0xffffffff80000000)
+#define SITE  0x100u
+#define NOP   UINT32_C(0x00000013)
+#define JUMP  UINT32_C(0x0400006f) /* jal zero, 64 */
+
+struct image {
+    uint32_t text[1024];
+    struct {
+        int32_t code, target;
+        int64_t key;
+    } table[2];
+} __attribute__((aligned(4096)));
+
+/* One static key at SITE with its jump to SITE + 64, and one in text that is gone. */
+static void set_up(struct image *image)
+{
+    uint64_t table = START + offsetof(struct image, table);
+    image->table[0].code = (int32_t)(START + SITE - table);
+    image->table[0].target = (int32_t)(START + SITE + 64 - (table + 4));
+    image->table[1].code = (int32_t)(sizeof *image + 4096);
+    image->table[1].target = image->table[1].code;
+    uint64_t at = (uint64_t)(uintptr_t)image;
+    kernel = (struct kernel){
+        .permissions = SECURE_KERNEL_STATIC_KEYS,
+        .image = at,
+        .text = { at, at + sizeof image->text },
+        .rodata = { at + sizeof image->text, at + sizeof *image },
+    };
+    kernel.symbols[SECURE_KERNEL_START] = START;
+    kernel.symbols[SECURE_KERNEL_JUMP_TABLE] = table;
+    kernel.symbols[SECURE_KERNEL_JUMP_TABLE_END] = table + sizeof image->table;
+    patch_begin();
+}
+
+static void tear_down(void)
+{
+    free(kernel.sites);
+    kernel.sites = NULL;
+}
+
+static void a_static_key_takes_its_two_forms_in_pieces_of_any_size(void **state)
+{
+    (void)state;
+    static struct image image;
+    set_up(&image);
+    const uint32_t forms[] = { NOP, JUMP };
+    for (size_t form = 0; form < 2; form++) {
+        for (unsigned size = 1; size <= 4; size *= 2) {
+            for (unsigned at = 0; at + size <= 4; at += size) {
+                assert_true(patch_is_legitimate(kernel.image + SITE + at, forms[form] >> 8 * at, size));
+            }
+        }
+    }
+    tear_down();
+}
+
+static void other_bytes_and_other_places_are_refused(void **state)
+{
+    (void)state;
+    static struct image image;
+    set_up(&image);
+    assert_false(patch_is_legitimate(kernel.image + SITE, JUMP + (1u << 21), 4)); /* another target */
+    assert_false(patch_is_legitimate(kernel.image + SITE, UINT32_C(0x00008067), 4));
+    assert_false(patch_is_legitimate(kernel.image + SITE - 4, NOP, 4));
+    assert_false(patch_is_legitimate(kernel.image + SITE + 4, NOP, 4));
+    assert_false(patch_is_legitimate(kernel.image + SITE, NOP, 8)); /* runs over its end */
+    assert_false(patch_is_legitimate(kernel.image + SITE - 2, NOP << 16, 4));
+    assert_false(patch_is_legitimate(kernel.image, NOP, 4));
+    kernel.permissions = 0;
+    assert_false(patch_is_legitimate(kernel.image + SITE, NOP, 4));
+    tear_down();
+}
+
+static void a_table_outside_read_only_data_is_not_believed(void **state)
+{
+    (void)state;
+    static struct image image;
+    set_up(&image);
+    tear_down();
+    kernel.rodata.start += 16;
+    patch_begin();
+    assert_null(kernel.sites);
+    assert_false(patch_is_legitimate(kernel.image + SITE, NOP, 4));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_have_their_published_digests),
+        cmocka_unit_test(a_message_may_come_in_pieces),
+        cmocka_unit_test(codes_are_the_published_ones),
+        cmocka_unit_test(each_integer_store_is_understood),
+        cmocka_unit_test(what_is_no_integer_store_is_refused),
+        cmocka_unit_test(a_static_key_takes_its_two_forms_in_pieces_of_any_size),
+        cmocka_unit_test(other_bytes_and_other_places_are_refused),
+        cmocka_unit_test(a_table_outside_read_only_data_is_not_believed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
