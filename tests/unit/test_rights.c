@@ -396,10 +396,14 @@ static void without_levels_everything_passes_through(void **state)
  * Each page of guest memory begins with a counter. Readers increase counters through a little translation cache of
  * their own, as a vCPU does; a changer takes the right to write from some pages, notes their counters when the call has
  * returned, waits a while and looks whether one has moved.
+ *
+ * Behind the counter stands a plain one for each reader, which the changer reads plainly while nobody may write it: so
+ * a thread sanitizer sees whether the call orders what readers did before it.
  */
 #define STRESS_PAGES   64u
 #define STRESS_READERS 6u /* more than most hosts have cores for in CI: some are always preempted */
 #define STRESS_CACHE   16u
+#define PINNED_SIZE    ((1 + STRESS_READERS) * sizeof(uint64_t))
 
 struct stress {
     struct fixture *fixture;
@@ -413,6 +417,7 @@ struct stress_reader {
     struct stress *stress;
     struct rights_reader *reader;
     struct vcpu vcpu;
+    unsigned number;
     uint64_t seed;
     struct {
         uint64_t page; /* 0: none */
@@ -426,6 +431,20 @@ static uint64_t next_random(uint64_t *seed)
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;
     return *seed;
+}
+
+static uint64_t *plain_counter(const _Atomic uint64_t *counter, unsigned number)
+{
+    return (uint64_t *)(uintptr_t)counter + 1 + number;
+}
+
+static uint64_t plain_sum(const _Atomic uint64_t *counter)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < STRESS_READERS; i++) {
+        sum += *plain_counter(counter, i);
+    }
+    return sum;
 }
 
 static void stress_drop(void *context, unsigned level)
@@ -462,6 +481,7 @@ static void stress_access(struct stress_reader *self)
         return;
     }
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+    ++*plain_counter(counter, self->number);
     atomic_fetch_add_explicit(&self->stress->accesses, 1, memory_order_relaxed);
 }
 
@@ -498,7 +518,7 @@ static void *run_device(void *argument)
     struct memory *memory = self->stress->fixture->memory;
     while (!atomic_load_explicit(&self->stress->stop, memory_order_relaxed)) {
         gpa_t address = gpa((FIRST + next_random(&self->seed) % STRESS_PAGES) << PAGE_SHIFT);
-        _Atomic uint64_t *counter = rights_pin(memory, 0, address, sizeof *counter, MEMORY_WRITE);
+        _Atomic uint64_t *counter = rights_pin(memory, 0, address, PINNED_SIZE, MEMORY_WRITE);
         if (counter == NULL) {
             atomic_fetch_add_explicit(&self->stress->refusals, 1, memory_order_relaxed);
             continue;
@@ -506,8 +526,9 @@ static void *run_device(void *argument)
         for (uint64_t i = next_random(&self->seed) % 50; i > 0; i--) {
             atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
         }
+        ++*plain_counter(counter, self->number);
         atomic_fetch_add_explicit(&self->stress->accesses, 1, memory_order_relaxed);
-        rights_unpin(memory, address, sizeof *counter);
+        rights_unpin(memory, address, PINNED_SIZE);
     }
     return NULL;
 }
@@ -522,7 +543,7 @@ static double now(void)
 /* One change and the look whether it holds. Each changer has pages of its own. */
 static void stress_change(struct stress *stress, uint64_t *seed, unsigned changer, unsigned changer_count)
 {
-    uint64_t pages[16], counts[16];
+    uint64_t pages[16], counts[16], sums[16];
     const _Atomic uint64_t *counters[16];
     size_t count = 1 + next_random(seed) % 16, failed;
     for (size_t i = 0; i < count; i++) {
@@ -534,12 +555,13 @@ static void stress_change(struct stress *stress, uint64_t *seed, unsigned change
     assert_true(rights_change(stress->fixture->rights, NULL, enforcer, DENY_WRITE, pages, count, &failed));
     for (size_t i = 0; i < count; i++) {
         counts[i] = atomic_load_explicit(counters[i], memory_order_relaxed);
+        sums[i] = plain_sum(counters[i]);
     }
     for (uint64_t i = next_random(seed) % 20; i > 0; i--) {
         sched_yield();
     }
     for (size_t i = 0; i < count; i++) {
-        if (counts[i] != atomic_load_explicit(counters[i], memory_order_relaxed)) {
+        if (counts[i] != atomic_load_explicit(counters[i], memory_order_relaxed) || sums[i] != plain_sum(counters[i])) {
             atomic_fetch_add(&stress->violations, 1);
         }
     }
@@ -572,7 +594,7 @@ static void run_stress(struct fixture *fixture, unsigned changer_count, bool dev
     pthread_t threads[STRESS_READERS], changers[4];
     struct stress_changer arguments[4];
     for (unsigned i = 0; i < STRESS_READERS; i++) {
-        readers[i] = (struct stress_reader){ .stress = &stress, .seed = 77 + i };
+        readers[i] = (struct stress_reader){ .stress = &stress, .number = i, .seed = 77 + i };
         vcpu_init(&readers[i].vcpu, i);
         readers[i].reader =
             devices ? NULL : rights_add_reader(fixture->rights, &readers[i].vcpu, stress_drop, &readers[i]);
