@@ -208,6 +208,7 @@ static void read_pages(void)
 static void rings(void)
 {
     const volatile void *read[] = { descriptors, &available, &request };
+    start(); /* else the device may still be looking, and see a request before it is told */
     for (unsigned i = 0; i < 3; i++) {
         fill(data, 1000);
         submit(IN, 0, data, PAGE);
