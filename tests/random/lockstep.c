@@ -29,6 +29,7 @@
 #include <string.h>
 #include <time.h>
 
+#define HEAT         64 /* runs that make a block of these short programs hot */
 #define ROUNDS_MAX   60u
 #define TRACE_LENGTH 48u
 
@@ -302,6 +303,7 @@ static bool run_program(const struct isa_machine *machine, const struct riscv_fe
     subject_start(&run->jit, features, &run->program, seed);
     subject_start(&run->interp, features, &run->program, seed);
     need(jit_create(run->jit.cpu, &error), &error);
+    interp_heat_after(run->jit.cpu, HEAT);
     if (getenv("RAVELIN_DUMP") != NULL) {
         jit_set_dump(run->jit.cpu, stdout, JIT_DUMP_IR | JIT_DUMP_HOST);
     }

@@ -2,6 +2,7 @@
 #include "test_riscv_fixture.h"
 
 #include "engine/check/check.h"
+#include "engine/interp/interp.h"
 
 #define CODE   (RAM_BASE + 0x1000)
 #define DATA   (RAM_BASE + 0x4000)
@@ -66,6 +67,7 @@ static void a_guest_runs_to_its_end_and_was_compared_on_the_way(void **state)
         fixture_destroy(&fixture);
         skip();
     }
+    interp_heat_after(fixture.cpu, 64); /* rounds, until the loop is hot */
     check_run(fixture.cpu);
     assert_int_equal(fixture.cpu->state.x[13], 3 * ROUNDS);
     assert_int_equal(*fixture_ram(&fixture, DATA), 3 * ROUNDS);

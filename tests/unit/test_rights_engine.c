@@ -9,6 +9,7 @@
 #include "test_riscv_fixture.h"
 
 #include "engine/engine.h"
+#include "engine/interp/interp.h"
 #include "memory/rights.h"
 #include "memory/straggler.h"
 
@@ -221,6 +222,7 @@ static void prepare(struct stress *stress, enum engine_kind kind, unsigned how, 
         }
         riscv_cpu_state_changed(cpu);
         assert_true(engine_create(cpu, kind, &error));
+        interp_heat_after(cpu, 64); /* hot soon */
     }
 }
 

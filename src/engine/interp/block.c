@@ -180,7 +180,7 @@ static void keep_block(struct block_cache *cache, struct interp_block *block, co
     block->bytes = copy;
     block->host = host;
     block->taken = block->fall = NULL;
-    block->heat = 0;
+    block->heat = cache->first_heat;
     block->bucket = cache->buckets[block_bucket(host)];
     cache->buckets[block_bucket(host)] = block;
     cache->pool_used += block_memory(block->count, block->size);

@@ -43,8 +43,9 @@ struct interp_block {
     struct interp_op ops[]; /* count, and a closing one when the last does not leave the block itself */
 };
 
-/* Runs after which a block is worth translating; what a hopeless one is set back to. */
-#define BLOCK_HEAT_HOT  64
+/* Runs after which a block is worth translating: an instruction takes as long to translate as to interpret some
+ * thousand times. What a hopeless one is set back to. */
+#define BLOCK_HEAT_HOT  1024
 #define BLOCK_HEAT_COLD (-100000000)
 
 #define BLOCK_BUCKETS   (1u << 15)
@@ -57,6 +58,7 @@ struct block_cache {
     size_t pool_used;
     uint64_t flush_count;      /* how often the pool was emptied: pointers to blocks live no longer than this stands */
     const void *const *labels; /* handler of each instruction, then LABEL_ILLEGAL and LABEL_END */
+    int32_t first_heat;        /* that new blocks begin with: 0 but in tests */
     unsigned limit;            /* instructions a block may have: BLOCK_COUNT_MAX, or 1 when stepping */
     struct interp_block
         *scratch; /* for code that is not cached: an instruction across two pages, sub-page protection */

@@ -224,6 +224,14 @@ bool interp_execute(struct riscv_cpu *cpu, uint32_t encoding)
     return done;
 }
 
+void interp_heat_after(struct riscv_cpu *cpu, unsigned runs)
+{
+    struct interp *interp = cpu->interp;
+    CHECK(runs <= BLOCK_HEAT_HOT);
+    interp->cache.first_heat = BLOCK_HEAT_HOT - (int32_t)runs;
+    block_cache_flush(&interp->cache);
+}
+
 int interp_heat(struct riscv_cpu *cpu, const uint8_t *host)
 {
     const struct interp *interp = cpu->interp;

@@ -36,8 +36,8 @@
 
 struct host;
 
-#define HOST_CODE_SIZE  (UINT64_C(32) << 20)
-#define HOST_LINK_COUNT (1u << 17)
+#define HOST_CODE_SIZE  (UINT64_C(128) << 20)
+#define HOST_LINK_COUNT (1u << 19)
 
 /* NULL: this host has no back end, or forbids executable mappings (error says which). */
 struct host *host_create(struct riscv_cpu *cpu, struct error *error);

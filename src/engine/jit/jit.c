@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS (1u << 14)
+#define BUCKETS      (1u << 15)
+#define SMALL_REGION 16u /* instructions */
 
 /* A translation. Valid for its pc under its facts, while its pages are mapped where they were (the checked entry sees
  * to that) and its code is unchanged (compared when the vCPU's code epoch has moved on). */
@@ -23,6 +24,7 @@ struct region {
     uint32_t facts_key;
     uint64_t epoch;
     unsigned page_count;
+    unsigned instruction_count;
     struct host_page pages[HOST_PAGES_MAX];
     struct host_code code;
     unsigned source_count;
@@ -134,6 +136,18 @@ static struct region *find_region(struct jit *jit, uint64_t pc)
     return NULL;
 }
 
+/* Small regions, most of them leaf functions, are worth having again inside their callers. */
+static bool has_large_region(const struct riscv_cpu *cpu, uint64_t pc)
+{
+    const struct jit *jit = cpu->jit;
+    for (const struct region *region = jit->buckets[bucket_of(pc)]; region != NULL; region = region->next) {
+        if (region->pc == pc && region->facts_key == cpu->facts_key) {
+            return region->instruction_count > SMALL_REGION;
+        }
+    }
+    return false;
+}
+
 /* -- Translating --------------------------------------------------------------------------------------------------- */
 
 static void note_links(struct jit *jit, const struct region_plan *plan, const struct host_code *code)
@@ -198,7 +212,7 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
         return NULL;
     }
     jit->ir = ir_renew(jit->ir);
-    region_build(&plan, jit->ir, cpu, pc, &facts);
+    region_build(&plan, jit->ir, cpu, pc, &facts, has_large_region);
     if (plan.instruction_count == 0) {
         jit->statistics.refused++;
         return NULL;
@@ -215,6 +229,7 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
         region->facts_key = cpu->facts_key;
         region->epoch = cpu->code_epoch;
         region->page_count = plan.page_count;
+        region->instruction_count = plan.instruction_count;
         memcpy(region->pages, plan.pages, sizeof region->pages);
         region->code = code;
         region->source_count = plan.source_count;

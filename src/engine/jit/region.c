@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM         8 /* runs in the interpreter that make a path worth including */
-#define WARM_TARGET  2
+#define WARM         128 /* runs in the interpreter that make a path worth including */
+#define WARM_TARGET  32
 #define SWITCHES_MAX 8u
 #define SWITCH_REACH 1024u /* bytes to both sides */
 #define BLOCK_LENGTH 128u
@@ -30,6 +30,7 @@ struct builder {
     struct riscv_cpu *cpu;
     struct region_plan *plan;
     struct riscv_facts facts;
+    bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc);
     struct guest_block blocks[REGION_BLOCKS_MAX];
     unsigned block_count;
     uint64_t returns[RETURNS_MAX]; /* addresses after calls inside the region */
@@ -135,7 +136,8 @@ static struct ir_block *target_block(struct builder *builder, uint64_t pc)
 {
     struct guest_block *block = block_at(builder, pc);
     if (block == NULL) {
-        if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0) {
+        if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0 ||
+            builder->ends_at(builder->cpu, pc)) {
             return NULL;
         }
         const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
@@ -437,13 +439,14 @@ static void translate_from(struct builder *builder, unsigned first)
 }
 
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
-                  const struct riscv_facts *facts)
+                  const struct riscv_facts *facts, bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc))
 {
     memset(plan, 0, sizeof *plan);
     struct builder *builder = check_alloc(sizeof *builder);
     builder->cpu = cpu;
     builder->plan = plan;
     builder->facts = *facts;
+    builder->ends_at = ends_at;
     plan->ir = ir;
     if (host_of(builder, pc) != NULL) { /* else protection is finer than its page */
         add_block(builder, pc);

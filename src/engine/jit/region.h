@@ -15,7 +15,7 @@
 #include "engine/jit/translation.h"
 
 #define REGION_BLOCKS_MAX       96u
-#define REGION_INSTRUCTIONS_MAX 800u
+#define REGION_INSTRUCTIONS_MAX 400u
 
 /* A run of guest code the region was made from, for finding out whether it has changed. */
 struct region_source {
@@ -33,9 +33,11 @@ struct region_plan {
 };
 
 /* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the page of pc in the fetch TLB as
- * far as it can be there. */
+ * far as it can be there. `ends_at` tells of places that are not to be translated once more, having regions of their own:
+ * a large program has many entries, and if each took along all that can be reached from it, most code would be
+ * translated many times over. */
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
-                  const struct riscv_facts *facts);
+                  const struct riscv_facts *facts, bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc));
 
 /* The facts that hold now, and their key. */
 struct riscv_facts region_facts(const struct riscv_cpu *cpu);

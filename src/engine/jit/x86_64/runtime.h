@@ -31,7 +31,7 @@ enum {
 };
 
 /* The data area. */
-#define JUMP_CACHE_ENTRIES 4096u
+#define JUMP_CACHE_ENTRIES 16384u
 
 struct jump_cache_entry {
     uint64_t pc;
