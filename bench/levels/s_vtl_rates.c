@@ -332,7 +332,7 @@ int bare_main(uint64_t hart, uint64_t argument)
     }
     if (MODE == ONLY_COMPUTE) {
         uint64_t start = csr_read(time);
-        uint64_t x = compute(sets[0], 1, 50000000);
+        uint64_t x = compute(sets[0], 1, 300000000);
         report("compute_ns", (csr_read(time) - start) * TICK_NS);
         return x == 0;
     }
