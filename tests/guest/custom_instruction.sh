@@ -10,7 +10,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 mkdir "$work/tree" "$work/tree/build"
-for part in meson.build meson_options.txt isa src include tests docs bench examples tools; do
+for part in meson.build meson_options.txt isa src include guests tests docs bench examples tools; do
     cp -r "$source/$part" "$work/tree"
 done
 ln -s "$ravelin" "$work/tree/build/ravelin"
