@@ -22,8 +22,8 @@
  * the machine: they must be quick, must not wait for the machine, and must not call ravelin_vm_wait() or
  * ravelin_vm_destroy().
  *
- * Signals: the library's threads block all signals but one. A machine with trust levels (ravelin/trust.h) sends its vCPUs
- * SIGRTMAX - 5 and installs a handler for it: leave that signal alone. Without them no handler is installed.
+ * Signals: the library's threads block all signals but one. A machine with trust levels (ravelin/trust.h) sends its
+ * vCPUs SIGRTMAX - 5 and installs a handler for it: leave that signal alone. Without them no handler is installed.
  *
  * Strings and structures passed in are copied; files are read when the machine starts. Every size is in bytes, every
  * time in nanoseconds. The guest is hostile: nothing it does ends, blocks or corrupts the embedding process.
@@ -90,9 +90,9 @@ RAVELIN_API bool ravelin_vm_set_cpu(struct ravelin_vm *vm, const char *model, st
  * vCPU). */
 RAVELIN_API bool ravelin_vm_set_engine(struct ravelin_vm *vm, const char *name, struct ravelin_error *error);
 
-/* A secure kernel in trust level 1 that protects the guest's Linux kernel from being changed, and from its own mistakes:
- * an ELF file, or "builtin". `policy`: the path of its policy file, NULL for the default, which enforces. The machine
- * gets two levels if it has but one. It takes 4 MiB of the guest's memory. NULL as `path`: none. */
+/* A secure kernel in trust level 1 that protects the guest's Linux kernel from being changed, and from its own
+ * mistakes: an ELF file, or "builtin". `policy`: the path of its policy file, NULL for the default, which enforces. The
+ * machine gets two levels if it has but one. It takes 4 MiB of the guest's memory. NULL as `path`: none. */
 RAVELIN_API bool ravelin_vm_set_secure_kernel(struct ravelin_vm *vm, const char *path, const char *policy,
                                               struct ravelin_error *error);
 

@@ -7,7 +7,7 @@
 
 #define ALIGNMENT        8u
 #define TOKEN_COUNT      256u
-#define TOKEN_INDEX_SIZE (TOKEN_COUNT * 2)
+#define TOKEN_INDEX_SIZE ((size_t)TOKEN_COUNT * 2)
 #define TOKEN_SIZE_MAX   512u /* with its end */
 #define MARKER_STEP      256u /* symbols a marker */
 #define COUNT_MIN        256u /* fewer symbols are no kernel's */

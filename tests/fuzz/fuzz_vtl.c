@@ -295,6 +295,7 @@ static void step(struct world *world)
     start_other(world);
     const uint8_t *secret = memory_pointer(world->memory, gpa(SECRET), PAGE_SIZE, MEMORY_READ);
     const uint8_t *output = memory_pointer(world->memory, gpa(OUTPUT), PAGE_SIZE, MEMORY_READ);
+    CHECK(secret != NULL && output != NULL);
     CHECK(cpu->level < HELD && vtl_has_level(&world->vtl->vps[0], cpu->level));
     CHECK(cpu->state.mode <= RISCV_MODE_S);
     CHECK(secret[0] == SECRET_BYTE && memcmp(secret, secret + 1, PAGE_SIZE - 1) == 0);

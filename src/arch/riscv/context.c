@@ -19,7 +19,7 @@ static const enum riscv_context translated[] = { RISCV_CONTEXT_U, RISCV_CONTEXT_
 static void for_translated(struct riscv_cpu *cpu, unsigned level, void (*flush)(struct tlb *tlb))
 {
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-        flush(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + translated[i]]);
+        flush(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + translated[i]]);
     }
     cpu->statistics.tlb_flushes++;
 }
@@ -27,7 +27,7 @@ static void for_translated(struct riscv_cpu *cpu, unsigned level, void (*flush)(
 void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
 {
     for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
-        tlb_flush(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + i]);
+        tlb_flush(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + i]);
     }
     translations_forget_all(cpu->translations); /* tables may be out of reach now */
     if (level == cpu->level) {
@@ -69,7 +69,7 @@ static void fence_page(struct riscv_cpu *cpu, unsigned level, uint64_t address, 
     }
     if (is_current) {
         for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
-            tlb_flush_page(&cpu->tlbs[level * RISCV_CONTEXT_COUNT + translated[i]], address);
+            tlb_flush_page(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + translated[i]], address);
         }
         riscv_walk_cache_drop(&cpu->walk_cache, address);
     }

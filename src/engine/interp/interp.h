@@ -58,7 +58,8 @@ void interp_cool(struct interp_block *block);
  * memory. */
 bool interp_execute(struct riscv_cpu *cpu, uint32_t encoding);
 
-/* Lets every block begin as if it had run so often that `runs` more make it hot: for tests, whose programs are short. */
+/* Lets every block begin as if it had run so often that `runs` more make it hot: for tests, whose programs are short.
+ */
 void interp_heat_after(struct riscv_cpu *cpu, unsigned runs);
 
 /* How often the block that begins at this host address has run; 0 if there is none. */

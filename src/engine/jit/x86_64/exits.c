@@ -145,6 +145,7 @@ static void select_halves(struct compile *compile, struct search *search, unsign
 
 static void add_sorted(struct search *search, unsigned count, struct ir_block *target)
 {
+    CHECK(count < IR_TARGETS_MAX);
     while (count > 0 && search->targets[count - 1]->pc > target->pc) {
         search->targets[count] = search->targets[count - 1];
         count--;

@@ -62,7 +62,7 @@ struct runtime {
     uint32_t load[4][2];     /* by log2(size) and whether xmm registers are to be kept */
     uint32_t store[4][2];    /* slow paths: all registers kept, ZF set if there is a trap */
     uint32_t slow_float;     /* runtime_float() on FRAME_ADDRESS, _VALUE, _THIRD, _WHAT; all registers kept */
-    uint32_t thunks; /* where load begins; slow_float is the last */
+    uint32_t thunks;         /* where load begins; slow_float is the last */
     uint32_t end;
 };
 
