@@ -3,6 +3,8 @@
 #include "arch/riscv/primitives.h"
 #include "engine/jit/x86_64/select.h"
 
+#include <string.h>
+
 void select_attention(struct compile *compile, uint64_t pc)
 {
     emit_group_mi(&compile->emit, GROUP_CMP, 4, CPU_AT(vcpu.attention), 0);
@@ -145,12 +147,12 @@ static void select_halves(struct compile *compile, struct search *search, unsign
 
 static void add_sorted(struct search *search, unsigned count, struct ir_block *target)
 {
-    CHECK(count < IR_TARGETS_MAX);
-    while (count > 0 && search->targets[count - 1]->pc > target->pc) {
-        search->targets[count] = search->targets[count - 1];
-        count--;
+    unsigned at = 0;
+    while (at < count && search->targets[at]->pc <= target->pc) {
+        at++;
     }
-    search->targets[count] = target;
+    memmove(&search->targets[at + 1], &search->targets[at], (count - at) * sizeof search->targets[0]);
+    search->targets[at] = target;
 }
 
 /* A target can be searched together with the one in front of it: both are near, and in this order. */
