@@ -84,9 +84,11 @@ static bool evaluate_shift(struct guess *guess, const struct ir_value *value, ui
         return true;
     }
     uint64_t a;
-    bool known = evaluate(guess, value->arguments[0], &a);
+    if (!evaluate(guess, value->arguments[0], &a)) {
+        return false;
+    }
     *result = a << (amount->immediate & 63);
-    return known;
+    return true;
 }
 
 static bool evaluate_load(struct guess *guess, const struct ir_value *load, uint64_t *result)
