@@ -54,7 +54,7 @@ RAVELIN_API void ravelin_vm_destroy(struct ravelin_vm *vm);
 
 /* ---- what it boots: a kernel, with or without firmware, or a bare-metal ELF file ------------------------------- */
 
-/* A kernel: Linux Image (plain, gzip, or EFI zboot with gzip), ELF, or raw code that is put 2 MiB into memory.
+/* A kernel: Linux Image (plain, gzip, zstd, or EFI zboot), ELF, or raw code that is put 2 MiB into memory.
  * Without firmware it starts in S-mode, with a0 = hart number, a1 = device tree, and the library serves its SBI calls.
  * NULL: none. Fails only if the machine was started; the file is looked at by ravelin_vm_start(). */
 RAVELIN_API bool ravelin_vm_set_kernel(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);

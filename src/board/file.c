@@ -9,6 +9,8 @@
 #include <unistd.h>
 #define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
 #define CHUNK_SIZE (UINT64_C(1) << 20)
 
@@ -102,10 +104,75 @@ bool file_read(const char *path, uint64_t limit, const struct file_progress *pro
     return read;
 }
 
-static bool inflate_all(z_stream *stream, const char *name, size_t size, uint64_t limit,
-                        const struct file_progress *progress, uint8_t **unpacked, size_t *unpacked_size,
-                        struct error *error)
+/* ---- Packed data ---------------------------------------------------------------------------------------------- */
+
+enum step { STEP_MORE, STEP_END, STEP_CUT_SHORT, STEP_DAMAGED, STEP_TOO_WIDE };
+
+/* Data being unpacked: `step` takes some of it and fills *room from its start, lowering *room_size by what it made. */
+struct packed {
+    const char *name;   /* of the file */
+    const char *method; /* "gzip" */
+    size_t size;
+    enum step (*step)(struct packed *packed, uint8_t *room, size_t *room_size);
+    z_stream gzip;
+    ZSTD_DStream *zstd;
+    ZSTD_inBuffer zstd_input;
+    uint64_t taken; /* bytes of the packed data */
+};
+
+static enum step step_gzip(struct packed *packed, uint8_t *room, size_t *room_size)
 {
+    z_stream *stream = &packed->gzip;
+    stream->next_out = room;
+    stream->avail_out = (uInt)*room_size;
+    int result = inflate(stream, Z_NO_FLUSH);
+    *room_size = stream->avail_out;
+    packed->taken = packed->size - stream->avail_in;
+    if (result == Z_STREAM_END) {
+        return STEP_END;
+    }
+    if (result == Z_BUF_ERROR || (result == Z_OK && stream->avail_in == 0 && stream->avail_out > 0)) {
+        return STEP_CUT_SHORT;
+    }
+    return result == Z_OK ? STEP_MORE : STEP_DAMAGED;
+}
+
+static enum step step_zstd(struct packed *packed, uint8_t *room, size_t *room_size)
+{
+    ZSTD_inBuffer *input = &packed->zstd_input;
+    ZSTD_outBuffer output = { .dst = room, .size = *room_size, .pos = 0 };
+    size_t result = ZSTD_decompressStream(packed->zstd, &output, input);
+    *room_size -= output.pos;
+    packed->taken = input->pos;
+    if (ZSTD_isError(result)) {
+        const bool wide = ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge;
+        return wide ? STEP_TOO_WIDE : STEP_DAMAGED;
+    }
+    if (result == 0) {
+        return STEP_END;
+    }
+    return input->pos == input->size && output.pos < output.size ? STEP_CUT_SHORT : STEP_MORE;
+}
+
+/* What is wrong with packed data: the step that could not be taken, or that there is nothing in it. */
+static bool refuse_packed(const struct packed *packed, enum step step, struct error *error)
+{
+    if (step == STEP_END) {
+        return error_set(error, "%s is %s data of an empty file: make it again from the right one", packed->name,
+                         packed->method);
+    }
+    if (step == STEP_TOO_WIDE) {
+        return error_set(error, "%s is packed with a window of more than 128 MiB: pack it again with zstd -22 --ultra",
+                         packed->name);
+    }
+    return error_set(error, "%s is %s inside its %s data: copy or download it again", packed->name,
+                     step == STEP_CUT_SHORT ? "cut short" : "damaged", packed->method);
+}
+
+static bool unpack_all(struct packed *packed, uint64_t limit, const struct file_progress *progress, uint8_t **unpacked,
+                       size_t *unpacked_size, struct error *error)
+{
+    const char *name = packed->name;
     uint8_t *buffer = NULL;
     size_t capacity = 0;
     size_t used = 0;
@@ -113,35 +180,25 @@ static bool inflate_all(z_stream *stream, const char *name, size_t size, uint64_
         if (used == capacity && !grow(&buffer, &capacity, used, limit, name, error)) {
             break;
         }
-        uint64_t room = capacity - used;
-        stream->next_out = buffer + used;
-        stream->avail_out = (uInt)(room < CHUNK_SIZE ? room : CHUNK_SIZE);
-        uInt offered = stream->avail_out;
-        int result = inflate(stream, Z_NO_FLUSH);
-        used += offered - stream->avail_out;
+        const uint64_t room = capacity - used < CHUNK_SIZE ? capacity - used : CHUNK_SIZE;
+        size_t left = room;
+        const enum step step = packed->step(packed, buffer + used, &left);
+        used += room - left;
         if (used > limit) {
             error_set(error, "%s unpacks to more than %llu MiB, more than fits: give the guest more --memory", name,
                       (unsigned long long)(limit >> 20));
             break;
         }
-        if (result == Z_STREAM_END && used > 0) {
+        if (step == STEP_END && used > 0) {
             *unpacked = buffer;
             *unpacked_size = used;
             return true;
         }
-        if (result == Z_STREAM_END) {
-            error_set(error, "%s is gzip data of an empty file: make it again from the right one", name);
+        if (step != STEP_MORE) {
+            refuse_packed(packed, step, error);
             break;
         }
-        if (result == Z_BUF_ERROR || (result == Z_OK && stream->avail_in == 0 && stream->avail_out > 0)) {
-            error_set(error, "%s is cut short inside its gzip data: copy or download it again", name);
-            break;
-        }
-        if (result != Z_OK) {
-            error_set(error, "%s is damaged inside its gzip data: copy or download it again", name);
-            break;
-        }
-        advance(progress, name, size - stream->avail_in, size);
+        advance(progress, name, packed->taken, packed->size);
     }
     free(buffer);
     return false;
@@ -153,14 +210,27 @@ bool file_gunzip(const char *name, const uint8_t *bytes, size_t size, uint64_t l
     if (size > UINT32_MAX) {
         return error_set(error, "%s is larger than 4 GiB: give a smaller one", name);
     }
-    z_stream stream;
-    memset(&stream, 0, sizeof stream);
-    if (inflateInit2(&stream, 16 + MAX_WBITS) != Z_OK) { /* 16: a gzip header, nothing else */
+    struct packed packed = { .name = name, .method = "gzip", .size = size, .step = step_gzip };
+    if (inflateInit2(&packed.gzip, 16 + MAX_WBITS) != Z_OK) { /* 16: a gzip header, nothing else */
         return error_set(error, "%s cannot be unpacked: this host has no memory for it", name);
     }
-    stream.next_in = bytes;
-    stream.avail_in = (uInt)size;
-    bool done = inflate_all(&stream, name, size, limit, progress, unpacked, unpacked_size, error);
-    inflateEnd(&stream);
+    packed.gzip.next_in = bytes;
+    packed.gzip.avail_in = (uInt)size;
+    bool done = unpack_all(&packed, limit, progress, unpacked, unpacked_size, error);
+    inflateEnd(&packed.gzip);
+    return done;
+}
+
+bool file_unzstd(const char *name, const uint8_t *bytes, size_t size, uint64_t limit,
+                 const struct file_progress *progress, uint8_t **unpacked, size_t *unpacked_size, struct error *error)
+{
+    struct packed packed = { .name = name, .method = "zstd", .size = size, .step = step_zstd };
+    packed.zstd = ZSTD_createDStream();
+    if (packed.zstd == NULL) {
+        return error_set(error, "%s cannot be unpacked: this host has no memory for it", name);
+    }
+    packed.zstd_input = (ZSTD_inBuffer){ .src = bytes, .size = size, .pos = 0 };
+    bool done = unpack_all(&packed, limit, progress, unpacked, unpacked_size, error);
+    ZSTD_freeDStream(packed.zstd);
     return done;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole files into memory, and gzip data out of it. What is read may be hostile: every size is bounded by the caller.
+ * Whole files into memory, and gzip and zstd data out of them. What is read may be hostile: every size is bounded by
+ * the caller.
  */
 #ifndef RAVELIN_BOARD_FILE_H
 #define RAVELIN_BOARD_FILE_H
@@ -24,6 +25,11 @@ bool file_read(const char *path, uint64_t limit, const struct file_progress *pro
 /* Unpacks one gzip member (RFC 1952) of at most `limit` bytes of content; checksum and length are verified. `name` is
  * for messages. *unpacked is freed by the caller with free(). */
 bool file_gunzip(const char *name, const uint8_t *bytes, size_t size, uint64_t limit,
+                 const struct file_progress *progress, uint8_t **unpacked, size_t *unpacked_size, struct error *error);
+
+/* The same of one zstd frame (RFC 8878) whose window is at most 128 MiB; its checksum is verified if it has one. What
+ * follows the frame is not looked at. */
+bool file_unzstd(const char *name, const uint8_t *bytes, size_t size, uint64_t limit,
                  const struct file_progress *progress, uint8_t **unpacked, size_t *unpacked_size, struct error *error);
 
 #endif

@@ -15,13 +15,29 @@ bool loader_read(const char *path, enum loader_role role, uint64_t limit, const 
            loader_parse(path, bytes, size, role, limit, progress, image, error);
 }
 
+typedef bool unpacker(const char *name, const uint8_t *bytes, size_t size, uint64_t limit,
+                      const struct file_progress *progress, uint8_t **unpacked, size_t *unpacked_size,
+                      struct error *error);
+
+static const struct {
+    const char *magic;
+    size_t magic_length;
+    const char *names[2]; /* in EFI zboot headers */
+    unpacker *unpack;
+} packers[] = {
+    { "\x1f\x8b", 2, { "gzip", NULL }, file_gunzip },
+    { "\x28\xb5\x2f\xfd", 4, { "zstd", "zstd22" }, file_unzstd }, /* earlier kernels name the level, too */
+};
+
+#define PACKER_COUNT (sizeof packers / sizeof packers[0])
+
 /* Replaces image->bytes by what the packed data in it unpacks to. */
-static bool unpack(const char *name, struct loader_image *image, uint64_t offset, uint64_t size, uint64_t limit,
-                   const struct file_progress *progress, struct error *error)
+static bool unpack(const char *name, struct loader_image *image, unpacker *with, uint64_t offset, uint64_t size,
+                   uint64_t limit, const struct file_progress *progress, struct error *error)
 {
     uint8_t *unpacked;
     size_t unpacked_size;
-    if (!file_gunzip(name, image->bytes + offset, size, limit, progress, &unpacked, &unpacked_size, error)) {
+    if (!with(name, image->bytes + offset, size, limit, progress, &unpacked, &unpacked_size, error)) {
         return false;
     }
     free(image->bytes);
@@ -30,24 +46,37 @@ static bool unpack(const char *name, struct loader_image *image, uint64_t offset
     return true;
 }
 
+static bool unpack_zboot(const char *name, struct loader_image *image, uint64_t limit,
+                         const struct file_progress *progress, struct error *error)
+{
+    struct loader_zboot zboot;
+    if (!loader_parse_zboot(name, image->bytes, image->size, &zboot, error)) {
+        return false;
+    }
+    for (size_t i = 0; i < PACKER_COUNT; i++) {
+        for (size_t j = 0; j < 2 && packers[i].names[j] != NULL; j++) {
+            if (strcmp(zboot.compression, packers[i].names[j]) == 0) {
+                return unpack(name, image, packers[i].unpack, zboot.offset, zboot.size, limit, progress, error);
+            }
+        }
+    }
+    return error_set(error,
+                     "%s is an EFI zboot image packed by %s: boot it through --firmware with an EFI loader, or give "
+                     "the Image inside it",
+                     name, zboot.compression);
+}
+
 static bool unpack_kernel(const char *name, struct loader_image *image, uint64_t limit,
                           const struct file_progress *progress, struct error *error)
 {
     if (loader_is_zboot(image->bytes, image->size)) {
-        struct loader_zboot zboot;
-        if (!loader_parse_zboot(name, image->bytes, image->size, &zboot, error)) {
-            return false;
-        }
-        if (strcmp(zboot.compression, "gzip") != 0) {
-            return error_set(error,
-                             "%s is an EFI zboot image packed by %s: boot it through --firmware with an EFI loader, or "
-                             "give the Image inside it",
-                             name, zboot.compression);
-        }
-        return unpack(name, image, zboot.offset, zboot.size, limit, progress, error);
+        return unpack_zboot(name, image, limit, progress, error);
     }
-    if (image->size >= 2 && image->bytes[0] == 0x1f && image->bytes[1] == 0x8b) {
-        return unpack(name, image, 0, image->size, limit, progress, error);
+    for (size_t i = 0; i < PACKER_COUNT; i++) {
+        if (image->size >= packers[i].magic_length &&
+            memcmp(image->bytes, packers[i].magic, packers[i].magic_length) == 0) {
+            return unpack(name, image, packers[i].unpack, 0, image->size, limit, progress, error);
+        }
     }
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is loaded into a guest: ELF files, Linux Images (plain, gzip, EFI zboot), raw code.
+ * What is loaded into a guest: ELF files, Linux Images (plain, packed by gzip or zstd, EFI zboot), raw code.
  *
  *     struct loader_image image;
  *     if (!loader_read("Image.gz", LOADER_KERNEL, limit, NULL, &image, &error)) …
@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 enum loader_role {
-    LOADER_KERNEL,     /* ELF, Image or raw code; gzip and EFI zboot are unpacked */
+    LOADER_KERNEL,     /* ELF, Image or raw code; gzip, zstd and EFI zboot are unpacked */
     LOADER_FIRMWARE,   /* ELF or raw code */
     LOADER_BARE_METAL, /* ELF only */
 };

@@ -20,7 +20,7 @@ static const char *const shells[] = { "bash", "zsh", "fish", NULL };
 
 static const struct cli_option run_options[] = {
     { "kernel", CLI_INPUT, "IMAGE", RUN(kernel),
-      "The kernel to boot: a Linux Image (plain, gzip, or EFI zboot with gzip), an ELF file, or raw code." },
+      "The kernel to boot: a Linux Image (plain, gzip, zstd, or EFI zboot), an ELF file, or raw code." },
     { "initrd", CLI_INPUT, "FILE", RUN(initrd), "The kernel's initial RAM disk." },
     { "append", CLI_TEXT, "TEXT", RUN(append), "The kernel's command line." },
     { "firmware", CLI_INPUT, "FILE", RUN(firmware),

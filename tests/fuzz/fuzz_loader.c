@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whatever a file holds, the loader either refuses it with one line or gives an image that fits or is refused before
- * anything is written. The first byte chooses the role; the second, whether the rest is packed by gzip first, so that
- * what comes out of the unpacker is searched too.
+ * anything is written. The first byte chooses the role; the second, whether the rest is packed by gzip or zstd and put
+ * into an EFI zboot image first, so that what comes out of the unpackers is searched too.
  */
 #include "board/loader.h"
 
@@ -11,11 +11,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #define RAM_BASE UINT64_C(0x80000000)
 #define RAM_SIZE (UINT64_C(4) << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void pack_by_zstd(uint8_t **bytes, size_t *size)
+{
+    size_t room = ZSTD_compressBound(*size);
+    uint8_t *packed = check_alloc(room);
+    size_t packed_size = ZSTD_compress(packed, room, *bytes, *size, 1);
+    CHECK(!ZSTD_isError(packed_size));
+    free(*bytes);
+    *bytes = packed;
+    *size = packed_size;
+}
+
+#define ZBOOT_HEADER_SIZE 56u
+
+static void wrap(uint8_t **bytes, size_t *size, const char *compression)
+{
+    uint8_t *wrapped = check_alloc(ZBOOT_HEADER_SIZE + *size);
+    const uint32_t place[2] = { ZBOOT_HEADER_SIZE, (uint32_t)*size };
+    memset(wrapped, 0, ZBOOT_HEADER_SIZE);
+    memcpy(wrapped, "MZ\0\0zimg", 8);
+    memcpy(wrapped + 8, place, sizeof place);
+    memcpy(wrapped + 24, compression, strlen(compression));
+    memcpy(wrapped + ZBOOT_HEADER_SIZE, *bytes, *size);
+    free(*bytes);
+    *bytes = wrapped;
+    *size += ZBOOT_HEADER_SIZE;
+}
 
 static void pack(uint8_t **bytes, size_t *size)
 {
@@ -44,8 +72,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t file_size = size - 2;
     uint8_t *file = check_alloc(file_size);
     memcpy(file, data + 2, file_size);
-    if (data[1] % 4 == 0) {
-        pack(&file, &file_size);
+    const unsigned packing = data[1] % 8; /* 0: gzip, 1: zstd, 2, 3: those in a zboot image, else: none */
+    if (packing < 4) {
+        (packing % 2 == 0 ? pack : pack_by_zstd)(&file, &file_size);
+    }
+    if (packing == 2 || packing == 3) {
+        wrap(&file, &file_size, packing == 2 ? "gzip" : "zstd");
     }
     struct loader_image image;
     struct error error;

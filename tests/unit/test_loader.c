@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <cmocka.h>
 
@@ -126,6 +127,44 @@ static struct file packed(struct file file)
     deflateEnd(&stream);
     free(file.bytes);
     return result;
+}
+
+/* As Linux packs kernels: read from a pipe, so that the frame does not tell the size of its content, with a checksum.
+ */
+static struct file packed_by_zstd(struct file file, int window_log)
+{
+    struct file result = { .size = ZSTD_compressBound(file.size) };
+    result.bytes = malloc(result.size);
+    assert_non_null(result.bytes);
+    ZSTD_CCtx *context = ZSTD_createCCtx();
+    assert_non_null(context);
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log)));
+    assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)));
+    ZSTD_inBuffer input = { .src = file.bytes, .size = file.size, .pos = 0 };
+    ZSTD_outBuffer output = { .dst = result.bytes, .size = result.size, .pos = 0 };
+    assert_false(ZSTD_isError(ZSTD_compressStream2(context, &output, &input, ZSTD_e_continue)));
+    assert_int_equal(input.pos, input.size);
+    assert_int_equal(ZSTD_compressStream2(context, &output, &input, ZSTD_e_end), 0);
+    result.size = output.pos;
+    ZSTD_freeCCtx(context);
+    free(file.bytes);
+    return result;
+}
+
+#define KERNEL_WINDOW_LOG 27 /* what zstd -22 --ultra makes of a pipe */
+
+static struct file zstd_image(void)
+{
+    return packed_by_zstd(tiny_image(), KERNEL_WINDOW_LOG);
+}
+
+static struct file followed_by(struct file file, const void *bytes, size_t size)
+{
+    file.bytes = realloc(file.bytes, file.size + size);
+    assert_non_null(file.bytes);
+    memcpy(file.bytes + file.size, bytes, size);
+    file.size += size;
+    return file;
 }
 
 static struct file zboot(struct file payload, const char *compression)
@@ -435,10 +474,72 @@ static void packed_image_is_unpacked(void **state)
     loader_free(&image);
 }
 
+static void assert_image_inside(struct file file)
+{
+    struct file plain = tiny_image();
+    struct loader_image image = accepted(file, LOADER_KERNEL);
+    assert_int_equal(image.format, LOADER_FORMAT_IMAGE);
+    assert_int_equal(image.size, IMAGE_FILE_SIZE);
+    assert_memory_equal(image.bytes, plain.bytes, IMAGE_FILE_SIZE);
+    loader_free(&image);
+    free(plain.bytes);
+}
+
+static void image_packed_by_zstd_is_unpacked(void **state)
+{
+    (void)state;
+    assert_image_inside(zstd_image());
+    assert_image_inside(zboot(zstd_image(), "zstd"));
+    assert_image_inside(zboot(zstd_image(), "zstd22"));
+    /* The kernel's makefile appends the size of the content, and leaves it out of the header's size of the payload. */
+    assert_image_inside(followed_by(zboot(zstd_image(), "zstd22"), "\0\x10\0\0", 4));
+    assert_image_inside(zboot(followed_by(zstd_image(), "\0\x10\0\0", 4), "zstd"));
+}
+
+static void zstd_image_cut_short_is_refused(void **state)
+{
+    (void)state;
+    struct file whole = zstd_image();
+    for (size_t size = 4; size < whole.size; size++) {
+        assert_refused(file_of(whole.bytes, size), LOADER_KERNEL, "cut short inside its zstd data");
+        assert_refused(zboot(file_of(whole.bytes, size), "zstd"), LOADER_KERNEL, "cut short inside its zstd data");
+    }
+    free(whole.bytes);
+    struct file file = zboot(zstd_image(), "zstd");
+    file.size -= 1;
+    assert_refused(file, LOADER_KERNEL, "cut short inside its payload");
+}
+
+static void damaged_zstd_image_is_refused(void **state)
+{
+    (void)state;
+    struct file file = zstd_image();
+    file.bytes[file.size - 1] ^= 1; /* checksum */
+    assert_refused(file, LOADER_KERNEL, "damaged inside its zstd data");
+    file = zstd_image();
+    file.bytes[4] |= 0x08; /* a reserved bit of the frame's header */
+    assert_refused(file, LOADER_KERNEL, "damaged inside its zstd data");
+    assert_refused(zboot(file_of("xxxx", 4), "zstd"), LOADER_KERNEL, "damaged inside its zstd data");
+    assert_refused(zboot(packed(tiny_image()), "zstd"), LOADER_KERNEL, "damaged inside its zstd data");
+    assert_refused(zboot(zstd_image(), "gzip"), LOADER_KERNEL, "damaged inside its gzip data");
+    assert_refused(packed_by_zstd(file_of("", 0), 10), LOADER_KERNEL, "empty");
+}
+
+static void unpacking_zstd_is_bounded(void **state)
+{
+    (void)state;
+    struct file big = { .bytes = calloc(1, LIMIT), .size = LIMIT };
+    assert_refused(packed_by_zstd(big, 20), LOADER_KERNEL, "only zeros");
+    big = (struct file){ .bytes = calloc(1, LIMIT + 1), .size = LIMIT + 1 };
+    assert_refused(packed_by_zstd(big, 20), LOADER_KERNEL, "unpacks to more");
+    assert_refused(packed_by_zstd(tiny_image(), KERNEL_WINDOW_LOG + 1), LOADER_KERNEL, "window");
+}
+
 static void zboot_with_another_packer_is_refused_by_name(void **state)
 {
     (void)state;
-    assert_refused(zboot(file_of("xxxx", 4), "zstd22"), LOADER_KERNEL, "packed by zstd22");
+    assert_refused(zboot(file_of("xxxx", 4), "xzkern"), LOADER_KERNEL, "packed by xzkern");
+    assert_refused(zboot(zstd_image(), "zstd2"), LOADER_KERNEL, "packed by zstd2");
 }
 
 static void image_cut_short_is_refused(void **state)
@@ -526,7 +627,7 @@ static void what_is_no_code_is_refused_with_advice(void **state)
     memset(bytes, 0x13, sizeof bytes);
     memcpy(bytes + 0x202, "HdrS", 4);
     assert_refused(file_of(bytes, sizeof bytes), LOADER_KERNEL, "x86");
-    assert_refused(file_of("\x28\xb5\x2f\xfd", 4), LOADER_KERNEL, "zstd");
+    assert_refused(file_of("\x28\xb5\x2f\xfd", 4), LOADER_FIRMWARE, "unzstd");
     assert_refused(file_of("\xfd"
                            "7zXZ\0",
                            6),
@@ -557,6 +658,10 @@ int main(void)
         cmocka_unit_test(bare_metal_wants_an_elf_file),
         cmocka_unit_test(image_goes_where_its_header_says_and_takes_all_its_memory),
         cmocka_unit_test(packed_image_is_unpacked),
+        cmocka_unit_test(image_packed_by_zstd_is_unpacked),
+        cmocka_unit_test(zstd_image_cut_short_is_refused),
+        cmocka_unit_test(damaged_zstd_image_is_refused),
+        cmocka_unit_test(unpacking_zstd_is_bounded),
         cmocka_unit_test(zboot_with_another_packer_is_refused_by_name),
         cmocka_unit_test(image_cut_short_is_refused),
         cmocka_unit_test(damaged_packed_image_is_refused),
