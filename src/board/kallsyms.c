@@ -241,7 +241,8 @@ static struct symbols *read_all(const struct tables *tables)
 static bool find_tables(struct tables *tables)
 {
     return find_token_table(tables) &&
-           (find_markers(tables, tables->token_table) || find_markers(tables, tables->token_table - 4)) &&
+           (find_markers(tables, tables->token_table) ||
+            (tables->token_table >= 4 && find_markers(tables, tables->token_table - 4))) &&
            find_names(tables) && find_offsets(tables);
 }
 

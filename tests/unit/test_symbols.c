@@ -192,6 +192,21 @@ static void an_image_that_ends_early_has_none(void **state)
     }
 }
 
+static void an_image_that_begins_within_its_table_has_none(void **state)
+{
+    (void)state;
+    kallsyms_build(&image, 600, false, KALLSYMS_IMAGE_BASE);
+    for (size_t start = 8; start < image.size; start += 8) {
+        size_t size = image.size - start;
+        uint8_t *copy = check_alloc(size); /* so that sanitizers see a read before the start */
+        memcpy(copy, image.bytes + start, size);
+        struct symbols *symbols = kallsyms_read(copy, size);
+        assert_int_equal(symbols != NULL, start <= image.count_at);
+        symbols_free(symbols);
+        free(copy);
+    }
+}
+
 /* A kernel of somebody else's making, if there is one: RAVELIN_KERNEL names it. */
 static void a_real_kernel_has_its_symbols(void **state)
 {
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_base_that_a_relocation_would_fill_in_is_the_link_address),
         cmocka_unit_test(a_damaged_table_is_none),
         cmocka_unit_test(an_image_that_ends_early_has_none),
+        cmocka_unit_test(an_image_that_begins_within_its_table_has_none),
         cmocka_unit_test(a_real_kernel_has_its_symbols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
