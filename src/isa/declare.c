@@ -121,29 +121,6 @@ static void declare_machine(struct isa_reader *reader)
     reader->machine->csr_missing = symbol == NULL ? NULL : symbol->as.exception;
 }
 
-/* ---- Extensions ----------------------------------------------------------------------------------------------- */
-
-static void declare_extensions(struct isa_reader *reader)
-{
-    struct isa_extension **end = &reader->machine->extensions;
-    for (struct isa_symbol *symbol = reader->symbols; symbol != NULL; symbol = symbol->next) {
-        if (symbol->decl->kind != ISA_SYNTAX_EXTENSION) {
-            continue;
-        }
-        struct isa_extension *extension = symbol->as.extension;
-        extension->title = symbol->decl->title;
-        extension->number = reader->machine->extension_count++;
-        if (symbol->decl->in != NULL) {
-            extension->needs = isa_check_condition(reader, symbol->decl->in);
-        }
-        if (extension->number == 128) {
-            isa_report(reader->diagnostics, symbol->decl->place, "a machine has at most 128 extensions; join some");
-        }
-        *end = extension;
-        end = &extension->next;
-    }
-}
-
 /* ---- Modes, exceptions ---------------------------------------------------------------------------------------- */
 
 static void declare_modes(struct isa_reader *reader)
@@ -423,7 +400,7 @@ void isa_declare_all(struct isa_reader *reader)
     declare_names(reader);
     declare_machine(reader);
     declare_modes(reader);
-    declare_extensions(reader);
+    isa_declare_extensions(reader);
     declare_exceptions(reader);
     declare_registers(reader);
     check_mode_widths(reader);

@@ -202,16 +202,6 @@ static void declare_instruction(struct isa_reader *reader, struct isa_symbol *sy
     struct isa_instruction *instruction = symbol->as.instruction;
     const struct isa_syntax_decl *decl = symbol->decl;
     instruction->c_name = c_name(reader, decl->name);
-    struct isa_symbol *same = isa_find(reader, ISA_SPACE_C_NAME, instruction->c_name);
-    if (same != NULL) {
-        isa_report(reader->diagnostics, decl->place, "`%s` is called like `%s` once dots are underscores; rename one",
-                   decl->name, same->as.instruction->name);
-    } else {
-        struct isa_syntax_decl *in_c = ISA_NEW(reader->arena, struct isa_syntax_decl);
-        in_c->name = instruction->c_name;
-        in_c->kind = ISA_SYNTAX_MACHINE; /* no object of its own for the phases */
-        isa_declare(reader, ISA_SPACE_C_NAME, in_c)->as.instruction = instruction;
-    }
     instruction->mnemonic = decl->mnemonic != NULL ? decl->mnemonic : decl->name;
     instruction->doc = decl->doc;
     instruction->number = reader->machine->instruction_count++;

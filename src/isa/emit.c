@@ -2,6 +2,7 @@
 #include "isa/emit.h"
 
 #include "core/check.h"
+#include "isa/c_names.h"
 #include "isa/evaluate.h"
 
 #include <ctype.h>
@@ -308,11 +309,7 @@ const char *emit_prototype(struct emit *emit, const struct isa_function *functio
 const char *emit_local_name(struct emit *emit, const struct isa_local *local)
 {
     static const char *const taken[] = {
-        "auto", "bool",     "break",    "case",     "char",   "const",    "continue", "default", "do",     "double",
-        "else", "enum",     "extern",   "false",    "float",  "for",      "goto",     "if",      "inline", "int",
-        "long", "register", "restrict", "return",   "short",  "signed",   "sizeof",   "static",  "struct", "switch",
-        "true", "typedef",  "union",    "unsigned", "void",   "volatile", "while",    "asm",     "typeof", "linux",
-        "unix", "cpu",      "state",    "op",       "result", "target",   "jumped",   "block",   "pc",     "number",
+        "cpu", "state", "op", "result", "target", "jumped", "block", "pc", "number",
     };
     const char *name = emit_identifier(emit, local->name);
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
@@ -320,7 +317,7 @@ const char *emit_local_name(struct emit *emit, const struct isa_local *local)
             return emit_text(emit, "%s_", name);
         }
     }
-    return name;
+    return isa_is_c_word(name) ? emit_text(emit, "%s_", name) : name;
 }
 
 bool emit_ends_block(unsigned effects)

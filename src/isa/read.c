@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "isa/read.h"
 
+#include "isa/c_names.h"
 #include "isa/parser.h"
 #include "isa/reader.h"
 
@@ -65,8 +66,8 @@ static void list_files(struct isa_reader *reader)
 /* The phases in their order; each stands on what the ones before found good. */
 static void run_phases(struct isa_reader *reader, const struct isa_source *root)
 {
-    static void (*const phases[])(struct isa_reader *) = { isa_declare_all, isa_check_all, isa_infer_effects,
-                                                           isa_check_flow, isa_check_encodings };
+    static void (*const phases[])(struct isa_reader *) = { isa_declare_all,   isa_check_c_names, isa_check_all,
+                                                           isa_infer_effects, isa_check_flow,    isa_check_encodings };
     parse_source(reader, root, NULL);
     for (size_t i = 0; i < sizeof phases / sizeof phases[0] && reader->diagnostics->total == 0; i++) {
         phases[i](reader);

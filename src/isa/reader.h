@@ -5,6 +5,7 @@
  * Phases, each complete before the next begins:
  *   parse    all files to one list of declarations (parser_*.c)
  *   declare  every name, then what can be said without looking into bodies (declare*.c)
+ *   c names  what the outputs call all that (c_names.c)
  *   check    expressions and statements with names and widths (check_*.c)
  *   effects  the call graph: no recursion, what each body does, functions ordered (effects.c)
  *   order    where effects may stand, exceptions precise, paths (flow.c, lift.c)
@@ -30,7 +31,6 @@ enum isa_space {
     ISA_SPACE_FORMAT,
     ISA_SPACE_INSTRUCTION,
     ISA_SPACE_NAMES,
-    ISA_SPACE_C_NAME, /* of instructions: dots are underscores */
 };
 
 struct isa_constant {
@@ -143,13 +143,14 @@ bool isa_constant_value(struct isa_reader *reader, struct isa_symbol *symbol);
 bool isa_type_width(struct isa_reader *reader, const struct isa_syntax_type *type, unsigned *width);
 
 /* Phases. */
-void isa_declare_all(struct isa_reader *reader);     /* declare.c */
-void isa_declare_formats(struct isa_reader *reader); /* declare_format.c: formats and heads of instructions */
-void isa_declare_csrs(struct isa_reader *reader);    /* declare_csr.c */
-void isa_check_all(struct isa_reader *reader);       /* check.c */
-void isa_infer_effects(struct isa_reader *reader);   /* effects.c */
-void isa_check_flow(struct isa_reader *reader);      /* flow.c */
-void isa_check_encodings(struct isa_reader *reader); /* encoding.c */
+void isa_declare_all(struct isa_reader *reader);        /* declare.c */
+void isa_declare_extensions(struct isa_reader *reader); /* declare_extension.c */
+void isa_declare_formats(struct isa_reader *reader);    /* declare_format.c: formats and heads of instructions */
+void isa_declare_csrs(struct isa_reader *reader);       /* declare_csr.c */
+void isa_check_all(struct isa_reader *reader);          /* check.c */
+void isa_infer_effects(struct isa_reader *reader);      /* effects.c */
+void isa_check_flow(struct isa_reader *reader);         /* flow.c */
+void isa_check_encodings(struct isa_reader *reader);    /* encoding.c */
 
 /* Call graph. */
 struct isa_node *isa_new_node(struct isa_reader *reader, struct isa_place place, const char *name);

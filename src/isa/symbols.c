@@ -14,7 +14,6 @@ static const char *const space_names[] = {
     [ISA_SPACE_FORMAT] = "format",
     [ISA_SPACE_INSTRUCTION] = "instruction",
     [ISA_SPACE_NAMES] = "table of names or style",
-    [ISA_SPACE_C_NAME] = "instruction",
 };
 
 static struct isa_symbol **bucket(struct isa_reader *reader, enum isa_space space, const char *name)
