@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/rtc.h"
 
+#include "device_access.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -47,14 +49,12 @@ static int teardown(void **state)
 
 static uint32_t get(const struct fixture *fixture, uint64_t offset)
 {
-    uint64_t value = 0;
-    assert_true(fixture->device->ops->read(fixture->device->self, offset, 4, &value));
-    return (uint32_t)value;
+    return (uint32_t)device_get(fixture->device, offset, 4);
 }
 
 static void put(const struct fixture *fixture, uint64_t offset, uint32_t value)
 {
-    assert_true(fixture->device->ops->write(fixture->device->self, offset, 4, value));
+    device_put(fixture->device, offset, 4, value);
 }
 
 static uint64_t guest_time(const struct fixture *fixture)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices/uart.h"
 
+#include "device_access.h"
+#include "fake_console.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,40 +14,14 @@
 
 enum { DATA = 0, IER = 1, IIR = 2, FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
 
-/* A console that takes as many bytes as the test allows. */
+#define ROOM 64u /* of the console, at first */
+
 struct fixture {
-    struct console_backend console;
-    struct console_client client;
+    struct fake_console console;
     struct device *device;
     struct log log;
-    uint8_t output[64];
-    size_t output_size;
-    size_t room;
-    unsigned resumed;
     bool irq;
 };
-
-static size_t fake_write(void *self, const uint8_t *bytes, size_t size)
-{
-    struct fixture *fixture = self;
-    size_t taken = size < fixture->room ? size : fixture->room;
-    memcpy(fixture->output + fixture->output_size, bytes, taken);
-    fixture->output_size += taken;
-    fixture->room -= taken;
-    return taken;
-}
-
-static void fake_attach(void *self, const struct console_client *client)
-{
-    struct fixture *fixture = self;
-    fixture->client = client != NULL ? *client : (struct console_client){ 0 };
-}
-
-static void fake_resume(void *self)
-{
-    struct fixture *fixture = self;
-    fixture->resumed++;
-}
 
 static void set_irq(void *controller, unsigned input, bool level)
 {
@@ -56,9 +33,9 @@ static void set_irq(void *controller, unsigned input, bool level)
 static int setup(void **state)
 {
     static struct fixture fixture;
-    fixture = (struct fixture){ .room = sizeof fixture.output };
-    fixture.console = (struct console_backend){ &fixture, fake_write, fake_attach, fake_resume, NULL, NULL };
-    fixture.device = uart_create((struct irq_line){ set_irq, &fixture, 0 }, &fixture.console, &fixture.log);
+    fixture = (struct fixture){ 0 };
+    fake_console_init(&fixture.console, ROOM);
+    fixture.device = uart_create((struct irq_line){ set_irq, &fixture, 0 }, &fixture.console.backend, &fixture.log);
     *state = &fixture;
     return 0;
 }
@@ -67,25 +44,23 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     device_destroy(fixture->device);
-    assert_null(fixture->client.receive);
+    assert_null(fixture->console.client.receive);
     return 0;
 }
 
 static uint8_t get(const struct fixture *fixture, uint64_t offset)
 {
-    uint64_t value = 0;
-    assert_true(fixture->device->ops->read(fixture->device->self, offset, 1, &value));
-    return (uint8_t)value;
+    return (uint8_t)device_get(fixture->device, offset, 1);
 }
 
 static void put(const struct fixture *fixture, uint64_t offset, uint8_t value)
 {
-    assert_true(fixture->device->ops->write(fixture->device->self, offset, 1, value));
+    device_put(fixture->device, offset, 1, value);
 }
 
 static size_t type(const struct fixture *fixture, const char *text)
 {
-    return fixture->client.receive(fixture->client.context, (const uint8_t *)text, strlen(text));
+    return fake_console_type(&fixture->console, text);
 }
 
 static void written_bytes_go_to_the_console(void **state)
@@ -95,13 +70,13 @@ static void written_bytes_go_to_the_console(void **state)
     put(fixture, DATA, 'h');
     put(fixture, DATA, 'i');
     assert_int_equal(get(fixture, LSR), 0x60);
-    assert_memory_equal(fixture->output, "hi", 2);
+    assert_memory_equal(fixture->console.output, "hi", 2);
 }
 
 static void full_console_makes_the_transmitter_wait(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->room = 1;
+    fixture->console.room = 1;
     put(fixture, FCR, 1);
     put(fixture, IER, 2);
     assert_int_equal(get(fixture, IIR) & 0x0f, 2);
@@ -111,25 +86,25 @@ static void full_console_makes_the_transmitter_wait(void **state)
     assert_int_equal(get(fixture, LSR), 0);
     get(fixture, IIR);
     assert_false(fixture->irq);
-    fixture->room = 10;
-    fixture->client.writable(fixture->client.context);
+    fixture->console.room = 10;
+    fixture->console.client.writable(fixture->console.client.context);
     assert_true(fixture->irq);
     assert_int_equal(get(fixture, LSR), 0x60);
-    assert_memory_equal(fixture->output, "abc", 3);
+    assert_memory_equal(fixture->console.output, "abc", 3);
 }
 
 static void bytes_beyond_a_full_transmitter_are_lost_and_logged(void **state)
 {
     struct fixture *fixture = *state;
-    fixture->room = 0;
+    fixture->console.room = 0;
     put(fixture, FCR, 1);
     for (int i = 0; i < 17; i++) {
         put(fixture, DATA, (uint8_t)('a' + i));
     }
     assert_int_equal(fixture->log.count, 1);
-    fixture->room = 64;
-    fixture->client.writable(fixture->client.context);
-    assert_int_equal(fixture->output_size, 16);
+    fixture->console.room = 64;
+    fixture->console.client.writable(fixture->console.client.context);
+    assert_int_equal(fixture->console.output_size, 16);
 }
 
 static void input_is_told_and_read(void **state)
@@ -157,11 +132,11 @@ static void full_fifo_refuses_input_until_it_is_read(void **state)
     put(fixture, FCR, 1);
     assert_int_equal(type(fixture, "0123456789abcdefgh"), 16);
     assert_int_equal(type(fixture, "g"), 0);
-    assert_int_equal(fixture->resumed, 0);
+    assert_int_equal(fixture->console.resumed, 0);
     for (int i = 0; i < 16; i++) {
         get(fixture, DATA);
     }
-    assert_int_equal(fixture->resumed, 1);
+    assert_int_equal(fixture->console.resumed, 1);
     assert_int_equal(get(fixture, LSR) & 2, 0); /* no overrun */
 }
 
@@ -171,7 +146,7 @@ static void without_fifo_one_byte_is_held(void **state)
     assert_int_equal(type(fixture, "ab"), 1);
     assert_int_equal(get(fixture, IIR) & 0xc0, 0);
     assert_int_equal(get(fixture, DATA), 'a');
-    assert_int_equal(fixture->resumed, 1);
+    assert_int_equal(fixture->console.resumed, 1);
     assert_int_equal(get(fixture, DATA), 0);
 }
 
@@ -199,7 +174,7 @@ static void divisor_is_behind_dlab(void **state)
     assert_int_equal(get(fixture, IER), 0x12);
     put(fixture, LCR, 0x03);
     assert_int_equal(get(fixture, IER), 0);
-    assert_int_equal(fixture->output_size, 0);
+    assert_int_equal(fixture->console.output_size, 0);
     assert_int_equal(get(fixture, LCR), 3);
 }
 
@@ -211,11 +186,11 @@ static void loopback_returns_bytes_and_modem_lines(void **state)
     assert_int_equal(get(fixture, MSR) & 0xf0, 0x90);
     put(fixture, FCR, 1);
     put(fixture, DATA, 'x');
-    assert_int_equal(fixture->output_size, 0);
+    assert_int_equal(fixture->console.output_size, 0);
     assert_int_equal(get(fixture, DATA), 'x');
     assert_int_equal(type(fixture, "y"), 0);
     put(fixture, MCR, 0);
-    assert_int_equal(fixture->resumed, 1);
+    assert_int_equal(fixture->console.resumed, 1);
     assert_int_equal(get(fixture, MSR) & 0xf0, 0xb0);
 }
 
