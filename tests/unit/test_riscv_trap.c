@@ -332,6 +332,20 @@ static void waiting_ends_with_an_interrupt(void **state)
     riscv_wait_on_reservation(cpu, true);
 }
 
+static void a_stop_is_taken_before_a_started_hart_runs(void **state)
+{
+    struct riscv_cpu *cpu = cpu_of(state);
+    assert_true(hart_wait_started(cpu));
+    vcpu_request(&cpu->vcpu, VCPU_STOP | VCPU_HALT | VCPU_INTERRUPT);
+    assert_false(hart_wait_started(cpu));
+    assert_int_equal(vcpu_attention(&cpu->vcpu), VCPU_INTERRUPT);
+    assert_true(hart_wait_started(cpu));
+    hart_stop(cpu);
+    assert_true(hart_start(cpu, PC, 0));
+    assert_true(hart_wait_started(cpu)); /* though it was asked to look */
+    assert_int_equal(vcpu_attention(&cpu->vcpu) & VCPU_HALT, 0);
+}
+
 /* ---- Counters, reset ----------------------------------------------------------------------------------------- */
 
 static void counters_read_what_was_written_one_instruction_later(void **state)
@@ -362,6 +376,37 @@ static void an_inhibited_counter_stands_still(void **state)
     assert_true(riscv_csr_write(cpu, 0x320, 0));
     cpu->instructions = 301;
     assert_int_equal(riscv_instret_counter(cpu), 107);
+}
+
+static void expect_read_only_zero(struct riscv_cpu *cpu, uint32_t number)
+{
+    uint64_t value = 1;
+    assert_true(riscv_csr_write(cpu, number, UINT64_MAX));
+    assert_true(riscv_csr_read(cpu, number, &value));
+    assert_int_equal(value, 0);
+}
+
+/* Volume II, "Hardware Performance Monitor": counters and selectors may be read-only zero. Overflow ("Sscofpmf") is not
+ * here, so that neither scountovf nor its interrupt is. */
+static void event_counters_are_zero_and_do_not_overflow(void **state)
+{
+    struct riscv_cpu *cpu = cpu_of(state);
+    uint64_t value = 1;
+    for (uint32_t i = 3; i < 32; i++) {
+        expect_read_only_zero(cpu, 0xb00 + i); /* mhpmcounter */
+        expect_read_only_zero(cpu, 0x320 + i); /* mhpmevent */
+        value = 1;
+        assert_true(riscv_csr_read(cpu, 0xc00 + i, &value) && value == 0); /* hpmcounter */
+    }
+    assert_true(riscv_csr_write(cpu, 0x320, UINT64_MAX) && riscv_csr_read(cpu, 0x320, &value) && value == 5);
+    assert_false(riscv_csr_read(cpu, 0xda0, &value)); /* scountovf */
+    assert_int_equal(cpu->trap.cause, RISCV_EXCEPTION_ILLEGAL_INSTRUCTION);
+    static const uint32_t with_interrupts[] = { 0x104, 0x144, 0x303, 0x304, 0x344 }; /* sie, sip, mideleg, mie, mip */
+    for (size_t i = 0; i < sizeof with_interrupts / sizeof with_interrupts[0]; i++) {
+        assert_true(riscv_csr_write(cpu, with_interrupts[i], UINT64_MAX));
+        assert_true(riscv_csr_read(cpu, with_interrupts[i], &value));
+        assert_int_equal(value >> 13 & 1, 0); /* the counter-overflow interrupt */
+    }
 }
 
 static void reset_leaves_nothing_of_before(void **state)
@@ -423,8 +468,10 @@ int main(void)
         TEST(stip_belongs_to_the_comparison_while_stce_is_set),
         TEST(the_firmware_timer_needs_no_sstc),
         TEST(waiting_ends_with_an_interrupt),
+        TEST(a_stop_is_taken_before_a_started_hart_runs),
         TEST(counters_read_what_was_written_one_instruction_later),
         TEST(an_inhibited_counter_stands_still),
+        TEST(event_counters_are_zero_and_do_not_overflow),
         TEST(reset_leaves_nothing_of_before),
         TEST(impossible_machines_are_refused_with_a_message),
     };

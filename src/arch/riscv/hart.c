@@ -53,6 +53,9 @@ static void enter_supervisor(struct riscv_cpu *cpu)
 bool hart_wait_started(struct riscv_cpu *cpu)
 {
     struct hart *hart = &cpu->hart;
+    if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
+        return false;
+    }
     while (atomic_load(&hart->status) != HART_STARTED && !atomic_load(&hart->start_ready)) {
         vcpu_wait(&cpu->vcpu, ALARM_NEVER);
         uint32_t asked = vcpu_take(&cpu->vcpu, UINT32_MAX);

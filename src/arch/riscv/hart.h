@@ -61,7 +61,8 @@ void hart_start_end(struct riscv_cpu *cpu, uint64_t address, uint64_t argument);
 /* The hart's own thread: stops itself; its engine leaves at the next block boundary. */
 void hart_stop(struct riscv_cpu *cpu);
 
-/* The vCPU's own thread: sleeps until the hart is started; false: VCPU_STOP was asked meanwhile. */
+/* The vCPU's own thread, when it begins to run and whenever its engine has left for VCPU_STOP or VCPU_HALT, which it
+ * takes: sleeps until the hart is started. false: VCPU_STOP was asked. */
 bool hart_wait_started(struct riscv_cpu *cpu);
 
 /* On cpu's own thread: makes every hart whose bit is set in mask (bit 0: hart `base`) do what the fence says, and

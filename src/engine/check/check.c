@@ -299,9 +299,6 @@ static void run_until_stopped(struct check *check)
             once = check_hot(check, hot);
         }
         riscv_inside_leave(cpu);
-        if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
-            return;
-        }
     }
 }
 

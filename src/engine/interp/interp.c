@@ -154,9 +154,6 @@ void interp_run(struct riscv_cpu *cpu)
         riscv_inside_enter(cpu);
         run_loop(cpu);
         riscv_inside_leave(cpu);
-        if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
-            return;
-        }
     }
 }
 

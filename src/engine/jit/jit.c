@@ -359,9 +359,6 @@ void jit_run(struct riscv_cpu *cpu)
         }
         riscv_inside_leave(cpu);
         host_detach(((struct jit *)cpu->jit)->host);
-        if ((vcpu_take(&cpu->vcpu, VCPU_STOP | VCPU_HALT) & VCPU_STOP) != 0) {
-            return;
-        }
     }
 }
 
