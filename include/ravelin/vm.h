@@ -45,7 +45,7 @@ extern "C" {
 
 struct ravelin_vm;
 
-/* A machine with 1 vCPU, 512 MiB of memory, every extension, no console, no disk and no network.
+/* A machine with 1 vCPU of model "max", 512 MiB of memory, no console, no disk and no network.
  * Aborts if the host has not even memory for this small object, else never NULL. */
 RAVELIN_API struct ravelin_vm *ravelin_vm_create(void);
 

@@ -30,6 +30,12 @@ static const enum riscv_extension rva22[] = {
     RISCV_EXT_ZICBOZ,      RISCV_EXT_ZFHMIN, RISCV_EXT_SVADE, RISCV_EXT_SVPBMT, RISCV_EXT_SVINVAL,
 };
 
+/* What `max` leaves to those who ask for it by name. */
+static const enum riscv_extension by_name_only[] = {
+    RISCV_EXT_SVADE,                        /* the opposite of Svadu, and slower */
+    RISCV_EXT_SMCSRIND, RISCV_EXT_SSCSRIND, /* nothing of this machine is behind their windows */
+};
+
 static void add_all(struct riscv_features *set, const enum riscv_extension *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -52,7 +58,9 @@ static bool start_with_model(const char *name, size_t length, struct riscv_featu
         for (unsigned i = 0; i < RISCV_EXT_COUNT; i++) {
             add(set, (enum riscv_extension)i);
         }
-        take(set, RISCV_EXT_SVADE); /* the opposite of Svadu, and slower */
+        for (size_t i = 0; i < sizeof by_name_only / sizeof *by_name_only; i++) {
+            take(set, by_name_only[i]);
+        }
         return true;
     }
     return error_set(error, "there is no CPU model '%.*s'; the models are rv64gc, rva22 and max",

@@ -4,7 +4,8 @@
  *
  *     MODEL[,+EXTENSION|,-EXTENSION]…         "max", "rv64gc,+zba,+zbb", "max,-svadu,+svade"
  *
- * Models: rv64gc (the base of Debian's port), rva22 (what profile RVA22S64 makes mandatory), max (everything here).
+ * Models: rv64gc (the base of Debian's port), rva22 (what profile RVA22S64 makes mandatory), max (everything here
+ * that does something: not Svade, the opposite of Svadu, nor the empty windows of Smcsrind and Sscsrind).
  * Extensions are named as in the description. Parts come and go with the whole (`a` brings zaamo and zalrsc, `b` stands
  * for zba, zbb and zbs), what needs a removed extension goes with it unless it was asked for; of two changes of
  * the same extension the last one counts.
