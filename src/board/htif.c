@@ -14,12 +14,13 @@ enum htif_call { HTIF_CALL_WRITE = 64, HTIF_CALL_EXIT = 93 };
 
 static uint64_t call_write(const struct htif *htif, uint64_t address, uint64_t size)
 {
-    const uint8_t *bytes = rights_pin(htif->memory, 0, gpa(address), size, MEMORY_READ);
+    struct pin pin;
+    const uint8_t *bytes = rights_pin(htif->memory, 0, gpa(address), size, MEMORY_READ, &pin);
     if (bytes == NULL) {
         return size == 0 ? 0 : BAD_ADDRESS;
     }
     htif->print(htif->context, bytes, size);
-    rights_unpin(htif->memory, gpa(address), size);
+    rights_unpin(htif->memory, &pin);
     return size;
 }
 
@@ -48,11 +49,12 @@ static bool system_call(const struct htif *htif, uint64_t address)
 static void answer(const struct htif *htif, uint64_t value)
 {
     gpa_t place = gpa(htif->fromhost);
+    struct pin pin;
     _Atomic uint64_t *fromhost =
-        place.bits != 0 ? rights_pin(htif->memory, 0, place, sizeof *fromhost, MEMORY_WRITE) : NULL;
+        place.bits != 0 ? rights_pin(htif->memory, 0, place, sizeof *fromhost, MEMORY_WRITE, &pin) : NULL;
     if (fromhost != NULL) {
         atomic_store(fromhost, value);
-        rights_unpin(htif->memory, place, sizeof *fromhost);
+        rights_unpin(htif->memory, &pin);
     }
 }
 

@@ -17,9 +17,6 @@
 #define NOTE_WORD_COUNT   (NOTE_GROUP_WORDS << NOTE_GROUP_SHIFT)
 #define NOTES_WORTH_WHILE 256u /* words: fewer are not worth forgetting early */
 
-#define PIN_SHIFT         12u
-#define PIN_COUNT         (1u << PIN_SHIFT)
-
 #define PHASE_LEVEL_MASK  31u /* 0: outside; else the level, plus 1 */
 #define PHASE_STEP        32u
 
@@ -59,7 +56,7 @@ struct rights {
     _Alignas(64) _Atomic uint32_t changing; /* changes between their first store and the end of their wait */
     _Atomic uint64_t calls, pages, hits, waits, yields, signals;
     _Atomic uint32_t enforcers[ATTRIBUTE_LEVEL_COUNT]; /* enum enforcer */
-    _Alignas(64) _Atomic uint32_t pins[PIN_COUNT];     /* of pages, by hash */
+    struct pins pins;
 };
 
 static uint64_t hash(uint64_t number, unsigned bits)
@@ -83,6 +80,7 @@ struct rights *rights_create(struct memory *memory, unsigned level_count)
     struct rights *rights = aligned_zero(sizeof *rights);
     rights->memory = memory;
     rights->level_count = level_count;
+    pins_create(&rights->pins);
     memory_set_rights(memory, rights);
     return rights;
 }
@@ -97,6 +95,7 @@ void rights_destroy(struct rights *rights)
         free(rights->readers[i]->notes);
         free(rights->readers[i]);
     }
+    pins_destroy(&rights->pins);
     free(rights);
 }
 
@@ -329,18 +328,23 @@ struct change {
     struct rights *rights;
     unsigned enforcer;
     unsigned denied;
-    bool crowded; /* others are changing rights, too: what is denied already may not have been waited for */
-    bool pinned;  /* some bit of `pins` is set */
+    bool crowded;          /* others are changing rights, too: what is denied already may not have been waited for */
+    const uint64_t *pages; /* which ones; NULL: those from `first` on */
+    uint64_t first, count;
+    bool pinned;                       /* one of them seems to be */
     uint16_t stale[RIGHTS_READER_MAX]; /* levels concerned, of each reader */
-    uint64_t pins[PIN_COUNT / 64];     /* to be waited for */
 };
 
-static void begin(struct change *change, struct rights *rights, unsigned enforcer, unsigned denied)
+static void begin(struct change *change, struct rights *rights, unsigned enforcer, unsigned denied,
+                  const uint64_t *pages, uint64_t first, uint64_t count)
 {
     CHECK(enforcer > 0 && enforcer < rights->level_count && denied < 16);
     change->rights = rights;
     change->enforcer = enforcer;
     change->denied = denied;
+    change->pages = pages;
+    change->first = first;
+    change->count = count;
     change->pinned = false;
     memset(change->stale, 0, rights->reader_count * sizeof change->stale[0]);
     change->crowded = atomic_fetch_add(&rights->changing, 1) != 0;
@@ -350,15 +354,6 @@ static unsigned kinds_of(unsigned lost)
 {
     return ((lost & ATTRIBUTE_READ) != 0 ? MEMORY_READ : 0u) | ((lost & ATTRIBUTE_WRITE) != 0 ? MEMORY_WRITE : 0u) |
            ((lost & (ATTRIBUTE_KERNEL | ATTRIBUTE_USER)) != 0 ? MEMORY_FETCH : 0u);
-}
-
-static void note_pin(struct change *change, uint64_t bucket)
-{
-    if (!change->pinned) {
-        memset(change->pins, 0, sizeof change->pins);
-        change->pinned = true;
-    }
-    change->pins[bucket / 64] |= UINT64_C(1) << bucket % 64;
 }
 
 /* Who may be using what the page has just lost? */
@@ -377,10 +372,7 @@ static void collect(struct change *change, uint64_t page, unsigned lost)
             }
         }
     }
-    uint64_t bucket = hash(page, PIN_SHIFT);
-    if (unlikely(atomic_load(&rights->pins[bucket]) != 0)) {
-        note_pin(change, bucket);
-    }
+    change->pinned |= pins_may_hold(&rights->pins, page);
 }
 
 /* Marks a reader; returns whether it must be waited for. */
@@ -405,17 +397,18 @@ static void ask(struct rights_reader *reader)
     }
 }
 
-static void wait_for_pins(struct change *change)
+static bool pin_is_concerned(const void *context, uint64_t first, uint64_t count)
 {
-    for (unsigned i = 0; i < PIN_COUNT / 64; i++) {
-        for (uint64_t left = change->pins[i]; left != 0; left &= left - 1) {
-            unsigned looks = 0;
-            while (atomic_load_explicit(&change->rights->pins[i * 64 + (unsigned)__builtin_ctzll(left)],
-                                        memory_order_acquire) != 0) {
-                wait_a_little(change->rights, &looks);
-            }
+    const struct change *change = context;
+    if (change->pages == NULL) {
+        return first - change->first < change->count || change->first - first < count;
+    }
+    for (uint64_t i = 0; i < change->count; i++) {
+        if (change->pages[i] - first < count) {
+            return true;
         }
     }
+    return false;
 }
 
 /* Asks all readers concerned, then waits for all. */
@@ -443,7 +436,7 @@ static void ask_and_wait(struct change *change, const struct rights_reader *chan
         }
     }
     if (change->pinned) {
-        wait_for_pins(change);
+        pins_wait(&rights->pins, pin_is_concerned, change);
     }
     if (hit_count > 0) {
         atomic_fetch_add_explicit(&rights->hits, hit_count, memory_order_relaxed);
@@ -558,7 +551,7 @@ bool rights_change(struct rights *rights, struct rights_reader *changer, unsigne
     }
     settle_default(rights, enforcer);
     struct change change;
-    begin(&change, rights, enforcer, denied);
+    begin(&change, rights, enforcer, denied, pages, 0, count);
     const struct memory_slot *slot = NULL;
     for (size_t i = 0; i < count; i++) {
         slot = slot_of(rights, slot, pages[i]);
@@ -595,7 +588,7 @@ bool rights_change_range(struct rights *rights, struct rights_reader *changer, u
     }
     settle_default(rights, enforcer);
     struct change change;
-    begin(&change, rights, enforcer, denied);
+    begin(&change, rights, enforcer, denied, NULL, first, count);
     const struct memory_slot *slot = NULL;
     for (uint64_t page = first; page - first < count; page++) {
         slot = slot_of(rights, slot, page);
@@ -616,7 +609,7 @@ bool rights_set_default(struct rights *rights, struct rights_reader *changer, un
         return false;
     }
     struct change change;
-    begin(&change, rights, enforcer, denied);
+    begin(&change, rights, enforcer, denied, NULL, 0, UINT64_MAX);
     const struct memory_slot *slot;
     for (size_t i = 0; denied != 0 && (slot = memory_slot_at(rights->memory, i)) != NULL; i++) {
         if (slot->host != NULL) {
@@ -628,11 +621,7 @@ bool rights_set_default(struct rights *rights, struct rights_reader *changer, un
     for (unsigned i = 0; denied != 0 && i < rights->reader_count; i++) {
         change.stale[i] = (uint16_t)(((1u << enforcer) - 1) | STALE_FETCH);
     }
-    for (unsigned i = 0; denied != 0 && i < PIN_COUNT; i++) {
-        if (atomic_load(&rights->pins[i]) != 0) {
-            note_pin(&change, i);
-        }
-    }
+    change.pinned = denied != 0;
     end(&change, changer, 0);
     return true;
 }
@@ -686,22 +675,16 @@ static bool level_may(const struct memory_slot *slot, unsigned level, uint64_t p
     return (attributes_denied(attributes_load(slot, gpa(page << PAGE_SHIFT)), level) & wanted) == 0;
 }
 
-static void unpin(struct rights *rights, uint64_t first, uint64_t count)
-{
-    for (uint64_t page = first; page - first < count; page++) {
-        atomic_fetch_sub_explicit(&rights->pins[hash(page, PIN_SHIFT)], 1, memory_order_release);
-    }
-}
-
 /* All pages of RAM, or none. */
-static bool pin(struct rights *rights, unsigned level, uint64_t first, uint64_t count, enum memory_access access)
+static bool add_pin(struct rights *rights, unsigned level, uint64_t first, uint64_t count, enum memory_access access,
+                    struct pin *pin)
 {
     const struct memory_slot *slot = NULL;
+    pins_add(&rights->pins, pin, first, count); /* before the loads of the words */
     for (uint64_t page = first; page - first < count; page++) {
         slot = slot_of(rights, slot, page);
-        atomic_fetch_add(&rights->pins[hash(page, PIN_SHIFT)], 1); /* before the load of the word */
         if (!level_may(slot, level, page, access)) {
-            unpin(rights, first, page - first + 1);
+            pins_remove(&rights->pins, pin);
             return false;
         }
     }
@@ -713,24 +696,25 @@ static uint64_t pages_of(gpa_t address, uint64_t size)
     return ((address.bits & PAGE_MASK) + (size - 1)) / PAGE_SIZE + 1;
 }
 
-void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access)
+void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
+                 struct pin *pin)
 {
     struct rights *rights = memory_rights(memory);
     if (likely(rights == NULL)) {
         return memory_pointer(memory, address, size, access);
     }
     if (memory_pointer(memory, address, size, MEMORY_READ) == NULL ||
-        !pin(rights, level, address.bits >> PAGE_SHIFT, pages_of(address, size), access)) {
+        !add_pin(rights, level, address.bits >> PAGE_SHIFT, pages_of(address, size), access, pin)) {
         return NULL;
     }
     return memory_pointer(memory, address, size, access); /* marks pages dirty */
 }
 
-void rights_unpin(const struct memory *memory, gpa_t address, uint64_t size)
+void rights_unpin(const struct memory *memory, struct pin *pin)
 {
     struct rights *rights = memory_rights(memory);
     if (unlikely(rights != NULL)) {
-        unpin(rights, address.bits >> PAGE_SHIFT, pages_of(address, size));
+        pins_remove(&rights->pins, pin);
     }
 }
 
@@ -755,12 +739,13 @@ bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, u
 }
 
 /* Every page of a range that may span slots, pinned; false: none is. */
-static bool pin_range(struct rights *rights, unsigned level, gpa_t address, size_t size, enum memory_access access)
+static bool pin_range(struct rights *rights, unsigned level, gpa_t address, size_t size, enum memory_access access,
+                      struct pin *pin)
 {
     uint64_t failed;
     uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
     return address.bits + (size - 1) >= address.bits && range_is_ram(rights, first, count, &failed) &&
-           pin(rights, level, first, count, access);
+           add_pin(rights, level, first, count, access, pin);
 }
 
 bool rights_read(const struct memory *memory, unsigned level, gpa_t address, void *buffer, size_t size)
@@ -769,11 +754,12 @@ bool rights_read(const struct memory *memory, unsigned level, gpa_t address, voi
     if (rights == NULL || size == 0) {
         return memory_read(memory, address, buffer, size);
     }
-    if (!pin_range(rights, level, address, size, MEMORY_READ)) {
+    struct pin pin;
+    if (!pin_range(rights, level, address, size, MEMORY_READ, &pin)) {
         return false;
     }
     bool done = memory_read(memory, address, buffer, size);
-    rights_unpin(memory, address, size);
+    rights_unpin(memory, &pin);
     return done;
 }
 
@@ -783,10 +769,11 @@ bool rights_write(const struct memory *memory, unsigned level, gpa_t address, co
     if (rights == NULL || size == 0) {
         return memory_write(memory, address, buffer, size);
     }
-    if (!pin_range(rights, level, address, size, MEMORY_WRITE)) {
+    struct pin pin;
+    if (!pin_range(rights, level, address, size, MEMORY_WRITE, &pin)) {
         return false;
     }
     bool done = memory_write(memory, address, buffer, size);
-    rights_unpin(memory, address, size);
+    rights_unpin(memory, &pin);
     return done;
 }

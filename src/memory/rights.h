@@ -50,8 +50,8 @@
  *   - C code of ours that makes accesses for translated code says that it cannot be undone, so that Z is not found: the
  *     changer waits for b or for the next i in translated code.
  *
- * Device models use guest memory through *pins*: counted, by page, while host pointers are in use (rights_pin). A
- * change waits until no pin is left on its pages. A pin must not be held while waiting for the guest.
+ * Device models use guest memory through *pins*, held while host pointers are in use (rights_pin, memory/pins.h). A
+ * change waits for the end of those that hold its pages. A pin must not be held while waiting for the guest.
  *
  * A guest without trust levels has no struct rights: its vCPUs have no reader, and everything here that takes a memory
  * passes straight through to memory/memory.h.
@@ -65,6 +65,7 @@
 #include "core/vcpu.h"
 #include "memory/attributes.h"
 #include "memory/memory.h"
+#include "memory/pins.h"
 
 #define RIGHTS_READER_MAX 512u
 
@@ -161,9 +162,10 @@ struct rights_statistics rights_statistics(const struct rights *rights);
 /* ---- Device models and firmware --------------------------------------------------------------------------------- */
 
 /* As memory_pointer(), with the rights of `level` on every page, and holds up changes to these pages until
- * rights_unpin() with the same address and size. NULL (nothing to unpin): not RAM, or refused. Not for long waits. */
-void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access);
-void rights_unpin(const struct memory *memory, gpa_t address, uint64_t size);
+ * rights_unpin() of the same pin. NULL (nothing to unpin): not RAM, or refused. Not for long waits. */
+void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
+                 struct pin *pin);
+void rights_unpin(const struct memory *memory, struct pin *pin);
 
 /* Whether rights_pin() would succeed now. Nothing is pinned, no page marked dirty. */
 bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, uint64_t size,

@@ -322,17 +322,18 @@ static void forgetting_ends_disturbance(void **state)
 static void a_pin_needs_the_right_on_every_page(void **state)
 {
     struct fixture *fixture = *state;
+    struct pin pin;
     assert_true(change(fixture, 1, DENY_WRITE, FIRST + 1));
     const uint64_t size = 2 * PAGE_SIZE;
-    void *host = rights_pin(fixture->memory, 0, gpa(BASE), size, MEMORY_READ);
+    void *host = rights_pin(fixture->memory, 0, gpa(BASE), size, MEMORY_READ, &pin);
     assert_ptr_equal(host, memory_pointer(fixture->memory, gpa(BASE), size, MEMORY_READ));
-    rights_unpin(fixture->memory, gpa(BASE), size);
-    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), size, MEMORY_WRITE));
-    assert_null(rights_pin(fixture->memory, 0, gpa(BASE + PAGE_SIZE - 1), 2, MEMORY_WRITE));
-    assert_non_null(rights_pin(fixture->memory, 0, gpa(BASE), PAGE_SIZE, MEMORY_WRITE));
-    rights_unpin(fixture->memory, gpa(BASE), PAGE_SIZE);
-    assert_non_null(rights_pin(fixture->memory, 1, gpa(BASE), size, MEMORY_WRITE)); /* level 1 is not bound */
-    rights_unpin(fixture->memory, gpa(BASE), size);
+    rights_unpin(fixture->memory, &pin);
+    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), size, MEMORY_WRITE, &pin));
+    assert_null(rights_pin(fixture->memory, 0, gpa(BASE + PAGE_SIZE - 1), 2, MEMORY_WRITE, &pin));
+    assert_non_null(rights_pin(fixture->memory, 0, gpa(BASE), PAGE_SIZE, MEMORY_WRITE, &pin));
+    rights_unpin(fixture->memory, &pin);
+    assert_non_null(rights_pin(fixture->memory, 1, gpa(BASE), size, MEMORY_WRITE, &pin)); /* level 1 is not bound */
+    rights_unpin(fixture->memory, &pin);
     assert_true(rights_permit(fixture->memory, 0, gpa(BASE), PAGE_SIZE, MEMORY_WRITE));
     assert_false(rights_permit(fixture->memory, 0, gpa(BASE), PAGE_SIZE + 1, MEMORY_WRITE));
     assert_true(change(fixture, 1, DENY_ALL, FIRST)); /* nothing is pinned: would wait forever */
@@ -342,11 +343,12 @@ static void a_pin_needs_the_right_on_every_page(void **state)
 static void a_pin_needs_ram(void **state)
 {
     struct fixture *fixture = *state;
+    struct pin pin;
     uint64_t end = BASE + PAGE_COUNT * PAGE_SIZE;
-    assert_null(rights_pin(fixture->memory, 0, gpa(end - 8), 9, MEMORY_READ));
-    assert_null(rights_pin(fixture->memory, 0, gpa(BASE - 1), 2, MEMORY_READ));
-    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), 0, MEMORY_READ));
-    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), UINT64_MAX, MEMORY_READ));
+    assert_null(rights_pin(fixture->memory, 0, gpa(end - 8), 9, MEMORY_READ, &pin));
+    assert_null(rights_pin(fixture->memory, 0, gpa(BASE - 1), 2, MEMORY_READ, &pin));
+    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), 0, MEMORY_READ, &pin));
+    assert_null(rights_pin(fixture->memory, 0, gpa(BASE), UINT64_MAX, MEMORY_READ, &pin));
     assert_false(rights_permit(fixture->memory, 0, gpa(BASE), 0, MEMORY_READ));
     assert_false(rights_permit(fixture->memory, 0, gpa(UINT64_MAX), 2, MEMORY_READ));
 }
@@ -376,12 +378,13 @@ static void bytes_are_copied_all_or_none(void **state)
 static void without_levels_everything_passes_through(void **state)
 {
     (void)state;
+    struct pin pin;
     struct error error;
     struct memory *memory = memory_create(NULL);
     assert_true(memory_add_ram(memory, gpa(0), PAGE_SIZE, "ram", &error));
     assert_null(rights_of(memory));
-    assert_non_null(rights_pin(memory, 0, gpa(0), PAGE_SIZE, MEMORY_WRITE));
-    rights_unpin(memory, gpa(0), PAGE_SIZE);
+    assert_non_null(rights_pin(memory, 0, gpa(0), PAGE_SIZE, MEMORY_WRITE, &pin));
+    rights_unpin(memory, &pin);
     assert_true(rights_permit(memory, 0, gpa(0), PAGE_SIZE, MEMORY_WRITE));
     assert_false(rights_permit(memory, 0, gpa(0), PAGE_SIZE + 1, MEMORY_WRITE));
     uint64_t value = 1;
@@ -518,7 +521,8 @@ static void *run_device(void *argument)
     struct memory *memory = self->stress->fixture->memory;
     while (!atomic_load_explicit(&self->stress->stop, memory_order_relaxed)) {
         gpa_t address = gpa((FIRST + next_random(&self->seed) % STRESS_PAGES) << PAGE_SHIFT);
-        _Atomic uint64_t *counter = rights_pin(memory, 0, address, PINNED_SIZE, MEMORY_WRITE);
+        struct pin pin;
+        _Atomic uint64_t *counter = rights_pin(memory, 0, address, PINNED_SIZE, MEMORY_WRITE, &pin);
         if (counter == NULL) {
             atomic_fetch_add_explicit(&self->stress->refusals, 1, memory_order_relaxed);
             continue;
@@ -528,7 +532,7 @@ static void *run_device(void *argument)
         }
         ++*plain_counter(counter, self->number);
         atomic_fetch_add_explicit(&self->stress->accesses, 1, memory_order_relaxed);
-        rights_unpin(memory, address, PINNED_SIZE);
+        rights_unpin(memory, &pin);
     }
     return NULL;
 }

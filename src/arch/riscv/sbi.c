@@ -300,13 +300,14 @@ static struct result console_transfer(const struct call *call, bool write)
         return write_from_level(call, gpa(address), size);
     }
     const struct memory *memory = call->cpu->machine->memory;
-    uint8_t *bytes = rights_pin(memory, call->cpu->level, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE);
+    struct pin pin;
+    uint8_t *bytes = rights_pin(memory, call->cpu->level, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE, &pin);
     if (bytes == NULL) {
         return failure(SBI_ERR_INVALID_PARAM);
     }
     uint64_t done = write ? platform->console_write(platform->context, bytes, size)
                           : platform->console_read(platform->context, bytes, size);
-    rights_unpin(memory, gpa(address), size);
+    rights_unpin(memory, &pin);
     return success(done);
 }
 

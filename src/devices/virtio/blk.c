@@ -237,7 +237,7 @@ static uint32_t used_size(const struct virtqueue_chain *chain)
 }
 
 /* Page rights refuse a part of the request: an I/O error, told if that part at least can be written. */
-static void refuse_request(struct virtio_blk *blk, const struct virtqueue_chain *chain)
+static void refuse_request(struct virtio_blk *blk, struct virtqueue_chain *chain)
 {
     const uint8_t status = BLK_IOERR;
     bool told = chain->writable_size != 0 &&
@@ -247,7 +247,7 @@ static void refuse_request(struct virtio_blk *blk, const struct virtqueue_chain 
 }
 
 /* One request: called with the lock, lets go of it while the disk works. */
-static void serve_request(struct virtio_blk *blk, const struct virtqueue_chain *chain, struct request *request)
+static void serve_request(struct virtio_blk *blk, struct virtqueue_chain *chain, struct request *request)
 {
     struct virtio *virtio = &blk->virtio;
     uint8_t header[BLK_HEADER_SIZE];

@@ -95,14 +95,14 @@ bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *c
     return result == VIRTQUEUE_CHAIN;
 }
 
-void virtio_push(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain, uint32_t written)
+void virtio_push(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain, uint32_t written)
 {
     if (!virtqueue_push(&virtio->queue[queue], chain, written)) {
         virtio_fail(virtio, "queue %u: page rights refuse the used ring", queue);
     }
 }
 
-void virtio_drop(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain)
+void virtio_drop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain)
 {
     virtqueue_drop(&virtio->queue[queue], chain);
 }

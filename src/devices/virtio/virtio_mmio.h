@@ -109,11 +109,11 @@ bool virtio_queue_running(const struct virtio *virtio, unsigned queue);
 bool virtio_pop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain);
 
 /* Gives a chain back, `written` bytes of it filled. The driver is told by virtio_signal(), once for many. */
-void virtio_push(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain, uint32_t written);
+void virtio_push(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain, uint32_t written);
 void virtio_signal(struct virtio *virtio, unsigned queue);
 
 /* Ends the use of a chain that is not given back. */
-void virtio_drop(struct virtio *virtio, unsigned queue, const struct virtqueue_chain *chain);
+void virtio_drop(struct virtio *virtio, unsigned queue, struct virtqueue_chain *chain);
 
 /* The chain was malformed for this device: says so in the log and sets NEEDS_RESET (section 2.1.2). */
 __attribute__((format(printf, 2, 3))) void virtio_fail(struct virtio *virtio, const char *format, ...);

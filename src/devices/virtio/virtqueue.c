@@ -68,23 +68,25 @@ const char *virtqueue_check(const struct virtqueue *queue)
  * At least one must see the other's (sections 2.7.7.2, 2.7.13.4.1), so both accesses are sequentially consistent. */
 static bool load16(const struct virtqueue *queue, uint64_t address, uint16_t *value)
 {
-    const uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_READ);
+    struct pin pin;
+    const uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_READ, &pin);
     if (word == NULL) {
         return false;
     }
     *value = le16toh(__atomic_load_n(word, __ATOMIC_SEQ_CST));
-    rights_unpin(queue->memory, gpa(address), sizeof *word);
+    rights_unpin(queue->memory, &pin);
     return true;
 }
 
 static bool store16(const struct virtqueue *queue, uint64_t address, uint16_t value)
 {
-    uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_WRITE);
+    struct pin pin;
+    uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_WRITE, &pin);
     if (word == NULL) {
         return false;
     }
     __atomic_store_n(word, htole16(value), __ATOMIC_SEQ_CST);
-    rights_unpin(queue->memory, gpa(address), sizeof *word);
+    rights_unpin(queue->memory, &pin);
     return true;
 }
 
@@ -162,12 +164,13 @@ static bool fetch(const struct virtqueue *queue, const struct walk *walk, struct
     uint8_t bytes[sizeof(struct descriptor)];
     struct descriptor raw;
     gpa_t place = gpa(walk->table + walk->index * sizeof raw);
-    const uint8_t *host = rights_pin(queue->memory, queue->level, place, sizeof raw, MEMORY_READ);
+    struct pin pin;
+    const uint8_t *host = rights_pin(queue->memory, queue->level, place, sizeof raw, MEMORY_READ, &pin);
     if (host == NULL) {
         return false;
     }
     copy_from_guest(bytes, host, sizeof raw);
-    rights_unpin(queue->memory, place, sizeof raw);
+    rights_unpin(queue->memory, &pin);
     memcpy(&raw, bytes, sizeof raw);
     *descriptor = (struct descriptor){
         .address = le64toh(raw.address),
@@ -215,13 +218,12 @@ static const char *add_segment(const struct virtqueue *queue, struct virtqueue_c
         return "readable buffer after a writable one"; /* section 2.7.4.2 */
     }
     gpa_t place = gpa(descriptor->address);
-    void *host =
-        rights_pin(queue->memory, queue->level, place, descriptor->size, writable ? MEMORY_WRITE : MEMORY_READ);
+    void *host = rights_pin(queue->memory, queue->level, place, descriptor->size, writable ? MEMORY_WRITE : MEMORY_READ,
+                            &chain->pins[count]);
     if (host == NULL && memory_pointer(queue->memory, place, descriptor->size, MEMORY_READ) == NULL) {
         return "buffer not in RAM";
     }
     chain->refused |= host == NULL;
-    chain->places[count] = place;
     chain->segments[count] = (struct iovec){ .iov_base = host, .iov_len = descriptor->size };
     if (writable) {
         chain->writable_count++;
@@ -264,11 +266,11 @@ static const char *walk_chain(const struct virtqueue *queue, struct virtqueue_ch
     }
 }
 
-static void unpin(const struct virtqueue *queue, const struct virtqueue_chain *chain)
+static void unpin(const struct virtqueue *queue, struct virtqueue_chain *chain)
 {
     for (unsigned i = 0; i < chain->readable_count + chain->writable_count; i++) {
         if (chain->segments[i].iov_base != NULL) {
-            rights_unpin(queue->memory, chain->places[i], chain->segments[i].iov_len);
+            rights_unpin(queue->memory, &chain->pins[i]);
         }
     }
 }
@@ -318,30 +320,31 @@ enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_ch
     return VIRTQUEUE_CHAIN;
 }
 
-void virtqueue_unpop(struct virtqueue *queue, const struct virtqueue_chain *chain)
+void virtqueue_unpop(struct virtqueue *queue, struct virtqueue_chain *chain)
 {
     unpin(queue, chain);
     queue->state->available_next--;
 }
 
-void virtqueue_drop(struct virtqueue *queue, const struct virtqueue_chain *chain)
+void virtqueue_drop(struct virtqueue *queue, struct virtqueue_chain *chain)
 {
     unpin(queue, chain);
 }
 
-bool virtqueue_push(struct virtqueue *queue, const struct virtqueue_chain *chain, uint32_t written)
+bool virtqueue_push(struct virtqueue *queue, struct virtqueue_chain *chain, uint32_t written)
 {
     struct virtqueue_state *state = queue->state;
     unpin(queue, chain); /* before the driver hears that the buffers are its own again */
     gpa_t place =
         gpa(state->device + RING_ENTRIES + (uint64_t)(state->used_next & (state->size - 1)) * USED_ENTRY_SIZE);
-    uint32_t *entry = rights_pin(queue->memory, queue->level, place, USED_ENTRY_SIZE, MEMORY_WRITE);
+    struct pin pin;
+    uint32_t *entry = rights_pin(queue->memory, queue->level, place, USED_ENTRY_SIZE, MEMORY_WRITE, &pin);
     if (entry == NULL) {
         return false;
     }
     __atomic_store_n(&entry[0], htole32(chain->head), __ATOMIC_RELAXED);
     __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
-    rights_unpin(queue->memory, place, USED_ENTRY_SIZE);
+    rights_unpin(queue->memory, &pin);
     state->used_next++;
     return store16(queue, state->device + RING_INDEX, state->used_next);
 }

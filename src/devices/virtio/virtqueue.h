@@ -44,8 +44,9 @@ struct virtqueue {
     bool event_index; /* VIRTIO_F_EVENT_IDX was negotiated */
 };
 
-/* A chain of buffers, at most as many as the queue has descriptors: the first readable_count segments are for the
- * device to read, the following writable_count for it to write (section 2.7.4.2: in this order). */
+/* A chain of buffers (which stays in place from pop to push, unpop or drop), at most as many as the queue has
+ * descriptors: the first readable_count segments are for the device to read, the following writable_count for it to
+ * write (section 2.7.4.2: in this order). */
 struct virtqueue_chain {
     uint16_t head;
     unsigned readable_count;
@@ -54,7 +55,7 @@ struct virtqueue_chain {
     uint64_t writable_size; /* bytes */
     bool refused;           /* page rights refuse some segment (its iov_base is NULL): an I/O error */
     struct iovec segments[VIRTQUEUE_SIZE_MAX];
-    gpa_t places[VIRTQUEUE_SIZE_MAX]; /* of the segments */
+    struct pin pins[VIRTQUEUE_SIZE_MAX]; /* of the segments */
 };
 
 enum virtqueue_result {
@@ -70,13 +71,13 @@ const char *virtqueue_check(const struct virtqueue *queue);
 enum virtqueue_result virtqueue_pop(struct virtqueue *queue, struct virtqueue_chain *chain, const char **reason);
 
 /* Takes the last pop back: the next one finds the same entry again. */
-void virtqueue_unpop(struct virtqueue *queue, const struct virtqueue_chain *chain);
+void virtqueue_unpop(struct virtqueue *queue, struct virtqueue_chain *chain);
 
 /* Gives a chain back with `written` bytes filled in. False: the used ring cannot be written any more. */
-bool virtqueue_push(struct virtqueue *queue, const struct virtqueue_chain *chain, uint32_t written);
+bool virtqueue_push(struct virtqueue *queue, struct virtqueue_chain *chain, uint32_t written);
 
 /* The chain is malformed for the device and not given back. */
-void virtqueue_drop(struct virtqueue *queue, const struct virtqueue_chain *chain);
+void virtqueue_drop(struct virtqueue *queue, struct virtqueue_chain *chain);
 
 /* After one or more pushes: does the driver want an interrupt? (section 2.7.7) */
 bool virtqueue_must_signal(struct virtqueue *queue);
