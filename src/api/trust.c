@@ -139,6 +139,13 @@ static bool not_memory(uint64_t page, struct ravelin_error *error)
     return api_error(error, "there is no memory at %#llx: nothing was changed", (unsigned long long)page << PAGE_SHIFT);
 }
 
+static bool covered(uint64_t address, struct ravelin_error *error)
+{
+    return api_error(error,
+                     "a lower trust level's assist page lies over a page at or behind %#llx: nothing was changed",
+                     (unsigned long long)address);
+}
+
 /* Before the start: the board does it, at the start and after each reset. */
 static void keep_rights(struct ravelin_vm *vm, const struct virt_right *right)
 {
@@ -164,9 +171,28 @@ bool ravelin_trust_set_rights(struct ravelin_vm *vm, unsigned level, uint64_t ad
         keep_rights(vm, &right);
         return true;
     }
-    return rights_change_range(virt_machine(vm->virt)->rights, NULL, level, right.denied, address >> PAGE_SHIFT,
-                               size >> PAGE_SHIFT, &failed) ||
-           not_memory(failed, error);
+    struct vtl *vtl = virt_trust_levels(vm->virt);
+    vtl_hold_overlays(vtl);
+    bool changed = vtl_has_overlay_below(vtl, level, address >> PAGE_SHIFT, size >> PAGE_SHIFT)
+                       ? covered(address, error)
+                       : rights_change_range(virt_machine(vm->virt)->rights, NULL, level, right.denied,
+                                             address >> PAGE_SHIFT, size >> PAGE_SHIFT, &failed) ||
+                             not_memory(failed, error);
+    vtl_release_overlays(vtl);
+    return changed;
+}
+
+static bool change_list(const struct ravelin_vm *vm, unsigned level, unsigned denied, const uint64_t *pages,
+                        size_t count, struct ravelin_error *error)
+{
+    size_t failed;
+    for (size_t i = 0; i < count; i++) {
+        if (vtl_has_overlay_below(virt_trust_levels(vm->virt), level, pages[i], 1)) {
+            return covered(pages[i] << PAGE_SHIFT, error);
+        }
+    }
+    return rights_change(virt_machine(vm->virt)->rights, NULL, level, denied, pages, count, &failed) ||
+           not_memory(pages[failed], error);
 }
 
 bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64_t *addresses, size_t count,
@@ -187,10 +213,10 @@ bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64
         }
         pages[i] = addresses[i] >> PAGE_SHIFT;
     }
-    size_t failed;
-    bool changed =
-        rights_change(virt_machine(vm->virt)->rights, NULL, level, ~rights & ALL_RIGHTS, pages, count, &failed) ||
-        not_memory(pages[failed], error);
+    struct vtl *vtl = virt_trust_levels(vm->virt);
+    vtl_hold_overlays(vtl);
+    bool changed = change_list(vm, level, ~rights & ALL_RIGHTS, pages, count, error);
+    vtl_release_overlays(vtl);
     free(pages);
     return changed;
 }

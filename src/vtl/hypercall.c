@@ -137,6 +137,12 @@ static void measure(struct operands *operands, const struct riscv_cpu *cpu, cons
     operands->output_size = kind->rep ? operands->count * (uint64_t)kind->output : kind->output;
 }
 
+/* The caller's own overlay page is not RAM. */
+static bool is_covered(const struct vtl_call *call, gpa_t address)
+{
+    return riscv_overlay_at(call->vtl->overlays, call->level, address) != NULL;
+}
+
 /* Everything before the call's own checks; the input is copied to `input`. */
 static enum vtl_status take_operands(struct vtl_call *call, const struct operands *operands)
 {
@@ -156,9 +162,11 @@ static enum vtl_status take_operands(struct vtl_call *call, const struct operand
         (operands->output_size != 0 && !block_is_aligned(operands->output, operands->output_size))) {
         return VTL_INVALID_ALIGNMENT;
     }
-    if (!rights_read(vtl->memory, call->level, operands->input, call->input, operands->input_size) ||
+    if (is_covered(call, operands->input) ||
+        !rights_read(vtl->memory, call->level, operands->input, call->input, operands->input_size) ||
         (operands->output_size != 0 &&
-         !rights_permit(vtl->memory, call->level, operands->output, operands->output_size, MEMORY_WRITE))) {
+         (is_covered(call, operands->output) ||
+          !rights_permit(vtl->memory, call->level, operands->output, operands->output_size, MEMORY_WRITE)))) {
         return VTL_INVALID_PARAMETER;
     }
     return VTL_SUCCESS;

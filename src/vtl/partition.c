@@ -22,6 +22,7 @@ static const struct riscv_trust_ops ops = {
 /* As at the start: level 0 alone. Statistics go on. */
 static void forget_levels(struct vtl *vtl)
 {
+    riscv_overlays_reset(vtl->overlays);
     atomic_store(&vtl->enabled, 1);
     atomic_store(&vtl->mode_based, 0);
     memset(vtl->levels, 0, sizeof vtl->levels);
@@ -64,10 +65,13 @@ struct vtl *vtl_create(struct riscv_machine *machine, const struct vtl_config *c
     vtl->machine = machine;
     vtl->memory = machine->memory;
     vtl->config = *config;
+    vtl->overlays = riscv_overlays_create(machine->level_count, machine->cpu_count);
     pthread_mutex_init(&vtl->lock, NULL);
+    pthread_mutex_init(&vtl->overlay_lock, NULL);
     create_scratch(vtl);
     forget_levels(vtl);
     machine->trust_context = vtl;
+    machine->overlays = vtl->overlays;
     machine->trust = &ops;
     machine->levels_apart = config->held;
     return vtl;
@@ -80,10 +84,13 @@ void vtl_destroy(struct vtl *vtl)
     }
     vtl->machine->trust = NULL;
     vtl->machine->trust_context = NULL;
+    vtl->machine->overlays = NULL;
     vtl->machine->levels_apart = 0;
     riscv_machine_destroy(vtl->scratch);
     memory_destroy(vtl->scratch_memory);
     pthread_mutex_destroy(&vtl->lock);
+    pthread_mutex_destroy(&vtl->overlay_lock);
+    riscv_overlays_destroy(vtl->overlays);
     free(vtl);
 }
 

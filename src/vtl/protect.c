@@ -38,6 +38,35 @@ static enum vtl_status enforcing_level(const struct vtl_call *call, uint8_t inpu
     return *level != 0 ? VTL_SUCCESS : VTL_INVALID_PARAMETER;
 }
 
+static bool is_covered(const struct vtl_call *call, unsigned enforcer, const uint64_t *pages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (riscv_overlay_is_below(call->vtl->overlays, enforcer, pages[i], 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All of the pages, or none. */
+static enum vtl_status change(const struct vtl_call *call, unsigned enforcer, unsigned denied, const void *pages,
+                              size_t count)
+{
+    struct rights *rights = call->vtl->machine->rights;
+    size_t failed;
+    if (unlikely(is_covered(call, enforcer, pages, count))) {
+        uint64_t word;
+        for (size_t i = 0; i < count; i++) {
+            if (!rights_query(rights, ((const uint64_t *)pages)[i], &word)) {
+                return VTL_INVALID_PARAMETER;
+            }
+        }
+        return VTL_OPERATION_DENIED;
+    }
+    bool changed = rights_change(rights, call->cpu->reader, enforcer, denied, pages, count, &failed);
+    return changed ? VTL_SUCCESS : VTL_INVALID_PARAMETER;
+}
+
 enum vtl_status vtl_call_protect(struct vtl_call *call)
 {
     struct vtl *vtl = call->vtl;
@@ -62,10 +91,12 @@ enum vtl_status vtl_call_protect(struct vtl_call *call)
     if (!vtl_map_flags_are_legal(flags, (atomic_load(&vtl->mode_based) >> enforcer & 1) != 0)) {
         return VTL_INVALID_REGISTER_VALUE;
     }
-    const void *pages = call->input + 16 + call->start * sizeof(uint64_t);
-    size_t count = call->count - call->start, failed;
-    if (!rights_change(vtl->machine->rights, call->cpu->reader, enforcer, ~flags & FLAGS, pages, count, &failed)) {
-        return VTL_INVALID_PARAMETER;
+    size_t count = call->count - call->start;
+    vtl_change_begin(call->cpu);
+    status = change(call, enforcer, ~flags & FLAGS, call->input + 16 + call->start * sizeof(uint64_t), count);
+    vtl_change_end(call->cpu);
+    if (status != VTL_SUCCESS) {
+        return status;
     }
     call->done = (unsigned)count;
     struct vtl_vp_level *own = &vtl_vp_of(call->cpu)->levels[enforcer];
@@ -108,10 +139,12 @@ enum vtl_status vtl_call_check_access(struct vtl_call *call)
     }
     for (unsigned i = call->start; i < call->count; i++) {
         uint64_t word;
-        if (!rights_query(call->vtl->machine->rights, vtl_read64(call->input + 16 + 8 * (size_t)i), &word)) {
+        uint64_t page = vtl_read64(call->input + 16 + 8 * (size_t)i);
+        if (!rights_query(call->vtl->machine->rights, page, &word)) {
             return VTL_INVALID_PARAMETER;
         }
-        uint32_t answer = granted(call, level, word) & wanted;
+        bool covered = riscv_overlay_at(call->vtl->overlays, level, gpa(page << PAGE_SHIFT)) != NULL;
+        uint32_t answer = (covered ? FLAG_READ | FLAG_WRITE : granted(call, level, word)) & wanted;
         __builtin_memcpy(call->output + 4 * (size_t)i, &answer, sizeof answer);
         call->done++;
     }

@@ -303,16 +303,8 @@ static enum vtl_status set_assist(const struct target *target, uint32_t name, co
     if (own == NULL) {
         return VTL_INVALID_PARAMETER;
     }
-    const struct memory *memory = target->vtl->memory;
-    gpa_t page = gpa(value->low & ~PAGE_MASK);
-    bool enable = (value->low & VTL_ASSIST_ENABLED) != 0;
-    if (value->high != 0 || (value->low & PAGE_MASK & ~VTL_ASSIST_ENABLED) != 0 ||
-        (enable && (!rights_permit(memory, target->level, page, PAGE_SIZE, MEMORY_READ) ||
-                    !rights_permit(memory, target->level, page, PAGE_SIZE, MEMORY_WRITE)))) {
-        return VTL_INVALID_REGISTER_VALUE;
-    }
-    own->assist = value->low;
-    return VTL_SUCCESS;
+    bool set = value->high == 0 && vtl_assist_set(target->cpu, target->level, value->low);
+    return set ? VTL_SUCCESS : VTL_INVALID_REGISTER_VALUE;
 }
 
 static enum vtl_status get_vina(const struct target *target, uint32_t name, struct value *value)

@@ -25,7 +25,13 @@ enum result {
     RESULT_UNMAPPED = 4,
     RESULT_NO_READ = 5,
     RESULT_NO_WRITE = 6,
+    RESULT_BAD_OVERLAY = 7,
     RESULT_INTERCEPT = 8,
+};
+
+struct found {
+    gpa_t address;
+    bool overlay;
 };
 
 /* The walker's reasons are static strings, one for each. */
@@ -57,7 +63,7 @@ static enum result result_of(const struct riscv_cpu *cpu, enum riscv_verdict ver
 
 /* One kind of access; the level runs for the moment. */
 static enum result try(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, enum memory_access kind,
-                       gpa_t *physical)
+                       struct found *found)
 {
     bool user = (flags & FLAG_USER) != 0 || ((flags & FLAG_SUPERVISOR) == 0 && cpu->state.mode == RISCV_MODE_U);
     struct riscv_access access = {
@@ -75,12 +81,15 @@ static enum result try(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, 
         access.sum = true;
         result = result_of(cpu, riscv_translate(cpu, &access, &page), kind);
     }
-    *physical = page.address;
+    *found = (struct found){ .address = page.address, .overlay = page.overlay };
+    if (result == RESULT_UNMAPPED && page.overlay) {
+        return RESULT_BAD_OVERLAY;
+    }
     return result == RESULT_SUCCESS && page.host == NULL ? RESULT_UNMAPPED : result;
 }
 
 /* All kinds that are asked for; without any, whether the address means something. */
-static enum result translate(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, gpa_t *physical)
+static enum result translate(struct riscv_cpu *cpu, uint64_t address, uint64_t flags, struct found *found)
 {
     static const struct {
         uint64_t flag;
@@ -92,7 +101,7 @@ static enum result translate(struct riscv_cpu *cpu, uint64_t address, uint64_t f
     }
     for (size_t i = 0; result == RESULT_SUCCESS && i < sizeof kinds / sizeof kinds[0]; i++) {
         if ((flags & kinds[i].flag) != 0) {
-            result = try(cpu, address, flags, kinds[i].kind, physical);
+            result = try(cpu, address, flags, kinds[i].kind, found);
         }
     }
     return result;
@@ -127,13 +136,14 @@ enum vtl_status vtl_call_translate(struct vtl_call *call)
     }
     vtl_materialize(cpu, level);
     unsigned caller = cpu->level;
-    gpa_t physical = gpa(0);
+    struct found found = { 0 };
     riscv_level_switch(cpu, level);
-    enum result result = translate(cpu, page << PAGE_SHIFT, flags, &physical);
+    enum result result = translate(cpu, page << PAGE_SHIFT, flags, &found);
     riscv_level_switch(cpu, caller);
     uint32_t code = (uint32_t)result;
-    uint64_t number = result == RESULT_SUCCESS ? physical.bits >> PAGE_SHIFT : 0;
+    uint64_t number = result == RESULT_SUCCESS ? found.address.bits >> PAGE_SHIFT : 0;
     __builtin_memcpy(call->output, &code, sizeof code);
+    call->output[5] = result == RESULT_SUCCESS && found.overlay;
     __builtin_memcpy(call->output + 8, &number, sizeof number);
     return VTL_SUCCESS;
 }

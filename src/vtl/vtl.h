@@ -53,6 +53,13 @@ struct vtl_begin {
 };
 void vtl_begin(struct vtl *vtl, const struct vtl_begin *begin);
 
+/* Threads of the program around the machine that change page rights: no level's overlay page is placed between the two,
+ * so that what vtl_has_overlay_below() says of pages first … first + count - 1 (page numbers) stays true. Rights to a
+ * page that a level below the enforcing one has covered must not be changed: the level would not notice. */
+void vtl_hold_overlays(struct vtl *vtl);
+void vtl_release_overlays(struct vtl *vtl);
+bool vtl_has_overlay_below(const struct vtl *vtl, unsigned enforcer, uint64_t first, uint64_t count);
+
 /* Counts since vtl_create(), sums over all harts. */
 struct vtl_statistics {
     struct vtl_level_statistics {

@@ -10,6 +10,7 @@
 #ifndef RAVELIN_VTL_VTL_INTERNAL_H
 #define RAVELIN_VTL_VTL_INTERNAL_H
 
+#include "arch/riscv/overlay.h"
 #include "core/check.h"
 #include "memory/rights.h"
 #include "vtl/incident.h"
@@ -85,6 +86,7 @@ struct vtl_vp_level {
     bool entered;               /* the registers in its bank are its own */
     uint8_t left;               /* the level that was left for this one: where it returns to */
     uint64_t assist;            /* VpAssistPage */
+    uint8_t *assist_page;       /* while it is enabled */
     uint64_t vina;              /* VsmVina */
     uint64_t pin_control;       /* CrInterceptControl: bits 4:0 satp, stvec, sstatus, senvcfg, scounteren */
     uint64_t pin_masks[5];      /* in the same order */
@@ -102,6 +104,7 @@ struct vtl_vp {
     struct vtl_context start;
     _Atomic uint8_t active; /* the level that runs, for other threads */
     _Atomic bool waits;     /* for another VP's TLB lock */
+    _Atomic bool changes;   /* page rights; see assist.c */
     struct vtl_vp_level levels[RISCV_LEVEL_COUNT_MAX];
 };
 
@@ -110,6 +113,9 @@ struct vtl {
     struct memory *memory;
     struct vtl_config config;
     struct vtl_watch watch;
+    struct riscv_overlays *overlays;
+    pthread_mutex_t overlay_lock; /* placing; see assist.c */
+    _Atomic bool placing;
     pthread_mutex_t lock;
     _Atomic uint32_t enabled;    /* lock: EnabledVtlSet of the partition */
     _Atomic uint32_t mode_based; /* lock: levels that were enabled with mode-based execution control */
@@ -189,16 +195,24 @@ bool vtl_context_is_legal(struct vtl *vtl, const struct riscv_state *state, cons
 void vtl_context_apply(struct vtl *vtl, struct riscv_state *state, const struct vtl_context *context);
 void vtl_context_read(const uint8_t *bytes, struct vtl_context *context);
 
-/* ---- assist.c: the VP assist page of a level of this VP, with the rights of that level -------------------------- */
+/* ---- assist.c: the VP assist page of a level of this VP --------------------------------------------------------- */
 
 static inline bool vtl_assist_is_enabled(const struct vtl_vp *vp, unsigned level)
 {
     return (vp->levels[level].assist & VTL_ASSIST_ENABLED) != 0;
 }
 
-/* False: not enabled, or the level has lost the right. Nothing is written or read then. */
+/* False: not enabled. Nothing is written or read then. */
 bool vtl_assist_write(struct riscv_cpu *cpu, unsigned level, unsigned offset, const void *bytes, size_t size);
 bool vtl_assist_read(struct riscv_cpu *cpu, unsigned level, unsigned offset, void *bytes, size_t size);
+
+/* A write to VpAssistPage: places, moves or removes the overlay. False: the value is not legal, nothing has changed. */
+bool vtl_assist_set(struct riscv_cpu *cpu, unsigned level, uint64_t value);
+
+/* Around a change of page rights by this VP, and its look whether an overlay is in the way: no overlay is placed
+ * meanwhile. Not nested. */
+void vtl_change_begin(struct riscv_cpu *cpu);
+void vtl_change_end(struct riscv_cpu *cpu);
 
 /* ---- hypercall.c ------------------------------------------------------------------------------------------------ */
 

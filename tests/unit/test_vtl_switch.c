@@ -75,10 +75,12 @@ static void a_return_sets_a6_and_a7_unless_it_is_fast(void **state)
     assert_int_equal(world->cpu->state.x[16], 0x10012);
     world_up(world);
     uint32_t reason;
-    memcpy(&reason, world_bytes(world, ASSIST) + 8, sizeof reason);
+    uint8_t *assist = riscv_overlay_at(world->vtl->overlays, 1, gpa(ASSIST));
+    assert_non_null(assist);
+    memcpy(&reason, assist + 8, sizeof reason);
     assert_int_equal(reason, 1);
     const uint64_t values[] = { 0x1616, 0x1717 };
-    memcpy(world_bytes(world, ASSIST) + 16, values, sizeof values);
+    memcpy(assist + 16, values, sizeof values);
     world_call(world, 0x12, 0, 0, 0);
     assert_int_equal(world->cpu->level, 0);
     assert_int_equal(world->cpu->state.x[16], 0x1616);
@@ -244,7 +246,7 @@ static void mode_based_execution_is_had_per_vp(void **state)
     assert_int_equal(value, 0x70010);
 }
 
-static void the_assist_page_is_memory_of_the_level(void **state)
+static void the_assist_page_covers_memory_of_the_level(void **state)
 {
     struct world *world = *state;
     two_levels(world);
@@ -402,7 +404,7 @@ int main(void)
         TEST(an_injected_exception_is_taken_at_the_return),
         TEST(the_configuration_is_checked_and_fixed),
         TEST(mode_based_execution_is_had_per_vp),
-        TEST(the_assist_page_is_memory_of_the_level),
+        TEST(the_assist_page_covers_memory_of_the_level),
         TEST(a_hart_with_a_higher_level_is_not_started_from_below),
         TEST(a_hart_starts_in_level_0_after_it_was_stopped_in_another),
         TEST(a_fence_waits_for_a_lock_and_can_be_interrupted),

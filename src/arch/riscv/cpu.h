@@ -218,6 +218,7 @@ struct riscv_machine {
     /* Who manages trust levels; NULL: there is level 0 only. Needs the built-in SBI. Set while no hart runs. */
     const struct riscv_trust_ops *trust;
     void *trust_context;
+    const struct riscv_overlays *overlays; /* what levels see over memory; NULL: nothing */
     uint32_t levels_apart; /* bit n: level n judges fetches in user mode by their own bit, on every hart, always */
 
     /* Told of every trap before it is taken, on the hart's thread; cause as in mcause. NULL: nobody. Set while no hart

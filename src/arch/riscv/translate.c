@@ -2,6 +2,7 @@
 #include "arch/riscv/translate.h"
 
 #include "arch/riscv/inside.h"
+#include "arch/riscv/overlay.h"
 #include "arch/riscv/pmp.h"
 #include "arch/riscv/walk.h"
 #include "memory/attributes.h"
@@ -177,13 +178,30 @@ static enum riscv_verdict memory_slot(struct riscv_cpu *cpu, const struct riscv_
     return RISCV_GRANTED;
 }
 
+/* ---- Overlay pages ---------------------------------------------------------------------------------------------- */
+
+/* Data of the level only, with rights of their own: those of the page below do not apply (TLFS, "GPA Overlay Pages").
+ * Page walks go below. */
+static enum riscv_verdict overlay_page(struct riscv_cpu *cpu, const struct riscv_access *access,
+                                       struct riscv_page *page)
+{
+    (void)access;
+    uint8_t *overlay = riscv_overlay_at(cpu->machine->overlays, cpu->level, page->address);
+    if (unlikely(overlay != NULL) && page->host != NULL) {
+        page->overlay = true;
+        page->host = overlay;
+        page->rights &= ~(unsigned)MEMORY_FETCH;
+    }
+    return RISCV_GRANTED;
+}
+
 /* ---- 7 Trust-level attributes ----------------------------------------------------------------------------------- */
 
 static enum riscv_verdict trust_level_attributes(struct riscv_cpu *cpu, const struct riscv_access *access,
                                                  struct riscv_page *page)
 {
-    if (page->host == NULL) {
-        return RISCV_GRANTED; /* a device */
+    if (page->host == NULL || page->overlay) {
+        return RISCV_GRANTED; /* a device, or the level's own */
     }
     bool user = access->mode == RISCV_MODE_U;
     unsigned sort = access->kind == MEMORY_FETCH ? MEMORY_FETCH : MEMORY_READ | MEMORY_WRITE; /* as riscv_resolve() */
@@ -210,7 +228,8 @@ static const struct layer {
     { "first-stage page walk", first_stage_walk },         /* 1 */
     { "physical memory protection", physical_protection }, /* 5 */
     { "memory slot", memory_slot },                        /* 6 */
-    { "trust-level attributes", trust_level_attributes },  /* 7 */
+    { "overlay page", overlay_page },
+    { "trust-level attributes", trust_level_attributes }, /* 7 */
 };
 
 enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page)
@@ -268,6 +287,9 @@ static const struct {
 /* Pages whose first write has yet to be noticed are cached without the right to write. */
 static unsigned cachable_rights(const struct riscv_page *page, enum memory_access kind)
 {
+    if (page->overlay) {
+        return page->rights;
+    }
     if (kind == MEMORY_WRITE) {
         memory_mark_dirty(page->slot, page->address);
         return page->rights;

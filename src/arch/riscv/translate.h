@@ -27,6 +27,7 @@ struct riscv_page {
     bool is_global;      /* that translation is in all address spaces */
     unsigned rights;     /* set of enum memory_access, the asked one included */
     bool whole;          /* good for every byte of the page: may be cached */
+    bool overlay;        /* host is the running level's own page, which lies over the slot's */
     const struct memory_slot *slot;
     uint8_t *host; /* first byte of the page; NULL: a device */
 };

@@ -203,6 +203,23 @@ static void written_pages(void)
     rule_noted("nor if another page of the buffer could be written");
 }
 
+/* An overlay page of level 0 is for level 0's own eyes. */
+static void covered_pages(void)
+{
+    fill(data, 1000);
+    rule_is("level 0 covers the buffer", vtl_write(NAME_ASSIST, (uint64_t)data | 1), OK);
+    fill(data, 2000);
+    note_is(transfer(IN, 0, data, PAGE), 1, 0);
+    note_is(count(data, 2000), 512, 1);
+    note_is(transfer(OUT, 0, data, PAGE), 1, 2);
+    note_is(vtl_write(NAME_ASSIST, 0), OK, 3);
+    note_is(count(data, PATTERN), 512, 4);
+    fill(data, 0);
+    note_is(transfer(IN, 0, data, PAGE), 1, 5);
+    note_is(count(data, PATTERN), 512, 6);
+    rule_noted("a disk reads and writes what is below an overlay page");
+}
+
 static void read_pages(void)
 {
     fill(other, 5000);
@@ -343,6 +360,7 @@ int bare_main(uint64_t hart, uint64_t argument)
     start();
     usual();
     written_pages();
+    covered_pages();
     read_pages();
     rings();
     race();

@@ -106,7 +106,7 @@ static void rights_message(void)
     rule_is("and the cause it would be", m->rights.cause, 5);
     rule("four instruction bytes", m->rights.count == 4 && message_bytes(m) == word_at(stopped_pc));
     rule_is("cache type and reserved bytes are 0", m->rights.cache | m->rights.zero, 0);
-    rule_is("the entry reason is 3", up->assist.reason, REASON_INTERCEPT);
+    rule_is("the entry reason is 3", up->reason, REASON_INTERCEPT);
     access_at("sw %0, 0(%1)", address, value);
     rule("a store is access 1, cause 7, four bytes",
          m->access == 1 && m->rights.cause == 7 && m->rights.size == 4 && m->pc == stopped_pc);

@@ -65,7 +65,7 @@ static void preemption(void)
         vtl_at(set_sie, STI);
         vtl_at(set_timer, 20000);
         note_is(moves(&up->interrupts, seen, SOON), 1, sie);
-        note_is(up->assist.reason, REASON_INTERRUPT, sie | 0x10);
+        note_is(up->reason, REASON_INTERRUPT, sie | 0x10);
         note_is(me->interrupts, own, sie | 0x20);
         note_is(csr_read(sstatus) & SIE, sie != 0 ? SIE : 0, sie | 0x30);
     }
@@ -397,16 +397,22 @@ static uint64_t keep_vina(uint64_t argument)
     return result;
 }
 
+static uint64_t clear_vina(uint64_t argument)
+{
+    mine->assist.vina = 0;
+    return argument;
+}
+
 static uint64_t asserted(unsigned rounds, uint64_t value)
 {
     uint64_t count = 0;
     vtl_at(vina, value);
-    up->assist.vina = 0;
+    vtl_at(clear_vina, 0);
     for (unsigned i = 0; i < rounds; i++) {
         count += held(keep_vina, STI, true) == SSI;
     }
     vtl_at(vina, 0);
-    up->assist.vina = 0;
+    vtl_at(clear_vina, 0);
     return count;
 }
 

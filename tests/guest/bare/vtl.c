@@ -329,6 +329,7 @@ static void interrupted(struct vtl_frame *frame)
 uint64_t vtl_dispatch(struct vtl_frame *frame)
 {
     uint32_t reason = mine->assist_on ? mine->assist.reason : (uint32_t)REASON_CALL;
+    mine->reason = reason;
     mine->entries++;
     if (reason == REASON_INTERCEPT) {
         answer(frame, &mine->assist.message);

@@ -4,7 +4,8 @@
  * small dispatcher that runs in every higher level, and one line of output per rule, counted.
  *
  * All levels run the same program. A level L of hart H has *slot* 8 L + H: its tp, its stack, its struct bare_hart (so
- * that `me` is the running level's), its assist page and its operand pages. Level 0 of hart H is what start.S makes.
+ * that `me` is the running level's), a place for its assist page, its operand pages. Level 0 of hart H is what start.S
+ * makes.
  *
  * A higher level waits in vtl_entry (vtl_entry.S): when it is called, it runs the function whose address the lower
  * level gave in a0, with a1 as its argument, and returns the result in a0; on an intercept or interrupt it runs the
@@ -184,6 +185,7 @@ struct vtl_slot {
     uint64_t in[512] __attribute__((aligned(4096)));
     uint64_t out[512] __attribute__((aligned(4096)));
     bool assist_on;
+    volatile uint32_t reason; /* of the latest entry: the assist page itself is for the level's own eyes */
     volatile uint64_t entries, calls, interrupts, intercepts; /* counts */
     enum vtl_answer answer;
     void (*on_call)(struct vtl_frame *frame);                                   /* instead of running the function */
