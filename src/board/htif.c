@@ -14,7 +14,7 @@ enum htif_call { HTIF_CALL_WRITE = 64, HTIF_CALL_EXIT = 93 };
 
 static uint64_t call_write(const struct htif *htif, uint64_t address, uint64_t size)
 {
-    struct pin pin;
+    struct memory_pin pin;
     const uint8_t *bytes = rights_pin(htif->memory, 0, gpa(address), size, MEMORY_READ, &pin);
     if (bytes == NULL) {
         return size == 0 ? 0 : BAD_ADDRESS;
@@ -49,7 +49,7 @@ static bool system_call(const struct htif *htif, uint64_t address)
 static void answer(const struct htif *htif, uint64_t value)
 {
     gpa_t place = gpa(htif->fromhost);
-    struct pin pin;
+    struct memory_pin pin;
     _Atomic uint64_t *fromhost =
         place.bits != 0 ? rights_pin(htif->memory, 0, place, sizeof *fromhost, MEMORY_WRITE, &pin) : NULL;
     if (fromhost != NULL) {

@@ -25,7 +25,7 @@ static size_t bucket(uint64_t page)
     return (size_t)(page * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PINS_BUCKET_SHIFT));
 }
 
-void pins_add(struct pins *pins, struct pin *pin, uint64_t first, uint64_t count)
+void pins_add(struct pins *pins, struct memory_pin *pin, uint64_t first, uint64_t count)
 {
     CHECK(count >= 1);
     pin->first = first;
@@ -42,7 +42,7 @@ void pins_add(struct pins *pins, struct pin *pin, uint64_t first, uint64_t count
     }
 }
 
-void pins_remove(struct pins *pins, struct pin *pin)
+void pins_remove(struct pins *pins, struct memory_pin *pin)
 {
     for (uint64_t page = pin->first; page - pin->first < pin->count; page++) {
         atomic_fetch_sub_explicit(&pins->buckets[bucket(page)], 1, memory_order_release);
@@ -64,7 +64,7 @@ bool pins_may_hold(const struct pins *pins, uint64_t page)
 static bool some_left(const struct pins *pins, uint64_t end,
                       bool (*concerned)(const void *context, uint64_t first, uint64_t count), const void *context)
 {
-    for (const struct pin *pin = pins->list.next; pin != &pins->list && pin->ticket < end; pin = pin->next) {
+    for (const struct memory_pin *pin = pins->list.next; pin != &pins->list && pin->ticket < end; pin = pin->next) {
         if (concerned(context, pin->first, pin->count)) {
             return true;
         }

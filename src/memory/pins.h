@@ -23,10 +23,10 @@
 #define PINS_BUCKET_SHIFT 12u
 
 /* One use of pages first … first + count - 1; memory of the user's, who does not look inside. */
-struct pin {
+struct memory_pin {
     uint64_t first, count;
     uint64_t ticket; /* ascending, in the order of being added */
-    struct pin *next, *previous;
+    struct memory_pin *next, *previous;
 };
 
 struct pins {
@@ -36,15 +36,15 @@ struct pins {
     pthread_cond_t removed;
     unsigned waiter_count;
     uint64_t next_ticket;
-    struct pin list; /* a ring of pins, oldest first */
+    struct memory_pin list; /* a ring of pins, oldest first */
 };
 
 void pins_create(struct pins *pins);
 void pins_destroy(struct pins *pins); /* no pin is left */
 
 /* count >= 1. The pin stays in place until it is removed. */
-void pins_add(struct pins *pins, struct pin *pin, uint64_t first, uint64_t count);
-void pins_remove(struct pins *pins, struct pin *pin);
+void pins_add(struct pins *pins, struct memory_pin *pin, uint64_t first, uint64_t count);
+void pins_remove(struct pins *pins, struct memory_pin *pin);
 
 /* False: no pin holds the page. True says little. */
 bool pins_may_hold(const struct pins *pins, uint64_t page);

@@ -677,7 +677,7 @@ static bool level_may(const struct memory_slot *slot, unsigned level, uint64_t p
 
 /* All pages of RAM, or none. */
 static bool add_pin(struct rights *rights, unsigned level, uint64_t first, uint64_t count, enum memory_access access,
-                    struct pin *pin)
+                    struct memory_pin *pin)
 {
     const struct memory_slot *slot = NULL;
     pins_add(&rights->pins, pin, first, count); /* before the loads of the words */
@@ -697,7 +697,7 @@ static uint64_t pages_of(gpa_t address, uint64_t size)
 }
 
 void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
-                 struct pin *pin)
+                 struct memory_pin *pin)
 {
     struct rights *rights = memory_rights(memory);
     if (likely(rights == NULL)) {
@@ -710,7 +710,7 @@ void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uin
     return memory_pointer(memory, address, size, access); /* marks pages dirty */
 }
 
-void rights_unpin(const struct memory *memory, struct pin *pin)
+void rights_unpin(const struct memory *memory, struct memory_pin *pin)
 {
     struct rights *rights = memory_rights(memory);
     if (unlikely(rights != NULL)) {
@@ -740,7 +740,7 @@ bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, u
 
 /* Every page of a range that may span slots, pinned; false: none is. */
 static bool pin_range(struct rights *rights, unsigned level, gpa_t address, size_t size, enum memory_access access,
-                      struct pin *pin)
+                      struct memory_pin *pin)
 {
     uint64_t failed;
     uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
@@ -754,7 +754,7 @@ bool rights_read(const struct memory *memory, unsigned level, gpa_t address, voi
     if (rights == NULL || size == 0) {
         return memory_read(memory, address, buffer, size);
     }
-    struct pin pin;
+    struct memory_pin pin;
     if (!pin_range(rights, level, address, size, MEMORY_READ, &pin)) {
         return false;
     }
@@ -769,7 +769,7 @@ bool rights_write(const struct memory *memory, unsigned level, gpa_t address, co
     if (rights == NULL || size == 0) {
         return memory_write(memory, address, buffer, size);
     }
-    struct pin pin;
+    struct memory_pin pin;
     if (!pin_range(rights, level, address, size, MEMORY_WRITE, &pin)) {
         return false;
     }

@@ -164,8 +164,8 @@ struct rights_statistics rights_statistics(const struct rights *rights);
 /* As memory_pointer(), with the rights of `level` on every page, and holds up changes to these pages until
  * rights_unpin() of the same pin. NULL (nothing to unpin): not RAM, or refused. Not for long waits. */
 void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
-                 struct pin *pin);
-void rights_unpin(const struct memory *memory, struct pin *pin);
+                 struct memory_pin *pin);
+void rights_unpin(const struct memory *memory, struct memory_pin *pin);
 
 /* Whether rights_pin() would succeed now. Nothing is pinned, no page marked dirty. */
 bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, uint64_t size,

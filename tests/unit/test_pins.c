@@ -42,7 +42,7 @@ static void wait_for(uint64_t page)
 static void a_pin_holds_its_pages_until_it_is_removed(void **state)
 {
     (void)state;
-    struct pin pin;
+    struct memory_pin pin;
     assert_false(pins_may_hold(&pins, PAGE));
     pins_add(&pins, &pin, PAGE, 3);
     assert_false(pins_may_hold(&pins, PAGE - 1));
@@ -56,7 +56,7 @@ static void a_pin_holds_its_pages_until_it_is_removed(void **state)
 static void a_page_pinned_twice_is_held_until_both_are_removed(void **state)
 {
     (void)state;
-    struct pin a, b;
+    struct memory_pin a, b;
     pins_add(&pins, &a, PAGE, 2);
     pins_add(&pins, &b, PAGE + 1, 1);
     pins_remove(&pins, &a);
@@ -69,7 +69,7 @@ static void a_page_pinned_twice_is_held_until_both_are_removed(void **state)
 static void nobody_waits_for_other_pages(void **state)
 {
     (void)state;
-    struct pin pin;
+    struct memory_pin pin;
     wait_for(PAGE);
     pins_add(&pins, &pin, PAGE, 2);
     wait_for(PAGE - 1); /* would wait for ever */
@@ -91,7 +91,7 @@ static void *wait_for_page(void *argument)
 static void who_waits_goes_on_when_the_last_pin_of_his_page_is_gone(void **state)
 {
     (void)state;
-    struct pin a, b;
+    struct memory_pin a, b;
     pthread_t waiter;
     pins_add(&pins, &a, PAGE, 2);
     pins_add(&pins, &b, PAGE + 1, 1);
@@ -110,7 +110,7 @@ static _Atomic bool waited;
 /* The page is never without a pin. */
 static void *pin_again_and_again(void *argument)
 {
-    struct pin two[2];
+    struct memory_pin two[2];
     _Atomic bool *running = argument;
     pins_add(&pins, &two[0], PAGE, 1);
     atomic_store(running, true);

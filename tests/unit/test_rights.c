@@ -322,7 +322,7 @@ static void forgetting_ends_disturbance(void **state)
 static void a_pin_needs_the_right_on_every_page(void **state)
 {
     struct fixture *fixture = *state;
-    struct pin pin;
+    struct memory_pin pin;
     assert_true(change(fixture, 1, DENY_WRITE, FIRST + 1));
     const uint64_t size = 2 * PAGE_SIZE;
     void *host = rights_pin(fixture->memory, 0, gpa(BASE), size, MEMORY_READ, &pin);
@@ -343,7 +343,7 @@ static void a_pin_needs_the_right_on_every_page(void **state)
 static void a_pin_needs_ram(void **state)
 {
     struct fixture *fixture = *state;
-    struct pin pin;
+    struct memory_pin pin;
     uint64_t end = BASE + PAGE_COUNT * PAGE_SIZE;
     assert_null(rights_pin(fixture->memory, 0, gpa(end - 8), 9, MEMORY_READ, &pin));
     assert_null(rights_pin(fixture->memory, 0, gpa(BASE - 1), 2, MEMORY_READ, &pin));
@@ -378,7 +378,7 @@ static void bytes_are_copied_all_or_none(void **state)
 static void without_levels_everything_passes_through(void **state)
 {
     (void)state;
-    struct pin pin;
+    struct memory_pin pin;
     struct error error;
     struct memory *memory = memory_create(NULL);
     assert_true(memory_add_ram(memory, gpa(0), PAGE_SIZE, "ram", &error));
@@ -521,7 +521,7 @@ static void *run_device(void *argument)
     struct memory *memory = self->stress->fixture->memory;
     while (!atomic_load_explicit(&self->stress->stop, memory_order_relaxed)) {
         gpa_t address = gpa((FIRST + next_random(&self->seed) % STRESS_PAGES) << PAGE_SHIFT);
-        struct pin pin;
+        struct memory_pin pin;
         _Atomic uint64_t *counter = rights_pin(memory, 0, address, PINNED_SIZE, MEMORY_WRITE, &pin);
         if (counter == NULL) {
             atomic_fetch_add_explicit(&self->stress->refusals, 1, memory_order_relaxed);

@@ -300,7 +300,7 @@ static struct result console_transfer(const struct call *call, bool write)
         return write_from_level(call, gpa(address), size);
     }
     const struct memory *memory = call->cpu->machine->memory;
-    struct pin pin;
+    struct memory_pin pin;
     uint8_t *bytes = rights_pin(memory, call->cpu->level, gpa(address), size, write ? MEMORY_READ : MEMORY_WRITE, &pin);
     if (bytes == NULL) {
         return failure(SBI_ERR_INVALID_PARAM);

@@ -68,7 +68,7 @@ const char *virtqueue_check(const struct virtqueue *queue)
  * At least one must see the other's (sections 2.7.7.2, 2.7.13.4.1), so both accesses are sequentially consistent. */
 static bool load16(const struct virtqueue *queue, uint64_t address, uint16_t *value)
 {
-    struct pin pin;
+    struct memory_pin pin;
     const uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_READ, &pin);
     if (word == NULL) {
         return false;
@@ -80,7 +80,7 @@ static bool load16(const struct virtqueue *queue, uint64_t address, uint16_t *va
 
 static bool store16(const struct virtqueue *queue, uint64_t address, uint16_t value)
 {
-    struct pin pin;
+    struct memory_pin pin;
     uint16_t *word = rights_pin(queue->memory, queue->level, gpa(address), sizeof *word, MEMORY_WRITE, &pin);
     if (word == NULL) {
         return false;
@@ -164,7 +164,7 @@ static bool fetch(const struct virtqueue *queue, const struct walk *walk, struct
     uint8_t bytes[sizeof(struct descriptor)];
     struct descriptor raw;
     gpa_t place = gpa(walk->table + walk->index * sizeof raw);
-    struct pin pin;
+    struct memory_pin pin;
     const uint8_t *host = rights_pin(queue->memory, queue->level, place, sizeof raw, MEMORY_READ, &pin);
     if (host == NULL) {
         return false;
@@ -337,7 +337,7 @@ bool virtqueue_push(struct virtqueue *queue, struct virtqueue_chain *chain, uint
     unpin(queue, chain); /* before the driver hears that the buffers are its own again */
     gpa_t place =
         gpa(state->device + RING_ENTRIES + (uint64_t)(state->used_next & (state->size - 1)) * USED_ENTRY_SIZE);
-    struct pin pin;
+    struct memory_pin pin;
     uint32_t *entry = rights_pin(queue->memory, queue->level, place, USED_ENTRY_SIZE, MEMORY_WRITE, &pin);
     if (entry == NULL) {
         return false;

@@ -55,7 +55,7 @@ struct virtqueue_chain {
     uint64_t writable_size; /* bytes */
     bool refused;           /* page rights refuse some segment (its iov_base is NULL): an I/O error */
     struct iovec segments[VIRTQUEUE_SIZE_MAX];
-    struct pin pins[VIRTQUEUE_SIZE_MAX]; /* of the segments */
+    struct memory_pin pins[VIRTQUEUE_SIZE_MAX]; /* of the segments */
 };
 
 enum virtqueue_result {
