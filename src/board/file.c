@@ -40,8 +40,8 @@ static bool grow(uint8_t **buffer, size_t *capacity, size_t used, uint64_t limit
     return true;
 }
 
-static bool read_all(const char *path, int fd, uint64_t expected, uint64_t limit, const struct file_progress *progress,
-                     uint8_t **bytes, size_t *size, struct error *error)
+static bool read_all(const char *path, int fd, uint64_t expected, uint64_t limit, const char *advice,
+                     const struct file_progress *progress, uint8_t **bytes, size_t *size, struct error *error)
 {
     size_t capacity = expected > 0 && expected <= limit ? expected + 1 : 0;
     uint8_t *buffer = capacity > 0 ? malloc(capacity) : NULL;
@@ -73,8 +73,7 @@ static bool read_all(const char *path, int fd, uint64_t expected, uint64_t limit
         }
         used += (size_t)got;
         if (used > limit) {
-            error_set(error, "%s is larger than %llu MiB, more than fits: give the guest more --memory", path,
-                      (unsigned long long)(limit >> 20));
+            error_set(error, "%s is larger than %llu MiB%s", path, (unsigned long long)(limit >> 20), advice);
             break;
         }
         advance(progress, path, used, expected);
@@ -83,8 +82,9 @@ static bool read_all(const char *path, int fd, uint64_t expected, uint64_t limit
     return false;
 }
 
-bool file_read(const char *path, uint64_t limit, const struct file_progress *progress, uint8_t **bytes, size_t *size,
-               struct error *error)
+/* `advice` ends the message about a file that is too large. */
+static bool read_file(const char *path, uint64_t limit, const char *advice, const struct file_progress *progress,
+                      uint8_t **bytes, size_t *size, struct error *error)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -98,10 +98,22 @@ bool file_read(const char *path, uint64_t limit, const struct file_progress *pro
         error_set(error, "%s is a directory: give a file", path);
     } else {
         uint64_t expected = S_ISREG(status.st_mode) && status.st_size > 0 ? (uint64_t)status.st_size : 0;
-        read = read_all(path, fd, expected, limit, progress, bytes, size, error);
+        read = read_all(path, fd, expected, limit, advice, progress, bytes, size, error);
     }
     close(fd);
     return read;
+}
+
+bool file_read(const char *path, uint64_t limit, const struct file_progress *progress, uint8_t **bytes, size_t *size,
+               struct error *error)
+{
+    return read_file(path, limit, ": give a smaller one", progress, bytes, size, error);
+}
+
+bool file_read_for_guest(const char *path, uint64_t limit, const struct file_progress *progress, uint8_t **bytes,
+                         size_t *size, struct error *error)
+{
+    return read_file(path, limit, ", more than fits: give the guest more --memory", progress, bytes, size, error);
 }
 
 /* ---- Packed data ---------------------------------------------------------------------------------------------- */

@@ -22,6 +22,10 @@ struct file_progress {
 bool file_read(const char *path, uint64_t limit, const struct file_progress *progress, uint8_t **bytes, size_t *size,
                struct error *error);
 
+/* The same of a file that goes into the guest's memory, which is the limit: whoever gave too little is told so. */
+bool file_read_for_guest(const char *path, uint64_t limit, const struct file_progress *progress, uint8_t **bytes,
+                         size_t *size, struct error *error);
+
 /* Unpacks one gzip member (RFC 1952) of at most `limit` bytes of content; checksum and length are verified. `name` is
  * for messages. *unpacked is freed by the caller with free(). */
 bool file_gunzip(const char *name, const uint8_t *bytes, size_t size, uint64_t limit,

@@ -11,7 +11,7 @@ bool loader_read(const char *path, enum loader_role role, uint64_t limit, const 
 {
     uint8_t *bytes;
     size_t size;
-    return file_read(path, limit, progress, &bytes, &size, error) &&
+    return file_read_for_guest(path, limit, progress, &bytes, &size, error) &&
            loader_parse(path, bytes, size, role, limit, progress, image, error);
 }
 

@@ -113,8 +113,8 @@ static bool load_files(struct virt_boot *boot, struct error *error)
         !load_image(config->kernel, LOADER_KERNEL, config, &boot->kernel, error)) {
         return false;
     }
-    return config->initrd == NULL ||
-           file_read(config->initrd, config->memory_size, &config->progress, &boot->initrd, &boot->initrd_size, error);
+    return config->initrd == NULL || file_read_for_guest(config->initrd, config->memory_size, &config->progress,
+                                                         &boot->initrd, &boot->initrd_size, error);
 }
 
 /* Places the device tree and the initial RAM disk at the top of memory, downwards. False: there is no room at all. */
