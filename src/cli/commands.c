@@ -12,6 +12,7 @@ static const char *const dumps[] = { "ir", "host", "ir,host", NULL };
 static const char *const networks[] = { "user", "none", NULL };
 static const char *const consoles[] = { "stdio", "none", "file:", "pty", NULL };
 static const char *const models[] = { "rv64gc", "rva22", "max", NULL };
+static const char *const secure_kernels[] = { "builtin", NULL };
 static const char *const shells[] = { "bash", "zsh", "fish", NULL };
 
 #define RUN(member)         offsetof(struct cli_run_values, member)
@@ -50,7 +51,8 @@ static const struct cli_option run_options[] = {
       "enforcing", .choices = targets },
     { "secure-kernel", CLI_INPUT, "FILE|builtin", RUN(secure_kernel),
       "Protects the guest's Linux kernel by a secure kernel in trust level 1, started before it: builtin, or an ELF "
-      "file. Gives the guest two trust levels if --trust-levels gives no more." },
+      "file. Gives the guest two trust levels if --trust-levels gives no more.",
+      .choices = secure_kernels },
     { "policy", CLI_INPUT, "FILE", RUN(policy),
       "What the secure kernel permits; without it, it enforces all it can. Needs --secure-kernel." },
     { "events", CLI_OUTPUT, "FILE", RUN(events),

@@ -26,6 +26,18 @@ static bool takes_file(const struct cli_option *option)
            (option->type == CLI_LIST && strncmp(option->argument, "FILE", 4) == 0);
 }
 
+/* Characters of the help text up to the end of its first clause. */
+static size_t clause_length(const char *text)
+{
+    size_t length = 0;
+    for (char c = text[0]; c != '\0' && c != ':' && c != ';'; c = text[++length]) {
+        if (c == '.' && (text[length + 1] == ' ' || text[length + 1] == '\0')) { /* not that of "fw_dynamic.bin" */
+            break;
+        }
+    }
+    return length;
+}
+
 static void print_choices(const struct cli_option *option)
 {
     for (const char *const *choice = option->choices; choice != NULL && *choice != NULL; choice++) {
@@ -61,7 +73,13 @@ static void print_bash_command(const struct cli_command *command)
     printf("    '%s')\n      case $previous in\n", command->name);
     for (const struct cli_option *option = command->options; option->name != NULL; option++) {
         if (takes_file(option)) {
-            printf("        --%s) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n", option->name);
+            printf("        --%s) COMPREPLY=($(compgen -f", option->name);
+            if (option->choices != NULL) {
+                printf(" -W '");
+                print_choices(option);
+                printf("'");
+            }
+            printf(" -- \"$word\")); return ;;\n");
         } else if (option->choices != NULL) {
             printf("        --%s) COMPREPLY=($(compgen -W '", option->name);
             print_choices(option);
@@ -115,7 +133,7 @@ static void print_bash(void)
 /* Help text inside a zsh specification: brackets and colons end it there. */
 static void print_zsh_help(const char *text)
 {
-    size_t length = strcspn(text, ".:;");
+    size_t length = clause_length(text);
     for (size_t i = 0; i < length; i++) {
         if (text[i] == '\'') {
             printf("'\\''");
@@ -130,7 +148,11 @@ static void print_zsh_option(const struct cli_option *option)
     printf("        '%s--%s[", option->type == CLI_LIST ? "*" : "", option->name);
     print_zsh_help(option->help);
     printf("]");
-    if (takes_file(option)) {
+    if (takes_file(option) && option->choices != NULL) {
+        printf(":file:{compadd ");
+        print_choices(option);
+        printf("; _files}");
+    } else if (takes_file(option)) {
         printf(":file:_files");
     } else if (option->choices != NULL) {
         printf(":%s:(", option->argument);
@@ -176,17 +198,16 @@ static void print_fish_option(const struct cli_command *command, const struct cl
 {
     printf("complete -c ravelin -n '__fish_seen_subcommand_from %.*s' -l %s", (int)strcspn(command->name, " "),
            command->name, option->name);
+    if (option->type != CLI_FLAG) {
+        printf(takes_file(option) ? " -r -F" : " -x");
+    }
     if (option->choices != NULL) {
-        printf(" -x -a '");
+        printf(" -a '");
         print_choices(option);
         printf("'");
-    } else if (takes_file(option)) {
-        printf(" -r -F");
-    } else if (option->type != CLI_FLAG) {
-        printf(" -x");
     }
     char help[128];
-    snprintf(help, sizeof help, "%.*s", (int)strcspn(option->help, ".:;"), option->help);
+    snprintf(help, sizeof help, "%.*s", (int)clause_length(option->help), option->help);
     printf(" -d ");
     print_quoted(help);
     putchar('\n');

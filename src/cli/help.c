@@ -146,6 +146,11 @@ int cli_help(const void *values, char *const *operands, unsigned operand_count)
 {
     const struct cli_help_values *help = values;
     const struct cli_command *command = NULL;
+    if (help->completion != NULL && (help->manual || operand_count > 0)) {
+        cli_report("--completion prints one script for all commands: leave out %s",
+                   help->manual ? "--man" : operands[0]);
+        return CLI_USAGE;
+    }
     if (operand_count > 0) {
         command = named_command(operands, operand_count);
         if (command == NULL) {

@@ -28,14 +28,19 @@ static const struct cli_command *find_command(char *const *arguments, unsigned c
     return cli_command_find(arguments[0]);
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(char *const *arguments, unsigned argument_count)
 {
+    const char *name = arguments[0];
     const char *names[COMMAND_MAX + 1];
     unsigned count = 0;
     for (const struct cli_command *command = cli_commands; command->name != NULL && count < COMMAND_MAX; command++) {
         size_t length = strlen(name);
         if (strncmp(command->name, name, length) == 0 && command->name[length] == ' ') {
-            cli_report("%s needs a second word: give ravelin %s", name, command->name);
+            if (argument_count > 1 && arguments[1][0] != '-') {
+                cli_report("unknown command %s %s: give ravelin %s", name, arguments[1], command->name);
+            } else {
+                cli_report("%s needs a second word: give ravelin %s", name, command->name);
+            }
             return CLI_USAGE;
         }
         names[count++] = command->name;
@@ -98,5 +103,5 @@ int main(int argc, char **argv)
         cli_report("unknown option %s: give a command first, for example ravelin run; see ravelin help", arguments[0]);
         return CLI_USAGE;
     }
-    return command != NULL ? run_command(command, arguments + words, count - words) : unknown_command(arguments[0]);
+    return command != NULL ? run_command(command, arguments + words, count - words) : unknown_command(arguments, count);
 }

@@ -40,7 +40,7 @@ struct cli_option {
     const char *help;           /* one or two sentences, without the range and the default */
     const char *initial;        /* the default, parsed like an argument; NULL: none */
     uint64_t low, high;         /* COUNT, SIZE, SECONDS (nanoseconds): the range, both ends allowed */
-    const char *const *choices; /* CHOICE, and what completion offers for TEXT and LIST; NULL-terminated */
+    const char *const *choices; /* CHOICE, and what completion offers for others; NULL-terminated */
 };
 
 struct cli_example {

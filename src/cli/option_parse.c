@@ -139,6 +139,12 @@ const char *cli_nearest(const char *text, const char *const *candidates)
     return nearest;
 }
 
+/* An argument as a message repeats it: an empty one is seen, too. */
+static const char *shown(const char *argument)
+{
+    return argument[0] == '\0' ? "\"\"" : argument;
+}
+
 /* -- A whole command line ----------------------------------------------------------------------------------------- */
 
 struct parser {
@@ -201,7 +207,7 @@ static bool in_range(const struct cli_option *option, const char *argument, uint
     }
     if (option->type == CLI_SECONDS) {
         cli_report("--%s %s is out of range: give a time of at least 0.001 and at most 1000000000 seconds",
-                   option->name, argument);
+                   option->name, shown(argument));
         return false;
     }
     bool is_size = option->type == CLI_SIZE;
@@ -212,9 +218,9 @@ static bool in_range(const struct cli_option *option, const char *argument, uint
         snprintf(high, sizeof high, "%llu", (unsigned long long)option->high);
     }
     if (option->high == UINT64_MAX) {
-        cli_report("--%s %s is too little: give at least %s", option->name, argument, low);
+        cli_report("--%s %s is too little: give at least %s", option->name, shown(argument), low);
     } else {
-        cli_report("--%s %s is out of range: give %s to %s", option->name, argument, low, high);
+        cli_report("--%s %s is out of range: give %s to %s", option->name, shown(argument), low, high);
     }
     return false;
 }
@@ -223,15 +229,16 @@ static bool store_number(const struct cli_option *option, const char *argument, 
 {
     uint64_t value;
     if (option->type == CLI_SIZE && !cli_parse_size(argument, &value)) {
-        cli_report("--%s %s is not a size: give a number with K, M, G or T, for example 512M", option->name, argument);
+        cli_report("--%s %s is not a size: give a number with K, M, G or T, for example 512M", option->name,
+                   shown(argument));
         return false;
     }
     if (option->type == CLI_SECONDS && !cli_parse_seconds(argument, &value)) {
-        cli_report("--%s %s is not a time: give seconds, for example 10 or 0.5", option->name, argument);
+        cli_report("--%s %s is not a time: give seconds, for example 10 or 0.5", option->name, shown(argument));
         return false;
     }
     if (option->type == CLI_COUNT && !cli_parse_count(argument, &value)) {
-        cli_report("--%s %s is not a number: give one such as 4 or 0x10", option->name, argument);
+        cli_report("--%s %s is not a number: give one such as 4 or 0x10", option->name, shown(argument));
         return false;
     }
     if (!in_range(option, argument, value)) {
@@ -252,7 +259,7 @@ static bool store_choice(const struct cli_option *option, const char *argument, 
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used == 0 ? "" : choice[1] == NULL ? " or " : ", ", *choice);
     }
-    cli_report("--%s %s is not known: give %s", option->name, argument, list);
+    cli_report("--%s %s is not known: give %s", option->name, shown(argument), list);
     return false;
 }
 

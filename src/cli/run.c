@@ -63,38 +63,81 @@ static bool has_something_to_boot(const struct cli_run_values *values)
     return values->kernel != NULL || values->firmware != NULL || values->elf != NULL;
 }
 
-/* Options that exclude or need each other. The first pair that is wrong is reported. */
+/* What is wrong with a combination of options, NULL: nothing. First what is booted. */
+static const char *boot_fault(const struct cli_run_values *values)
+{
+    if (!has_something_to_boot(values) && values->dump_dtb == NULL) {
+        return "there is nothing to boot: give --kernel IMAGE, --firmware FILE or --elf FILE";
+    }
+    if (values->elf != NULL && (values->kernel != NULL || values->firmware != NULL)) {
+        return "--elf boots a bare-metal program alone: leave out --kernel and --firmware, or --elf";
+    }
+    if (values->elf != NULL && (values->initrd != NULL || values->append != NULL)) {
+        return "--initrd and --append are for a kernel: give --kernel instead of --elf, or leave them out";
+    }
+    if (values->signature != NULL && values->elf == NULL) {
+        return "--signature is for a bare-metal program: give --elf FILE";
+    }
+    if (values->initrd != NULL && values->kernel == NULL) {
+        return "--initrd is for a kernel: give --kernel IMAGE too";
+    }
+    return NULL;
+}
+
+static const char *trust_fault(const struct cli_run_values *values)
+{
+    const bool has_levels = values->trust_levels != 0 || values->secure_kernel != NULL;
+    if (values->trust_levels != 0 && (values->firmware != NULL || values->elf != NULL)) {
+        return "--trust-levels needs a kernel that ravelin starts itself: leave out --firmware and --elf, or the "
+               "levels";
+    }
+    if (values->trust_levels != 0 && strcmp(values->engine, "check") == 0) {
+        return "--engine check has no trust levels: give --engine jit or interp, or leave out --trust-levels";
+    }
+    if (values->secure_kernel != NULL && (values->kernel == NULL || values->firmware != NULL)) {
+        return "--secure-kernel protects a kernel that ravelin starts itself: give --kernel IMAGE without --firmware";
+    }
+    if (values->secure_kernel != NULL && strcmp(values->engine, "check") == 0) {
+        return "--engine check has no trust levels: give --engine jit or interp, or leave out --secure-kernel";
+    }
+    if (values->policy != NULL && values->secure_kernel == NULL) {
+        return "--policy is for a secure kernel: give --secure-kernel builtin too";
+    }
+    if (values->events != NULL && !has_levels) {
+        return "--events tells what happens between trust levels: give --trust-levels N or --secure-kernel too";
+    }
+    if (values->symbols != NULL && values->events == NULL) {
+        return "--symbols gives names to events: give --events FILE too";
+    }
+    if (strcmp(values->trust_target, "restricted") == 0 && !has_levels) {
+        return "--trust-target is for trust levels: give --trust-levels N or --secure-kernel too";
+    }
+    return NULL;
+}
+
+static const char *other_fault(const struct cli_run_values *values)
+{
+    if (strcmp(values->engine, "check") == 0 && values->cpus != 1) {
+        return "--engine check runs one vCPU: give --cpus 1, or --engine jit or interp";
+    }
+    if (values->dump != NULL && strcmp(values->engine, "interp") == 0) {
+        return "--dump prints what the JIT generates: give --engine jit or check, or leave it out";
+    }
+    if (values->trace != NULL && strcmp(values->trace, ",instructions") == 0) {
+        return "--trace has no name of a file before ,instructions: give one";
+    }
+    if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
+        return "--forward needs a network: give --net user too";
+    }
+    return NULL;
+}
+
+/* Options that exclude or need each other. The first fault is reported. */
 static bool check_combination(const struct cli_run_values *values)
 {
-    const char *fault = NULL;
-    if (!has_something_to_boot(values) && values->dump_dtb == NULL) {
-        fault = "there is nothing to boot: give --kernel IMAGE, --firmware FILE or --elf FILE";
-    } else if (values->elf != NULL && (values->kernel != NULL || values->firmware != NULL)) {
-        fault = "--elf boots a bare-metal program alone: leave out --kernel and --firmware, or --elf";
-    } else if (values->elf != NULL && (values->initrd != NULL || values->append != NULL)) {
-        fault = "--initrd and --append are for a kernel: give --kernel instead of --elf, or leave them out";
-    } else if (values->signature != NULL && values->elf == NULL) {
-        fault = "--signature is for a bare-metal program: give --elf FILE";
-    } else if (values->initrd != NULL && values->kernel == NULL) {
-        fault = "--initrd is for a kernel: give --kernel IMAGE too";
-    } else if (values->trust_levels != 0 && (values->firmware != NULL || values->elf != NULL)) {
-        fault =
-            "--trust-levels needs a kernel that ravelin starts itself: leave out --firmware and --elf, or the levels";
-    } else if (values->trust_levels != 0 && strcmp(values->engine, "check") == 0) {
-        fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --trust-levels";
-    } else if (values->secure_kernel != NULL && (values->kernel == NULL || values->firmware != NULL)) {
-        fault = "--secure-kernel protects a kernel that ravelin starts itself: give --kernel IMAGE without --firmware";
-    } else if (values->secure_kernel != NULL && strcmp(values->engine, "check") == 0) {
-        fault = "--engine check has no trust levels: give --engine jit or interp, or leave out --secure-kernel";
-    } else if (values->policy != NULL && values->secure_kernel == NULL) {
-        fault = "--policy is for a secure kernel: give --secure-kernel builtin too";
-    } else if (values->events != NULL && values->trust_levels == 0 && values->secure_kernel == NULL) {
-        fault = "--events tells what happens between trust levels: give --trust-levels N or --secure-kernel too";
-    } else if (values->symbols != NULL && values->events == NULL) {
-        fault = "--symbols gives names to events: give --events FILE too";
-    } else if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
-        fault = "--forward needs a network: give --net user too";
-    }
+    const char *fault = boot_fault(values);
+    fault = fault != NULL ? fault : trust_fault(values);
+    fault = fault != NULL ? fault : other_fault(values);
     if (fault != NULL) {
         cli_report("%s", fault);
     }

@@ -8,6 +8,7 @@
 set -u
 ravelin=$(realpath "$1") || exit 1
 make_guest=$(realpath "$2") || exit 1
+docs=$(realpath "$(dirname "$0")/../../docs") || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -98,7 +99,8 @@ refuse 2 'no command'
 refuse 2 'unknown command rnu: did you mean run\?' rnu
 refuse 2 'unknown command frobnicate: see ravelin help' frobnicate
 refuse 2 'unknown option --frobnicate' --frobnicate
-refuse 2 'isa needs a second word' isa
+refuse 2 'isa needs a second word: give ravelin isa check' isa
+refuse 2 'unknown command isa chek: give ravelin isa check' isa chek
 refuse 2 'nothing to boot' run
 refuse 2 'unknown option --kernal: did you mean --kernel' run --kernal image
 refuse 2 'unknown option --qqqqqqq: see ravelin run --help' run --qqqqqqq
@@ -135,7 +137,7 @@ refuse 2 '--memory 1023K is too little' run --elf pass --memory 1023K
 refuse 2 'multiple of 4K' run --elf pass --memory 1048577
 refuse 2 '--memory 12Q is not a size' run --elf pass --memory 12Q
 refuse 2 '--memory -1G is not a size' run --elf pass --memory -1G
-refuse 2 '--memory  is not a size' run --elf pass --memory ''
+refuse 2 '--memory "" is not a size' run --elf pass --memory ''
 refuse 2 '--memory 99999999999T is not a size' run --elf pass --memory 99999999999T
 refuse 1 'more than this host has' run --elf pass --memory 16000T
 refuse 1 'more than this host has' run --elf pass --memory 1000T
@@ -147,6 +149,15 @@ refuse 2 '--console modem is not known' run --elf pass --console modem
 refuse 2 '--console file: is not known' run --elf pass --console file:
 refuse 2 'z80' run --elf pass --cpu z80
 refuse 2 'zfoo' run --elf pass --cpu rv64gc,+zfoo
+refuse 2 '--engine "" is not known' run --elf pass --engine ''
+refuse 2 '--engine check runs one vCPU: give --cpus 1' run --elf pass --engine check --cpus 2
+refuse 2 '--dump prints what the JIT generates' run --elf pass --engine interp --dump ir
+refuse 2 '--dump asm is not known: give ir, host or ir,host' run --elf pass --dump asm
+refuse 2 '--trace has no name of a file' run --elf pass --trace ,instructions
+refuse 2 '--trust-target is for trust levels' run --kernel image --trust-target restricted
+refuse 2 '--trust-target up is not known' run --kernel image --trust-levels 2 --trust-target up
+refuse 2 '--trust-levels 1 is out of range: give 2 to 16' run --kernel image --trust-levels 1
+refuse 2 '--trust-levels 17 is out of range' run --kernel image --trust-levels 17
 refuse 2 '--forward needs a network' run --elf pass --forward tcp:8080:80
 refuse 2 'tcp:8080' run --elf pass --net user --forward tcp:8080
 refuse 2 '0' run --elf pass --net user --forward tcp:0:80
@@ -156,6 +167,8 @@ refuse 2 'more than 4 disks' run --elf pass --disk disk --disk disk --disk disk 
 refuse 2 'has 5000 bytes: give at most' run --kernel image --append "$(head -c 5000 /dev/zero | tr '\0' x)"
 refuse 2 'there is no command frobnicate' help frobnicate
 refuse 2 '--completion csh is not known' help --completion csh
+refuse 2 'prints one script for all commands: leave out run' help --completion bash run
+refuse 2 'prints one script for all commands: leave out --man' help --completion bash --man
 refuse 2 'takes no operands' version extra
 refuse 2 'disassemble needs a FILE' disassemble
 refuse 2 'takes at most 1 FILE' disassemble pass pass
@@ -193,6 +206,8 @@ refuse 1 'missing' run --elf pass --disk missing,readonly
 refuse 1 'empty' run --elf pass --disk empty
 refuse 1 'directory' run --elf pass --disk directory
 refuse 1 'multiple of 512' run --elf pass --disk odd-disk
+refuse 1 'cannot open missing' run --kernel image --secure-kernel builtin --policy missing
+refuse 1 'big is larger than 1 MiB: give a smaller one' run --kernel image --secure-kernel builtin --policy big
 refuse 1 'cannot open missing' disassemble missing
 refuse 1 'ELF file for x86-64' disassemble foreign
 refuse 1 'empty is empty' disassemble empty
@@ -368,10 +383,6 @@ ends 0 'help run' help run
 holds 'shows an example' grep -q 'ravelin run --kernel' out
 "$ravelin" run --help > other
 holds 'is run --help' cmp out other
-for option in kernel initrd append firmware elf cpus memory cpu engine disk net forward console timeout no-reboot \
-    stats trace events symbols dump-dtb; do
-    holds "help tells of --$option" grep -q -e "--$option" out
-done
 ends 0 'help isa' help isa
 holds 'tells of isa check' grep -q 'isa check' out
 ends 0 'version' --version
@@ -393,6 +404,34 @@ for words in '' run disassemble 'isa check' help version; do
         holds 'is formatted without warnings' bash -c '[ -z "$(man --warnings -l out 2>&1 > /dev/null)" ]'
     fi
 done
+
+# -- Every option everywhere ------------------------------------------------------------------------------------------
+
+# agrees WHAT: standard input, a line an option, is what help tells of.
+agrees() {
+    sort > other
+    holds "$1 has the options of ravelin $words, all and no others" diff options other
+}
+
+# shellcheck disable=SC2086 # a command may be two words
+for words in run disassemble 'isa check' help version; do
+    { "$ravelin" help $words | grep -o '^  --[a-z-]*' | tr -d ' '; } | sort > options
+    holds "help tells of options of ravelin $words" grep -q -e --help options
+    "$ravelin" help --man $words | sed -n 's/\\-/-/g; s/^\\fB\(--[a-z-]*\)\\fR.*/\1/p; s/^\.B \(--[a-z-]*\)$/\1/p' |
+        agrees 'the manual page'
+    "$ravelin" help --completion bash > script
+    bash -c 'source ./script; COMP_WORDS=(ravelin "$@" --) COMP_CWORD=$(($# + 1)); _ravelin; printf "%s\n" "${COMPREPLY[@]}"' \
+        bash $words | agrees bash
+    "$ravelin" help --completion zsh |
+        sed -n "/^    '$words')/,/;;/s/^ *'\**\(--[a-z-]*\)\[.*/\1/p" | agrees zsh
+    "$ravelin" help --completion fish |
+        sed -n "s/^complete -c ravelin .*_from ${words% *}' -l \([a-z-]*\) .*/--\1/p; s/^complete -c ravelin -l \(help\) .*/--\1/p" |
+        agrees fish
+done
+"$ravelin" help run | grep -o '^  --[a-z-]*' | tr -d ' ' | while read -r option; do
+    grep -rq -e "$option" "$docs" || echo "docs/ does not tell of $option"
+done > untold
+holds 'docs/ tells of every option of ravelin run' diff /dev/null untold
 
 # -- Disassembly ------------------------------------------------------------------------------------------------------
 
