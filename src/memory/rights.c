@@ -199,15 +199,18 @@ static bool freshen(struct rights_reader *reader, unsigned level, uint64_t kept)
     return true;
 }
 
-static void serve(struct rights_reader *reader, uint32_t where)
+/* Whether something was dropped. */
+static bool serve(struct rights_reader *reader, uint32_t where)
 {
     bool asked = atomic_load(&reader->asked) != 0;
     if (unlikely(asked)) {
         atomic_store(&reader->asked, 0);
     }
-    if (freshen(reader, where - 1, 0) || asked) {
+    bool dropped = freshen(reader, where - 1, 0);
+    if (dropped || asked) {
         move_on(reader, where);
     }
+    return dropped;
 }
 
 /* In the middle of translated code. What is fetched goes on being executed until the next boundary, so that its notes
@@ -234,11 +237,11 @@ void rights_detach(struct rights_reader *reader)
     straggler_detach(&reader->straggler);
 }
 
-void rights_enter(struct rights_reader *reader, unsigned level)
+bool rights_enter(struct rights_reader *reader, unsigned level)
 {
     CHECK(level <= reader->kept_count);
     move_on(reader, level + 1);
-    serve(reader, level + 1);
+    return serve(reader, level + 1);
 }
 
 void rights_leave(struct rights_reader *reader)

@@ -88,8 +88,9 @@ struct rights *rights_of(const struct memory *memory);
 struct rights_reader *rights_add_reader(struct rights *rights, struct vcpu *vcpu,
                                         void (*drop)(void *context, unsigned level), void *context);
 
-/* Begins, or goes on, to execute instructions of a level. */
-void rights_enter(struct rights_reader *reader, unsigned level);
+/* Begins, or goes on, to execute instructions of a level. True: it lost rights meanwhile, so that nothing may be used
+ * that was fetched or translated before. */
+bool rights_enter(struct rights_reader *reader, unsigned level);
 
 /* Ends it. What is kept stays: it is dropped by the next enter if it became stale. */
 void rights_leave(struct rights_reader *reader);

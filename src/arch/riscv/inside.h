@@ -37,10 +37,12 @@ static inline bool riscv_inside_suspend(struct riscv_cpu *cpu)
     return true;
 }
 
+/* In the middle of a block of instructions that may have lost the right to execute meanwhile: it ends at its next
+ * boundary. */
 static inline void riscv_inside_resume(struct riscv_cpu *cpu, bool was_inside)
 {
-    if (unlikely(was_inside)) {
-        rights_enter(cpu->reader, cpu->level);
+    if (unlikely(was_inside) && rights_enter(cpu->reader, cpu->level)) {
+        vcpu_request(&cpu->vcpu, VCPU_RIGHTS);
     }
 }
 

@@ -230,14 +230,15 @@ static struct {
     uint64_t loads, stores, atomics, exclusives, crossings, runs, windows, accesses;
 } done[WORKERS] __attribute__((aligned(64)));
 
-/* Two pages: the first counts in *a0 and goes on in the second, which counts in *a1 and comes back, twenty times. A
- * fetch that is refused leads to ra (start.S), wherever it was. */
+/* Two pages: the first counts in *a0 and goes on in the second, which counts in *a1, pauses and comes back, a hundred
+ * times: at a pause the hart may wait, and what it executes may be taken from it meanwhile. A fetch that is refused
+ * leads to ra (start.S), wherever it was. */
 extern const uint8_t two_pages[2 * PAGE];
 __asm__(".option push; .option norvc\n"
         ".section .rodata\n"
         ".balign 4096\n"
         "two_pages:\n"
-        "    li t1, 20\n"
+        "    li t1, 100\n"
         "1:  ld t0, 0(a0)\n"
         "    addi t0, t0, 1\n"
         "    sd t0, 0(a0)\n"
@@ -250,6 +251,7 @@ __asm__(".option push; .option norvc\n"
         "2:  ld t0, 0(a1)\n"
         "    addi t0, t0, 1\n"
         "    sd t0, 0(a1)\n"
+        "    .word 0x0100000f\n" /* pause */
         "    jr t2\n"
         ".balign 4096\n"
         ".text\n"
