@@ -11,6 +11,7 @@
 #include "arch/riscv/primitives.h"
 #include "arch/riscv/translate.h"
 #include "core/check.h"
+#include "fuzz_input.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,18 +44,14 @@ struct world {
     struct riscv_machine *machine;
     struct riscv_cpu *cached, *fresh;
     uint64_t *ram;
-    const uint8_t *at, *end; /* the rest of the input */
+    struct fuzz_input input; /* the rest of it */
 };
 
 /* ---- The input -------------------------------------------------------------------------------------------------- */
 
 static uint64_t take(struct world *world, unsigned bytes)
 {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | (world->at < world->end ? *world->at++ : 0);
-    }
-    return value;
+    return fuzz_take(&world->input, bytes);
 }
 
 static uint64_t take_address(struct world *world)
@@ -415,9 +412,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         create(&world);
     }
     reset(&world);
-    world.at = data;
-    world.end = data + size;
-    while (world.at < world.end) {
+    world.input = (struct fuzz_input){ data, size };
+    while (world.input.left > 0) {
         uint64_t what = take(&world, 1);
         if (what < 0x90) {
             access_memory(&world);

@@ -13,6 +13,7 @@
 #include "devices/virtio/virtio_mmio.h"
 
 #include "core/check.h"
+#include "fuzz_input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +33,6 @@
 #define FUZZ_SETTLE false
 #endif
 
-struct fuzz_input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
 struct fuzz_descriptor {
     uint64_t address;
     uint32_t size;
@@ -54,16 +50,6 @@ struct fuzz_machine {
     uint16_t available[VIRTIO_QUEUE_MAX];
     uint32_t size[VIRTIO_QUEUE_MAX];
 };
-
-/* Numbers from the input, 0 when it is used up. */
-static inline uint64_t fuzz_take(struct fuzz_input *input, unsigned size)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < size && input->left > 0; i++, input->left--) {
-        value |= (uint64_t)*input->bytes++ << (8 * i);
-    }
-    return value;
-}
 
 static inline struct virtio_wiring fuzz_machine_init(struct fuzz_machine *machine)
 {

@@ -10,6 +10,7 @@
 #include "arch/riscv/primitives.h"
 #include "arch/riscv/sbi.h"
 #include "core/check.h"
+#include "fuzz_input.h"
 #include "vtl/vtl_internal.h"
 
 #include <stdlib.h>
@@ -33,16 +34,12 @@ struct world {
     struct riscv_machine *machine;
     struct riscv_cpu *cpu, *other;
     struct vtl *vtl;
-    const uint8_t *at, *end; /* the rest of the input */
+    struct fuzz_input input; /* the rest of it */
 };
 
 static uint64_t take(struct world *world, unsigned bytes)
 {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | (world->at < world->end ? *world->at++ : 0);
-    }
-    return value;
+    return fuzz_take(&world->input, bytes);
 }
 
 /* Any value, but often one that means something. */
@@ -304,9 +301,9 @@ static void step(struct world *world)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct world world = { .at = data, .end = data + size };
+    struct world world = { .input = { data, size } };
     create(&world);
-    while (world.at < world.end) {
+    while (world.input.left > 0) {
         step(&world);
     }
     vtl_reset(world.vtl);

@@ -86,6 +86,27 @@ static inline void fixture_destroy(struct fixture *fixture)
     memory_destroy(fixture->memory);
 }
 
+/* For tests whose whole state is a fixture: what their setup begins with, their teardown, and the hart. */
+static inline struct fixture *fixture_set_up(void **state, unsigned cpu_count)
+{
+    struct fixture *fixture = check_alloc(sizeof *fixture);
+    fixture_create(fixture, 16, cpu_count);
+    *state = fixture;
+    return fixture;
+}
+
+static inline int fixture_tear_down(void **state)
+{
+    fixture_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static inline struct riscv_cpu *fixture_cpu(void **state)
+{
+    return ((struct fixture *)*state)->cpu;
+}
+
 /* Puts a hart into a mode, as an engine would find it. */
 static inline void fixture_set_mode(struct riscv_cpu *cpu, enum riscv_mode mode)
 {

@@ -20,22 +20,8 @@ enum { OFF, TOR, NA4, NAPOT };
 
 static int create(void **state)
 {
-    struct fixture *fixture = check_alloc(sizeof *fixture);
-    fixture_create(fixture, 16, 1);
-    *state = fixture;
+    fixture_set_up(state, 1);
     return 0;
-}
-
-static int destroy(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
-    return 0;
-}
-
-static struct riscv_cpu *cpu_of(void **state)
-{
-    return ((struct fixture *)*state)->cpu;
 }
 
 static void set_config(struct riscv_cpu *cpu, unsigned entry, unsigned config)
@@ -80,7 +66,7 @@ static unsigned rights(struct riscv_cpu *cpu, uint64_t address, enum riscv_mode 
 
 static void without_a_match_only_m_passes(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_M), READ | WRITE | FETCH);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_S), 0);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_U), 0);
@@ -108,7 +94,7 @@ static unsigned rights_named(unsigned config)
 
 static void r_w_and_x_bind_s_and_u_and_with_l_also_m(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     for (unsigned rwx = 0; rwx < 8; rwx++) {
         for (unsigned lock = 0; lock < 2; lock++) {
             set_entry(cpu, 0, NAPOT_4K(RAM_BASE), A(NAPOT) | rwx | (lock != 0 ? L : 0));
@@ -130,7 +116,7 @@ static void with_mml_the_truth_table_holds(void **state)
         { 0, 0 },    { FETCH, 0 },        { FETCH, FETCH },       { READ | FETCH, FETCH },
         { READ, 0 }, { READ | FETCH, 0 }, { READ | WRITE, 0 },    { READ, READ },
     };
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_set_mseccfg_MML(&cpu->state, 1);
     for (unsigned index = 0; index < 16; index++) {
         unsigned config = ((index & 8) != 0 ? L : 0) | ((index & 4) != 0 ? R : 0) | ((index & 2) != 0 ? W : 0) |
@@ -144,7 +130,7 @@ static void with_mml_the_truth_table_holds(void **state)
 
 static void mmwp_and_mml_bind_m_where_nothing_matches(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_set_mseccfg_MML(&cpu->state, 1);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_M), READ | WRITE);
     riscv_set_mseccfg_MMWP(&cpu->state, 1);
@@ -159,7 +145,7 @@ static void mmwp_and_mml_bind_m_where_nothing_matches(void **state)
 
 static void napot_matches_every_power_of_two(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     for (unsigned ones = 0; ones <= 20; ones++) {
         uint64_t size = UINT64_C(8) << ones;
         uint64_t base = RAM_BASE + 4 * size;
@@ -173,7 +159,7 @@ static void napot_matches_every_power_of_two(void **state)
 
 static void napot_of_all_ones_is_everything(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, (UINT64_C(1) << 54) - 1, A(NAPOT) | R);
     assert_true(permits(cpu, 0, 8, RISCV_MODE_U, READ));
     assert_true(permits(cpu, (UINT64_C(1) << 56) - 8, 8, RISCV_MODE_U, READ));
@@ -182,7 +168,7 @@ static void napot_of_all_ones_is_everything(void **state)
 
 static void na4_matches_four_bytes(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, (RAM_BASE + 8) >> 2, A(NA4) | R);
     assert_false(permits(cpu, RAM_BASE + 7, 1, RISCV_MODE_S, READ));
     assert_true(permits(cpu, RAM_BASE + 8, 4, RISCV_MODE_S, READ));
@@ -192,7 +178,7 @@ static void na4_matches_four_bytes(void **state)
 
 static void tor_matches_from_the_address_below_whatever_its_entry_says(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, RAM_BASE >> 2, A(OFF));
     set_entry(cpu, 1, (RAM_BASE + 0x100) >> 2, A(TOR) | R);
     assert_false(permits(cpu, RAM_BASE - 1, 1, RISCV_MODE_S, READ));
@@ -205,7 +191,7 @@ static void tor_matches_from_the_address_below_whatever_its_entry_says(void **st
 
 static void tor_of_the_first_entry_begins_at_zero(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, 0x1000 >> 2, A(TOR) | R);
     assert_true(permits(cpu, 0, 1, RISCV_MODE_S, READ));
     assert_true(permits(cpu, 0xfff, 1, RISCV_MODE_S, READ));
@@ -214,7 +200,7 @@ static void tor_of_the_first_entry_begins_at_zero(void **state)
 
 static void tor_upside_down_matches_nothing(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, 0x2000 >> 2, A(OFF));
     set_entry(cpu, 1, 0x2000 >> 2, A(TOR) | R);
     assert_false(permits(cpu, 0x2000, 1, RISCV_MODE_S, READ));
@@ -225,7 +211,7 @@ static void tor_upside_down_matches_nothing(void **state)
 
 static void the_entry_of_lowest_number_decides(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 3, NAPOT_4K(RAM_BASE), A(NAPOT) | R);
     set_entry(cpu, 5, NAPOT_4K(RAM_BASE), A(NAPOT) | R | W | X);
     assert_int_equal(rights(cpu, RAM_BASE, RISCV_MODE_S), READ);
@@ -235,7 +221,7 @@ static void the_entry_of_lowest_number_decides(void **state)
 
 static void an_access_that_an_entry_matches_in_part_is_refused(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_entry(cpu, 0, RAM_BASE >> 2, A(NA4) | R | W | X);
     set_entry(cpu, 1, (UINT64_C(1) << 54) - 1, A(NAPOT) | R | W | X);
     assert_true(permits(cpu, RAM_BASE, 4, RISCV_MODE_S, READ));
@@ -248,7 +234,7 @@ static void an_access_that_an_entry_matches_in_part_is_refused(void **state)
 /* Against the rule said plainly: the lowest entry that holds a byte must hold all. */
 static void windows_agree_with_the_rule_on_random_entries(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     srand(1);
     for (unsigned round = 0; round < 300; round++) {
         for (unsigned entry = 0; entry < 16; entry++) {
@@ -273,7 +259,7 @@ static void windows_agree_with_the_rule_on_random_entries(void **state)
 
 static void a_locked_entry_ignores_writes(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_pmp_write_address(cpu, 2, 0x1234);
     set_config(cpu, 2, L | A(NAPOT) | R);
     assert_true(riscv_pmp_any_locked(cpu));
@@ -291,7 +277,7 @@ static void a_locked_entry_ignores_writes(void **state)
 
 static void a_locked_tor_entry_locks_the_address_below(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_pmp_write_address(cpu, 0, 0x10);
     riscv_pmp_write_address(cpu, 1, 0x20);
     set_config(cpu, 1, L | A(TOR) | R);
@@ -306,7 +292,7 @@ static void a_locked_tor_entry_locks_the_address_below(void **state)
 
 static void reserved_bits_read_zero_and_write_without_read_is_nothing(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     set_config(cpu, 0, 0x60 | R);
     assert_int_equal(get_config(cpu, 0), R);
     set_config(cpu, 0, W | X | A(NA4));
@@ -320,7 +306,7 @@ static void reserved_bits_read_zero_and_write_without_read_is_nothing(void **sta
 
 static void with_mml_no_rule_that_lets_m_execute_can_be_added(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_set_mseccfg_MML(&cpu->state, 1);
     static const unsigned refused[] = { L | X, L | W, L | W | X, L | R | X };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -334,7 +320,7 @@ static void with_mml_no_rule_that_lets_m_execute_can_be_added(void **state)
 
 static void entries_beyond_the_implemented_read_zero(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_pmp_write_config(cpu, 4, UINT64_MAX);
     riscv_pmp_write_address(cpu, 16, UINT64_MAX);
     assert_int_equal(riscv_pmp_read_config(cpu, 4), 0);
@@ -358,7 +344,7 @@ static void sixty_four_entries_are_possible(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, create, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(without_a_match_only_m_passes),
         TEST(without_entries_everybody_passes),

@@ -4,16 +4,7 @@
 
 static int create(void **state)
 {
-    struct fixture *fixture = check_alloc(sizeof *fixture);
-    fixture_create(fixture, 16, 1);
-    *state = fixture;
-    return 0;
-}
-
-static int destroy(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
+    fixture_set_up(state, 1);
     return 0;
 }
 
@@ -80,7 +71,7 @@ static void fence_i_makes_code_suspect(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, create, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(carry_less_products_are_those_of_the_specification),
         TEST(float_flags_accrue_beside_the_rounding_mode),

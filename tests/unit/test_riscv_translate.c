@@ -35,22 +35,13 @@ static void map(const struct fixture *fixture, unsigned page, uint64_t physical,
 /* Sv39 with an empty last level at VA; mode S. */
 static int create(void **state)
 {
-    struct fixture *fixture = check_alloc(sizeof *fixture);
-    fixture_create(fixture, 16, 1);
+    struct fixture *fixture = fixture_set_up(state, 1);
     riscv_pmp_open(fixture->cpu);
     fixture_ram(fixture, ROOT)[VA >> 30 & 511] = entry_to(MIDDLE, 0);
     fixture_ram(fixture, MIDDLE)[VA >> 21 & 511] = entry_to(LAST, 0);
     fixture->cpu->state.csr.satp = UINT64_C(8) << 60 | ROOT >> 12;
     riscv_translation_changed(fixture->cpu);
     fixture_set_mode(fixture->cpu, RISCV_MODE_S);
-    *state = fixture;
-    return 0;
-}
-
-static int destroy(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
     return 0;
 }
 
@@ -774,7 +765,7 @@ static void a_debugger_leaves_no_trace(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, create, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_second_access_to_a_page_needs_no_walk),
         TEST(every_size_of_access_works),

@@ -13,33 +13,18 @@
 
 static int create(void **state)
 {
-    struct fixture *fixture = check_alloc(sizeof *fixture);
-    fixture_create(fixture, 16, 2);
-    struct riscv_cpu *cpu = fixture->cpu;
+    struct riscv_cpu *cpu = fixture_set_up(state, 2)->cpu;
     cpu->state.csr.mtvec = MTVEC;
     cpu->state.csr.stvec = STVEC;
     cpu->state.pc = PC;
-    *state = fixture;
     return 0;
-}
-
-static int destroy(void **state)
-{
-    fixture_destroy(*state);
-    free(*state);
-    return 0;
-}
-
-static struct riscv_cpu *cpu_of(void **state)
-{
-    return ((struct fixture *)*state)->cpu;
 }
 
 /* ---- Exceptions ---------------------------------------------------------------------------------------------- */
 
 static void exceptions_go_to_m_unless_delegated(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     fixture_set_mode(cpu, RISCV_MODE_U);
     riscv_raise(cpu, RISCV_EXCEPTION_LOAD_PAGE_FAULT, 0x1234);
     riscv_take_trap(cpu);
@@ -54,7 +39,7 @@ static void exceptions_go_to_m_unless_delegated(void **state)
 
 static void delegated_exceptions_go_to_s_from_s_and_u_only(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     static const enum riscv_mode modes[] = { RISCV_MODE_U, RISCV_MODE_S, RISCV_MODE_M };
     cpu->state.csr.medeleg = BIT(RISCV_EXCEPTION_BREAKPOINT);
     for (unsigned i = 0; i < 3; i++) {
@@ -79,7 +64,7 @@ static void delegated_exceptions_go_to_s_from_s_and_u_only(void **state)
 
 static void a_trap_stacks_the_interrupt_enable(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     for (uint64_t enabled = 0; enabled < 2; enabled++) {
         cpu->state.csr.medeleg = 0;
         riscv_set_mstatus_MIE(&cpu->state, enabled);
@@ -107,7 +92,7 @@ static bool answer(struct riscv_cpu *cpu)
 
 static void the_built_in_firmware_answers_calls_from_s(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->machine->firmware = answer;
     fixture_set_mode(cpu, RISCV_MODE_S);
     cpu->state.x[17] = 41;
@@ -137,7 +122,7 @@ static const enum riscv_interrupt priority[] = {
 
 static void interrupts_are_taken_in_order_of_priority(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_cpu_set_mtimecmp(cpu, 0);
     riscv_cpu_set_line(cpu, RISCV_INTERRUPT_MEI, true);
     riscv_cpu_set_line(cpu, RISCV_INTERRUPT_MSI, true);
@@ -157,7 +142,7 @@ static void interrupts_are_taken_in_order_of_priority(void **state)
 
 static void interrupts_for_m_go_before_delegated_ones(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->state.csr.mideleg = BIT(RISCV_INTERRUPT_SEI);
     cpu->state.csr.mip = BIT(RISCV_INTERRUPT_SSI); /* lower priority, but not delegated */
     riscv_cpu_set_line(cpu, RISCV_INTERRUPT_SEI, true);
@@ -171,7 +156,7 @@ static void interrupts_for_m_go_before_delegated_ones(void **state)
 /* Whether an interrupt is taken from a mode with this enable bit: "Machine Interrupt Registers". */
 static void interrupts_wait_for_the_enable_of_their_own_mode(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     static const enum riscv_mode modes[] = { RISCV_MODE_U, RISCV_MODE_S, RISCV_MODE_M };
     for (unsigned i = 0; i < 3 * 2 * 2; i++) {
         enum riscv_mode mode = modes[i % 3];
@@ -195,7 +180,7 @@ static void interrupts_wait_for_the_enable_of_their_own_mode(void **state)
 
 static void vectored_handlers_are_for_interrupts(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->state.csr.mtvec = MTVEC | 1;
     cpu->state.csr.mie = cpu->state.csr.mip = BIT(RISCV_INTERRUPT_SSI);
     fixture_set_mode(cpu, RISCV_MODE_U);
@@ -209,7 +194,7 @@ static void vectored_handlers_are_for_interrupts(void **state)
 
 static void a_line_asks_for_attention_when_it_rises(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_cpu_set_line(cpu, RISCV_INTERRUPT_SEI, true);
     assert_int_equal(vcpu_take(&cpu->vcpu, UINT32_MAX), VCPU_INTERRUPT);
     assert_true(riscv_interrupt_lines(cpu) == BIT(RISCV_INTERRUPT_SEI));
@@ -221,7 +206,7 @@ static void a_line_asks_for_attention_when_it_rises(void **state)
 
 static void a_posted_interrupt_lands_in_mip(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     riscv_cpu_post(cpu, RISCV_INTERRUPT_SSI);
     assert_int_equal(cpu->state.csr.mip, 0); /* only the hart itself touches its registers */
     assert_int_equal(vcpu_take(&cpu->vcpu, UINT32_MAX), VCPU_INTERRUPT);
@@ -233,7 +218,7 @@ static void a_posted_interrupt_lands_in_mip(void **state)
 
 static void with_built_in_firmware_only_supervisor_interrupts_arrive(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->machine->firmware = answer;
     cpu->state.csr.mie = UINT64_MAX;
     fixture_set_mode(cpu, RISCV_MODE_U);
@@ -254,7 +239,7 @@ static void wait_for_attention(struct riscv_cpu *cpu)
 
 static void the_machine_timer_rises_at_its_time_and_falls_with_a_later_one(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     uint64_t when = riscv_machine_time(cpu->machine) + RISCV_TIME_FREQUENCY / 100;
     riscv_cpu_set_mtimecmp(cpu, when);
     vcpu_take(&cpu->vcpu, UINT32_MAX);
@@ -270,7 +255,7 @@ static void the_machine_timer_rises_at_its_time_and_falls_with_a_later_one(void 
 
 static void the_supervisor_timer_works_while_m_lends_it(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->state.csr.stimecmp = 0;
     riscv_interrupts_changed(cpu);
     assert_true(riscv_interrupt_lines(cpu) == 0);
@@ -291,7 +276,7 @@ static void the_supervisor_timer_works_while_m_lends_it(void **state)
 /* "Sstc": while the comparison rules, what software once wrote to the pending bit does not count. */
 static void stip_belongs_to_the_comparison_while_stce_is_set(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->state.csr.mip = cpu->state.csr.mie = BIT(RISCV_INTERRUPT_STI);
     assert_true(riscv_interrupt_wakeup(cpu));
     riscv_set_menvcfg_STCE(&cpu->state, 1);
@@ -301,7 +286,7 @@ static void stip_belongs_to_the_comparison_while_stce_is_set(void **state)
 
 static void the_firmware_timer_needs_no_sstc(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->machine->firmware = answer;
     riscv_set_supervisor_timer(cpu, 0);
     assert_true(riscv_interrupt_lines(cpu) == BIT(RISCV_INTERRUPT_STI));
@@ -318,7 +303,7 @@ static void *interrupt_soon(void *context)
 
 static void waiting_ends_with_an_interrupt(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     pthread_t thread;
     cpu->state.csr.mie = BIT(RISCV_INTERRUPT_SEI);
     assert_int_equal(pthread_create(&thread, NULL, interrupt_soon, cpu), 0);
@@ -334,7 +319,7 @@ static void waiting_ends_with_an_interrupt(void **state)
 
 static void a_stop_is_taken_before_a_started_hart_runs(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     assert_true(hart_wait_started(cpu));
     vcpu_request(&cpu->vcpu, VCPU_STOP | VCPU_HALT | VCPU_INTERRUPT);
     assert_false(hart_wait_started(cpu));
@@ -350,7 +335,7 @@ static void a_stop_is_taken_before_a_started_hart_runs(void **state)
 
 static void counters_read_what_was_written_one_instruction_later(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     cpu->instructions = 1000;
     assert_int_equal(riscv_instret_counter(cpu), 1000);
     riscv_write_instret_counter(cpu, 5);
@@ -364,7 +349,7 @@ static void counters_read_what_was_written_one_instruction_later(void **state)
 
 static void an_inhibited_counter_stands_still(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     uint64_t value = 0;
     cpu->instructions = 100;
     assert_true(riscv_csr_write(cpu, 0x320, 4)); /* mcountinhibit.IR */
@@ -390,7 +375,7 @@ static void expect_read_only_zero(struct riscv_cpu *cpu, uint32_t number)
  * here, so that neither scountovf nor its interrupt is. */
 static void event_counters_are_zero_and_do_not_overflow(void **state)
 {
-    struct riscv_cpu *cpu = cpu_of(state);
+    struct riscv_cpu *cpu = fixture_cpu(state);
     uint64_t value = 1;
     for (uint32_t i = 3; i < 32; i++) {
         expect_read_only_zero(cpu, 0xb00 + i); /* mhpmcounter */
@@ -450,7 +435,7 @@ static void impossible_machines_are_refused_with_a_message(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, create, fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(exceptions_go_to_m_unless_delegated),
         TEST(delegated_exceptions_go_to_s_from_s_and_u_only),
