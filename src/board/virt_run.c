@@ -89,6 +89,7 @@ static void reset_machine(struct virt *virt)
     if (virt->vtl != NULL) {
         struct error error;
         vtl_reset(virt->vtl);
+        vtl_events_reset(virt->events);
         CHECK(virt_set_trust_rights(virt, &error)); /* as it could at the start */
     }
     pthread_mutex_lock(&virt->htif_lock);

@@ -17,14 +17,24 @@
 #define OFFSET_MAX (UINT64_C(16) << 20) /* of an address from a symbol that still says something about it */
 #define PAGE_BITS  UINT64_C(0xfff)
 
+/* Refused accesses come in masses when a kernel patches itself; what else is told must not drown in them. */
+enum kind { KIND_ACCESS, KIND_OTHER, KIND_COUNT };
+
+/* What may be written still: a burst of lines, and more as time goes by. */
+struct budget {
+    unsigned line_count;
+    uint64_t filled; /* when it was as full as line_count says */
+};
+
 struct vtl_events {
     struct vtl_events_config config;
     pthread_mutex_t lock; /* guards what follows, and calls of config.line */
-    uint64_t window;      /* when the second began that `written` counts */
-    unsigned written;
+    struct budget budgets[KIND_COUNT];
     uint64_t dropped; /* since the last line that said so */
+    uint64_t told;    /* when that was */
     bool has_vector;
-    uint64_t vector;    /* address of the kernel's trap handler as linked */
+    uint64_t vector; /* address of the kernel's trap handler as linked */
+    bool has_slide;
     uint64_t slide;     /* what the kernel moved itself by (KASLR) */
     uint64_t link_base; /* address of the kernel's first byte as linked */
     bool has_link_base;
@@ -93,11 +103,13 @@ static void print_word(struct line *line, const char *key, const char *word)
 /* ---- Symbols ---------------------------------------------------------------------------------------------------- */
 
 /* The vector of a kernel that runs is its trap handler's address: a difference of whole pages from where it was linked
- * is how far it was moved. While it boots, the vector is something else. */
+ * is how far it was moved. While it boots, the vector is something else. What is known stays known until the machine is
+ * reset: the vector is the guest's to write. */
 static void learn_slide(struct vtl_events *events, uint64_t stvec)
 {
     uint64_t slide = (stvec & ~UINT64_C(3)) - events->vector;
-    if (events->has_vector && (slide & PAGE_BITS) == 0) {
+    if (events->has_vector && !events->has_slide && (slide & PAGE_BITS) == 0) {
+        events->has_slide = true;
         events->slide = slide;
     }
 }
@@ -243,6 +255,7 @@ static void print_incident(struct line *line, struct vtl_events *events, const s
 
 static void tell_dropped(struct vtl_events *events)
 {
+    events->told = alarm_now();
     if (events->dropped > 0) {
         struct line line = { .length = 0 };
         print(&line, "{\"time\":%.6f,\"event\":\"dropped\",\"count\":%" PRIu64 "}", seconds_of(events),
@@ -252,20 +265,32 @@ static void tell_dropped(struct vtl_events *events)
     }
 }
 
-/* Whether another line may be written in this second. */
-static bool has_room(struct vtl_events *events)
+static void refill(struct budget *budget, unsigned burst, uint64_t now)
 {
-    uint64_t now = alarm_now();
-    if (now - events->window >= SECOND) {
-        events->window = now;
-        events->written = 0;
-        tell_dropped(events);
+    uint64_t a_line = SECOND * VTL_EVENTS_BURST_SECONDS / burst;
+    uint64_t more = (now - budget->filled) / a_line;
+    if (more >= burst - budget->line_count) {
+        *budget = (struct budget){ .line_count = burst, .filled = now };
+    } else {
+        budget->line_count += (unsigned)more;
+        budget->filled += more * a_line;
     }
-    if (events->written >= events->config.lines_a_second) {
+}
+
+/* Whether another line of a kind may be written. */
+static bool has_room(struct vtl_events *events, enum kind kind)
+{
+    struct budget *budget = &events->budgets[kind];
+    uint64_t now = alarm_now();
+    refill(budget, events->config.burst, now);
+    if (budget->line_count == 0) {
         events->dropped++;
         return false;
     }
-    events->written++;
+    budget->line_count--;
+    if (now - events->told >= SECOND) {
+        tell_dropped(events);
+    }
     return true;
 }
 
@@ -273,7 +298,7 @@ void vtl_events_note(void *context, const struct vtl_incident *incident)
 {
     struct vtl_events *events = context;
     pthread_mutex_lock(&events->lock);
-    if (has_room(events)) {
+    if (has_room(events, incident->kind == VTL_INCIDENT_PAGE ? KIND_ACCESS : KIND_OTHER)) {
         struct line line = { .length = 0 };
         if (incident->level == 0) {
             learn_slide(events, incident->stvec);
@@ -287,7 +312,7 @@ void vtl_events_note(void *context, const struct vtl_incident *incident)
 void vtl_events_tell(struct vtl_events *events, unsigned vp, unsigned level, const char *text)
 {
     pthread_mutex_lock(&events->lock);
-    if (has_room(events)) {
+    if (has_room(events, KIND_OTHER)) {
         struct line line = { .length = 0 };
         print(&line, "{\"time\":%.6f,\"event\":\"message\"", seconds_of(events));
         print_number(&line, "vcpu", vp);
@@ -304,17 +329,28 @@ struct vtl_events *vtl_events_create(const struct vtl_events_config *config)
 {
     struct vtl_events *events = check_alloc(sizeof *events);
     events->config = *config;
-    if (events->config.lines_a_second == 0) {
-        events->config.lines_a_second = VTL_EVENTS_LINES_A_SECOND;
+    if (events->config.burst == 0) {
+        events->config.burst = VTL_EVENTS_BURST;
     }
     pthread_mutex_init(&events->lock, NULL);
-    events->window = alarm_now();
+    events->told = alarm_now();
+    for (unsigned i = 0; i < KIND_COUNT; i++) {
+        events->budgets[i] = (struct budget){ .line_count = events->config.burst, .filled = events->told };
+    }
     if (config->symbols != NULL) {
         events->has_vector = symbols_address(config->symbols, "handle_exception", &events->vector);
         events->has_link_base = symbols_address(config->symbols, "_start", &events->link_base) ||
                                 symbols_address(config->symbols, "_text", &events->link_base);
     }
     return events;
+}
+
+void vtl_events_reset(struct vtl_events *events)
+{
+    if (events != NULL) {
+        events->has_slide = false;
+        events->slide = 0;
+    }
 }
 
 void vtl_events_destroy(struct vtl_events *events)

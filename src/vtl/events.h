@@ -3,8 +3,9 @@
  * The event log: a line of JSON for each thing that happened between trust levels (vtl/incident.h), with names for
  * places in the guest's kernel where they are known. docs/manual/trust-levels.md tells what a line holds.
  *
- * A guest can make things happen as often as it likes. More than `lines_a_second` are counted, not written; the count
- * is a line of its own when the second is over.
+ * A guest can make things happen as often as it likes. A burst of lines is written, and then as many again in
+ * VTL_EVENTS_BURST_SECONDS, evenly; what is more is counted, and the count is a line of its own, a second later or so.
+ * Refused accesses have one such budget and everything else another.
  *
  * Threads: vtl_events_note() any, at once; the rest while no hart runs.
  */
@@ -14,7 +15,8 @@
 #include "core/symbols.h"
 #include "vtl/incident.h"
 
-#define VTL_EVENTS_LINES_A_SECOND 1000u
+#define VTL_EVENTS_BURST         10000u /* lines */
+#define VTL_EVENTS_BURST_SECONDS 100u
 
 struct vtl_events;
 
@@ -27,10 +29,13 @@ struct vtl_events_config {
     /* Where the kernel was loaded, guest-physical, so that places in it have names by whatever address they are
      * reached. Size 0: not known. */
     uint64_t kernel, kernel_size;
-    unsigned lines_a_second; /* 0: VTL_EVENTS_LINES_A_SECOND */
+    unsigned burst; /* 0: VTL_EVENTS_BURST */
 };
 
 struct vtl_events *vtl_events_create(const struct vtl_events_config *config);
+
+/* The machine begins anew: another kernel may run, at another place. NULL is allowed. */
+void vtl_events_reset(struct vtl_events *events);
 
 /* Tells the last count of what was not written. NULL is allowed. */
 void vtl_events_destroy(struct vtl_events *events);
