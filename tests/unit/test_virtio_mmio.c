@@ -255,6 +255,37 @@ static const struct malformed malformed_chains[] = {
       0 },
 };
 
+static void chain_of_too_many_bytes_is_refused_but_for_small_buffers(void **state)
+{
+    struct driver *driver = *state;
+    const uint32_t half = RAM_SIZE / 2;
+    const unsigned most = (unsigned)(VIRTQUEUE_CHAIN_SIZE_MAX / half);
+    for (unsigned count = most - 1; count <= most + 1; count++) {
+        driver_start(driver, 0, 1, 256);
+        struct part parts[256];
+        for (unsigned i = 0; i < count; i++) {
+            parts[i] = (struct part){ half, half, true };
+        }
+        parts[count] = (struct part){ BUFFERS, VIRTQUEUE_SMALL_SIZE, true };
+        parts[count + 1] = (struct part){ BUFFERS, VIRTQUEUE_SMALL_SIZE + 1, true };
+        driver_add(driver, 0, parts, count + 2);
+        struct virtqueue_state queue_state = { .size = 256,
+                                               .descriptors = RAM_BASE + DESCRIPTORS(0),
+                                               .driver = RAM_BASE + DRIVER_AREA(0),
+                                               .device = RAM_BASE + DEVICE_AREA(0) };
+        struct virtqueue queue = { .state = &queue_state, .memory = driver->memory };
+        struct virtqueue_chain chain;
+        const char *reason;
+        assert_int_equal(virtqueue_pop(&queue, &chain, &reason), VIRTQUEUE_CHAIN);
+        assert_int_equal(chain.writable_size, (uint64_t)count * half + 2 * VIRTQUEUE_SMALL_SIZE + 1);
+        assert_int_equal(chain.segments[count - 1].iov_base != NULL, count <= most);
+        assert_non_null(chain.segments[count].iov_base);
+        assert_int_equal(chain.segments[count + 1].iov_base != NULL, count < most);
+        assert_int_equal(chain.refused, count >= most);
+        virtqueue_drop(&queue, &chain);
+    }
+}
+
 static void malformed_chain_makes_the_device_need_a_reset(void **state)
 {
     struct driver *driver = *state;
@@ -457,6 +488,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(indirect_table_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(chain_may_end_with_an_indirect_table, setup, teardown),
         cmocka_unit_test_setup_teardown(chain_as_long_as_the_queue_is_served, setup, teardown),
+        cmocka_unit_test_setup_teardown(chain_of_too_many_bytes_is_refused_but_for_small_buffers, setup, teardown),
         cmocka_unit_test_setup_teardown(malformed_chain_makes_the_device_need_a_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(available_index_may_lead_by_the_queue_size_only, setup, teardown),
         cmocka_unit_test_setup_teardown(queue_with_wrong_areas_is_not_made_ready, setup, teardown),

@@ -236,7 +236,7 @@ static uint32_t used_size(const struct virtqueue_chain *chain)
     return chain->writable_size < UINT32_MAX ? (uint32_t)chain->writable_size : UINT32_MAX;
 }
 
-/* Page rights refuse a part of the request: an I/O error, told if that part at least can be written. */
+/* A part of the request may not be used: an I/O error, told if that part at least can be written. */
 static void refuse_request(struct virtio_blk *blk, struct virtqueue_chain *chain)
 {
     const uint8_t status = BLK_IOERR;

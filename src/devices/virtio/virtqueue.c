@@ -218,8 +218,11 @@ static const char *add_segment(const struct virtqueue *queue, struct virtqueue_c
         return "readable buffer after a writable one"; /* section 2.7.4.2 */
     }
     gpa_t place = gpa(descriptor->address);
-    void *host = rights_pin(queue->memory, queue->level, place, descriptor->size, writable ? MEMORY_WRITE : MEMORY_READ,
-                            &chain->pins[count]);
+    bool fits = descriptor->size <= VIRTQUEUE_SMALL_SIZE ||
+                chain->readable_size + chain->writable_size + descriptor->size <= VIRTQUEUE_CHAIN_SIZE_MAX;
+    void *host = !fits ? NULL
+                       : rights_pin(queue->memory, queue->level, place, descriptor->size,
+                                    writable ? MEMORY_WRITE : MEMORY_READ, &chain->pins[count]);
     if (host == NULL && memory_pointer(queue->memory, place, descriptor->size, MEMORY_READ) == NULL) {
         return "buffer not in RAM";
     }

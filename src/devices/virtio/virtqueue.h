@@ -10,7 +10,8 @@
  * Everything is reached with the rights of the trust level that owns the device. The pages of a chain are pinned from
  * virtqueue_pop() to the call that ends its use (push, unpop, drop): a change of rights waits for that, so it must come
  * soon and may not depend on the guest. A buffer that the level may not use makes a refused chain; a ring or a table
- * that it may not use is like one outside RAM.
+ * that it may not use is like one outside RAM. So that no chain takes long to pin, buffers beyond
+ * VIRTQUEUE_CHAIN_SIZE_MAX bytes in all are refused, too, unless they are small.
  *
  * Not thread-safe: the transport's lock guards a queue.
  */
@@ -21,7 +22,9 @@
 
 #include <sys/uio.h>
 
-#define VIRTQUEUE_SIZE_MAX 256u /* descriptors */
+#define VIRTQUEUE_SIZE_MAX       256u /* descriptors */
+#define VIRTQUEUE_CHAIN_SIZE_MAX (UINT64_C(64) << 20)
+#define VIRTQUEUE_SMALL_SIZE     4096u
 
 /* All of a queue that the guest can see or influence; no pointers. */
 struct virtqueue_state {
@@ -53,7 +56,7 @@ struct virtqueue_chain {
     unsigned writable_count;
     uint64_t readable_size; /* bytes */
     uint64_t writable_size; /* bytes */
-    bool refused;           /* page rights refuse some segment (its iov_base is NULL): an I/O error */
+    bool refused;           /* some segment cannot be used (its iov_base is NULL): an I/O error */
     struct iovec segments[VIRTQUEUE_SIZE_MAX];
     struct memory_pin pins[VIRTQUEUE_SIZE_MAX]; /* of the segments */
 };
