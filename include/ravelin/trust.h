@@ -77,8 +77,8 @@ enum ravelin_verdict {
     RAVELIN_VERDICT_SKIP,  /* the guest goes on behind the instruction */
 };
 
-/* The program holds this level (1 … count - 1): guests cannot enable it, and violations of its rights come to
- * `intercept`, on the thread of the vCPU, which waits for the verdict. Before the start. */
+/* The program holds this level (1 … count - 1): guests cannot enable it, nor from below it one above it, and violations
+ * of its rights come to `intercept`, on the thread of the vCPU, which waits for the verdict. Before the start. */
 RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned level,
                                              enum ravelin_verdict (*intercept)(void *context,
                                                                                const struct ravelin_intercept *what),

@@ -159,13 +159,25 @@ static unsigned highest_below(uint32_t set, unsigned level)
     return 31 - (unsigned)__builtin_clz(set & ((UINT32_C(1) << level) - 1));
 }
 
+/* Whether a level that the embedding program holds stands between the caller and the level, which would then not be
+ * bound by what the program has set; or is the level. */
+static bool is_the_programs(const struct vtl *vtl, unsigned caller, unsigned level)
+{
+    for (unsigned held = level; held > 0 && (held == level || held > caller); held--) {
+        if ((vtl->config.held >> held & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum vtl_status enable_partition(struct vtl *vtl, unsigned caller, unsigned level, bool mode_based)
 {
     uint32_t enabled = atomic_load(&vtl->enabled);
     if ((enabled >> level & 1) != 0) {
         return VTL_INVALID_VTL_STATE;
     }
-    if ((caller < level && caller != highest_below(enabled, level)) || (vtl->config.held >> level & 1) != 0) {
+    if ((caller < level && caller != highest_below(enabled, level)) || is_the_programs(vtl, caller, level)) {
         return VTL_ACCESS_DENIED;
     }
     atomic_store(&vtl->levels[level].config, VTL_CONFIG_DEFAULT | VTL_CONFIG_ZERO);

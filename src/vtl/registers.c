@@ -87,8 +87,11 @@ static bool csr_is_known(uint32_t number)
 static bool write_csr(const struct target *target, struct riscv_state *state, uint32_t number, uint64_t value)
 {
     if (number == CSR_SIP) { /* timer and external are the wires' */
+        if ((value & ~SIP_KNOWN) != 0) {
+            return false;
+        }
         state->csr.mip = (state->csr.mip & ~SIP_SSIP) | (value & SIP_SSIP);
-        return (value & ~SIP_KNOWN) == 0;
+        return true;
     }
     if (number == CSR_STIMECMP) {
         riscv_level_set_timer(target->cpu, target->level, value);

@@ -210,6 +210,14 @@ static void a_held_level_is_not_the_guests(void **state)
     assert_int_equal(world_enable_partition(world, 1, 0), VTL_ACCESS_DENIED);
 }
 
+static void no_level_above_a_held_one_is_had_from_below_it(void **state)
+{
+    struct world *world = *state;
+    world_begin(world);
+    assert_int_equal(world_enable_partition(world, 2, 0), VTL_ACCESS_DENIED);
+    assert_int_equal(world_enable_partition(world, 3, 0), VTL_ACCESS_DENIED);
+}
+
 static int create_held(void **state)
 {
     return world_create_as(state, &(struct vtl_config){ .held = 1u << 1 });
@@ -402,6 +410,7 @@ int main(void)
         TEST(enabling_a_vp_level_checks_in_order),
         TEST(each_register_of_a_context_is_looked_at),
         cmocka_unit_test_setup_teardown(a_held_level_is_not_the_guests, create_held, world_destroy),
+        cmocka_unit_test_setup_teardown(no_level_above_a_held_one_is_had_from_below_it, create_held, world_destroy),
         TEST(changing_rights_checks_in_order),
         TEST(legal_flags_depend_on_mode_based_execution),
         TEST(all_pages_of_a_call_change_or_none),

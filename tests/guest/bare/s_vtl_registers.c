@@ -200,6 +200,8 @@ static void control_registers(void)
     csr_write(sstatus, sstatus);
     csr_set(sip, 2);
     rule_is("sip shows what is pending", vtl_at(read_lower, NAME_CSR + CSR_SIP) & 2, 2);
+    rule_is("a bit that it has not", written(NAME_CSR + CSR_SIP, 8), BAD_VALUE);
+    rule_is("is refused and nothing changes", csr_read(sip) & 2, 2);
     rule_is("and can be cleared", written(NAME_CSR + CSR_SIP, 0), OK);
     rule_is("for the level", csr_read(sip) & 2, 0);
 }
