@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "devices/virtio/blk.h"
 #include "engine/engine.h"
+#include "vtl/events.h"
 
 #include <errno.h>
 #include <poll.h>
