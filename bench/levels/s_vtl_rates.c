@@ -302,12 +302,23 @@ static void intercepts(void)
 
 /* ---- What is measured ------------------------------------------------------------------------------------------- */
 
+/* A second to look from outside. */
+static void be_looked_at(const char *name)
+{
+    report(name, 1);
+    for (uint64_t end = csr_read(time) + 10000000; csr_read(time) < end;) {
+        bare_pause();
+    }
+}
+
 static uint64_t default_mask(uint64_t argument)
 {
     (void)argument;
+    be_looked_at("begun");
     uint64_t start = csr_read(time);
     expect(vtl_write(NAME_CONFIG, CONFIG_PROTECT | CONFIG_DEFAULT(VR | VW) | CONFIG_ZERO) == OK);
     report("default_mask_ns", (csr_read(time) - start) * TICK_NS);
+    be_looked_at("settled");
     bare_finish(0); /* nothing in level 0 can be executed from now on */
 }
 
@@ -348,10 +359,7 @@ int bare_main(uint64_t hart, uint64_t argument)
         vtl_at(change_once, 0);
     }
     if (MODE == ONLY_CHANGE || MODE == ONLY_BEGIN) {
-        report("settled", 1);
-        for (uint64_t end = csr_read(time) + 10000000; csr_read(time) < end;) { /* a second to look from outside */
-            bare_pause();
-        }
+        be_looked_at("settled");
         return 0;
     }
     ready = 1;

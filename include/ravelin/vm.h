@@ -80,6 +80,10 @@ RAVELIN_API bool ravelin_vm_set_command_line(struct ravelin_vm *vm, const char *
 /* Memory in bytes: a multiple of 4096, from RAVELIN_MEMORY_LOW to what the host has. */
 RAVELIN_API bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_error *error);
 
+/* Whether the guest may have more memory than the host (initially not: the start fails). Memory takes the host's only
+ * where the guest touches it; a process that touches more than there is gets killed by the host. */
+RAVELIN_API bool ravelin_vm_set_overcommit(struct ravelin_vm *vm, bool overcommit, struct ravelin_error *error);
+
 /* Number of vCPUs, 1 to RAVELIN_VCPU_LIMIT. Each is one thread. */
 RAVELIN_API bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error);
 

@@ -149,6 +149,15 @@ bool ravelin_vm_set_memory(struct ravelin_vm *vm, uint64_t size, struct ravelin_
     return true;
 }
 
+bool ravelin_vm_set_overcommit(struct ravelin_vm *vm, bool overcommit, struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    vm->config.memory_overcommits = overcommit;
+    return true;
+}
+
 bool ravelin_vm_set_vcpus(struct ravelin_vm *vm, unsigned count, struct ravelin_error *error)
 {
     if (!api_may_change(vm, error)) {

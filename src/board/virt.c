@@ -368,6 +368,9 @@ static bool build(struct virt *virt, struct error *error)
 {
     virt->memory = memory_create(&virt->log);
     if (!memory_add_ram(virt->memory, gpa(VIRT_RAM_BASE), virt->config.memory_size, "ram", error)) {
+    if (virt->config.memory_overcommits) {
+        memory_allow_overcommit(virt->memory);
+    }
         return false;
     }
     virt->clock = alarm_clock_create(error);
@@ -396,7 +399,7 @@ static bool check_host_memory(uint64_t size, struct error *error)
     if (size >= host) {
         return error_set(error,
                          "the guest's memory of %llu MiB is more than this host has (%llu MiB): give less with "
-                         "--memory",
+                         "--memory, or --overcommit for a guest that leaves most of it untouched",
                          (unsigned long long)(size >> 20), (unsigned long long)(host >> 20));
     }
     return true;
@@ -404,7 +407,7 @@ static bool check_host_memory(uint64_t size, struct error *error)
 
 struct virt *virt_create(const struct virt_config *config, struct error *error)
 {
-    if (!check_host_memory(config->memory_size, error)) {
+    if (!config->memory_overcommits && !check_host_memory(config->memory_size, error)) {
         return NULL;
     }
     struct virt *virt = check_alloc(sizeof *virt);

@@ -53,6 +53,7 @@ struct virt_config {
     const char *kernel, *firmware, *elf; /* NULL: none; at least one; elf excludes the others */
     const char *initrd, *command_line;   /* NULL: none */
     uint64_t memory_size;                /* bytes, a multiple of PAGE_SIZE */
+    bool memory_overcommits;             /* it may be more than the host has: memory_allow_overcommit() */
     unsigned cpu_count;                  /* 1 … VIRT_CPU_COUNT_MAX */
     struct riscv_features features;
     FILE *dump; /* what the JIT generates goes there; NULL: none; borrowed */

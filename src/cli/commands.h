@@ -17,7 +17,7 @@ struct cli_run_values {
     struct cli_list disks, forwards;
     const char *net, *console;
     uint64_t timeout; /* nanoseconds, 0: none */
-    bool no_reboot;
+    bool overcommit, no_reboot;
     const char *stats, *trace, *dump_dtb, *signature;
 };
 

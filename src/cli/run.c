@@ -170,6 +170,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
 {
     bool network = strcmp(values->net, "user") == 0;
     bool set = ravelin_vm_set_memory(vm, values->memory, error) &&
+               ravelin_vm_set_overcommit(vm, values->overcommit, error) &&
                ravelin_vm_set_vcpus(vm, (unsigned)values->cpus, error) && ravelin_vm_set_cpu(vm, values->cpu, error) &&
                ravelin_vm_set_engine(vm, values->engine, error) &&
                (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&

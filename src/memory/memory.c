@@ -26,6 +26,7 @@ struct memory {
     struct rights *rights;
     size_t slot_count;
     struct slot_key *slots; /* sorted, disjoint; replaced whole when a slot is added */
+    bool overcommits;
 };
 
 struct memory *memory_create(struct log *log)
@@ -244,12 +245,17 @@ static struct memory_slot *slot_create(gpa_t base, uint64_t size, const char *na
     return slot;
 }
 
+void memory_allow_overcommit(struct memory *memory)
+{
+    memory->overcommits = true;
+}
+
 bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error)
 {
     if (((base.bits | size) & PAGE_MASK) != 0) {
         return error_set(error, "%s: memory must begin and end at multiples of 4 KiB; round its size", name);
     }
-    if (!place_is_free(memory, base, size, name, error) || !host_has(size, error)) {
+    if (!place_is_free(memory, base, size, name, error) || (!memory->overcommits && !host_has(size, error))) {
         return false;
     }
     struct memory_slot *slot = slot_create(base, size, name);

@@ -55,6 +55,10 @@ struct rights;
 struct memory *memory_create(struct log *log);
 void memory_destroy(struct memory *memory); /* NULL is allowed; no vCPU may be running */
 
+/* RAM added from here on may be larger than the host's memory: its pages are taken when they are first touched, and the
+ * process is killed if there are none left then. */
+void memory_allow_overcommit(struct memory *memory);
+
 /* Adds zeroed RAM. Errors: base or size unaligned or size 0, overlap with a slot, host memory not to be had. */
 bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char *name, struct error *error);
 

@@ -141,6 +141,9 @@ refuse 2 '--memory "" is not a size' run --elf pass --memory ''
 refuse 2 '--memory 99999999999T is not a size' run --elf pass --memory 99999999999T
 refuse 1 'more than this host has' run --elf pass --memory 16000T
 refuse 1 'more than this host has' run --elf pass --memory 1000T
+refuse 1 'ask for less' run --elf pass --memory 16000T --overcommit
+refuse 1 'ask for less' run --elf pass --memory 1000T --overcommit
+refuse 2 '--memory 99999999999T is not a size' run --elf pass --memory 99999999999T --overcommit
 refuse 2 '--timeout 0 is out of range' run --elf pass --timeout 0
 refuse 2 '--timeout soon is not a time' run --elf pass --timeout soon
 refuse 2 '--engine kvm is not known: give interp' run --elf pass --engine kvm
@@ -227,6 +230,7 @@ refuse 1 'cannot open missing' run --elf missing --console file:log
 # -- How guests end ---------------------------------------------------------------------------------------------------
 
 ends 0 'a guest that passes gives 0' run --elf pass
+ends 0 'a guest may have more memory than the host, if both know' run --elf pass --memory 4T --overcommit
 ends 7 'a guest gives its own code' run --elf fail7
 ends 255 'a guest gives its own code up to 255' run --elf fail255
 ends 255 'a code of 256 is no success' run --elf fail256
@@ -407,9 +411,9 @@ done
 
 # -- Every option everywhere ------------------------------------------------------------------------------------------
 
-# agrees WHAT: standard input, a line an option, is what help tells of.
+# agrees WHAT: the file listed, a line an option, is what help tells of.
 agrees() {
-    sort > other
+    sort listed > other
     holds "$1 has the options of ravelin $words, all and no others" diff options other
 }
 
@@ -417,16 +421,20 @@ agrees() {
 for words in run disassemble 'isa check' help version; do
     { "$ravelin" help $words | grep -o '^  --[a-z-]*' | tr -d ' '; } | sort > options
     holds "help tells of options of ravelin $words" grep -q -e --help options
-    "$ravelin" help --man $words | sed -n 's/\\-/-/g; s/^\\fB\(--[a-z-]*\)\\fR.*/\1/p; s/^\.B \(--[a-z-]*\)$/\1/p' |
-        agrees 'the manual page'
+    "$ravelin" help --man $words | sed -n 's/\\-/-/g; s/^\\fB\(--[a-z-]*\)\\fR.*/\1/p; s/^\.B \(--[a-z-]*\)$/\1/p' \
+        > listed
+    agrees 'the manual page'
     "$ravelin" help --completion bash > script
     bash -c 'source ./script; COMP_WORDS=(ravelin "$@" --) COMP_CWORD=$(($# + 1)); _ravelin; printf "%s\n" "${COMPREPLY[@]}"' \
-        bash $words | agrees bash
+        bash $words > listed
+    agrees bash
     "$ravelin" help --completion zsh |
-        sed -n "/^    '$words')/,/;;/s/^ *'\**\(--[a-z-]*\)\[.*/\1/p" | agrees zsh
+        sed -n "/^    '$words')/,/;;/s/^ *'\**\(--[a-z-]*\)\[.*/\1/p" > listed
+    agrees zsh
     "$ravelin" help --completion fish |
-        sed -n "s/^complete -c ravelin .*_from ${words% *}' -l \([a-z-]*\) .*/--\1/p; s/^complete -c ravelin -l \(help\) .*/--\1/p" |
-        agrees fish
+        sed -n "s/^complete -c ravelin .*_from ${words% *}' -l \([a-z-]*\) .*/--\1/p; s/^complete -c ravelin -l \(help\) .*/--\1/p" \
+        > listed
+    agrees fish
 done
 "$ravelin" help run | grep -o '^  --[a-z-]*' | tr -d ' ' | while read -r option; do
     grep -rq -e "$option" "$docs" || echo "docs/ does not tell of $option"

@@ -140,6 +140,20 @@ static void more_ram_than_the_host_has_is_refused_with_a_message(void **state)
     assert_false(memory_add_ram(memory, gpa(0), BASE - (UINT64_C(1) << 63), "ram", &error));
 }
 
+static void more_ram_than_the_host_has_is_had_by_overcommitment(void **state)
+{
+    struct memory *memory = *state;
+    struct error error = { "" };
+    uint64_t host = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    const gpa_t base = gpa(UINT64_C(1) << 40);
+    memory_allow_overcommit(memory);
+    assert_true(memory_add_ram(memory, base, 2 * host, "ram", &error));
+    uint64_t value = 5;
+    assert_true(memory_write(memory, gpa(base.bits + 2 * host - sizeof value), &value, sizeof value));
+    assert_false(memory_add_ram(memory, gpa(UINT64_C(1) << 60), UINT64_C(1) << 58, "ram", &error));
+    assert_non_null(strstr(error.text, "ask for less"));
+}
+
 static void new_ram_is_zero(void **state)
 {
     uint8_t page[PAGE_SIZE];
@@ -314,6 +328,7 @@ int main(void)
         TEST(slots_of_no_size_or_beyond_the_end_are_refused),
         TEST(ram_that_is_not_whole_pages_is_refused),
         TEST(more_ram_than_the_host_has_is_refused_with_a_message),
+        TEST(more_ram_than_the_host_has_is_had_by_overcommitment),
         TEST(new_ram_is_zero),
         TEST(pointers_end_where_the_ram_ends),
         TEST(pointers_that_wrap_around_are_refused),
