@@ -53,7 +53,7 @@ RAVELIN_API bool ravelin_vm_set_trust_target(struct ravelin_vm *vm, bool restric
 
 enum ravelin_intercept_kind {
     RAVELIN_INTERCEPT_PAGE,     /* an access that a page's rights refuse */
-    RAVELIN_INTERCEPT_REGISTER, /* a write to a pinned control register */
+    RAVELIN_INTERCEPT_REGISTER, /* a write to a pinned control register: ravelin_trust_pin() */
 };
 
 /* What a lower level was about to do. It has not happened. */
@@ -73,7 +73,7 @@ struct ravelin_intercept {
 
 enum ravelin_verdict {
     RAVELIN_VERDICT_FAULT, /* the guest gets an access fault, or an illegal-instruction exception */
-    RAVELIN_VERDICT_RETRY, /* the instruction is tried again: the program has changed the rights */
+    RAVELIN_VERDICT_RETRY, /* the instruction is tried again: the program has changed the rights, or unpinned */
     RAVELIN_VERDICT_SKIP,  /* the guest goes on behind the instruction */
 };
 
@@ -103,6 +103,15 @@ RAVELIN_API bool ravelin_trust_set_rights(struct ravelin_vm *vm, unsigned level,
                                           unsigned rights, struct ravelin_error *error);
 RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64_t *addresses, size_t count,
                                          unsigned rights, struct ravelin_error *error);
+
+/* What a held level pins of a control register, by its number: sstatus (0x100), stvec (0x105), scounteren (0x106),
+ * senvcfg (0x10a) or satp (0x180). A csr instruction of a lower level, on any vCPU, that would change a bit of `mask`
+ * comes to the intercept as RAVELIN_INTERCEPT_REGISTER and has not happened; traps, sret and floating-point
+ * instructions, which change sstatus by themselves, are not asked about. 0 unpins: with RAVELIN_VERDICT_RETRY the way to
+ * let a write happen. When the call returns, no vCPU goes on with what was pinned before. Before the start: as for
+ * ravelin_trust_set_rights(). */
+RAVELIN_API bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask,
+                                   struct ravelin_error *error);
 
 /* What `level` may do with a page, all higher levels considered. false: no RAM there. */
 RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,

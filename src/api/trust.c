@@ -126,12 +126,17 @@ static bool rights_are_legal(unsigned rights)
                            execute != RAVELIN_RIGHT_KERNEL);
 }
 
+static bool is_held(const struct ravelin_vm *vm, unsigned level, struct ravelin_error *error)
+{
+    return (level < RAVELIN_TRUST_LEVEL_LIMIT && (vm->config.trust_levels_held >> level & 1) != 0) ||
+           api_error(error, "trust level %u is not held by the program: hold it before the start", level);
+}
+
 static bool may_set(const struct ravelin_vm *vm, unsigned level, unsigned rights, struct ravelin_error *error)
 {
-    if (level >= RAVELIN_TRUST_LEVEL_LIMIT || (vm->config.trust_levels_held >> level & 1) == 0) {
-        return api_error(error, "trust level %u is not held by the program: hold it before the start", level);
-    }
-    return rights_are_legal(rights) || api_error(error, "rights %#x are not a legal set: see ravelin/trust.h", rights);
+    return is_held(vm, level, error) &&
+           (rights_are_legal(rights) ||
+            api_error(error, "rights %#x are not a legal set: see ravelin/trust.h", rights));
 }
 
 static bool not_memory(uint64_t page, struct ravelin_error *error)
@@ -219,6 +224,26 @@ bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, const uint64
     vtl_release_overlays(vtl);
     free(pages);
     return changed;
+}
+
+bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask, struct ravelin_error *error)
+{
+    enum riscv_pin pin = riscv_pin_of(csr);
+    if (!is_held(vm, level, error)) {
+        return false;
+    }
+    if (pin == RISCV_PIN_COUNT) {
+        return api_error(error,
+                         "control register %#x cannot be pinned: give sstatus (0x100), stvec (0x105), scounteren "
+                         "(0x106), senvcfg (0x10a) or satp (0x180)",
+                         csr);
+    }
+    if (vm->virt == NULL) {
+        vm->config.trust_pins[level][pin] = mask;
+    } else {
+        vtl_hold_pin(virt_trust_levels(vm->virt), level, pin, mask);
+    }
+    return true;
 }
 
 bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,

@@ -279,6 +279,7 @@ static bool create_machine(struct virt *virt, struct error *error)
             .target_is_restricted = virt->config.trust_target_is_restricted,
             .held = virt->config.trust_levels_held,
         };
+        memcpy(levels.held_pins, virt->config.trust_pins, sizeof levels.held_pins);
         virt->vtl = vtl_create(virt->machine, &levels);
         if (!virt_set_trust_rights(virt, error)) {
             return false;

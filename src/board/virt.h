@@ -60,6 +60,7 @@ struct virt_config {
     unsigned dump_kinds;
     unsigned trust_level_count; /* 0 or 1: none above the guest's own; more need a kernel without firmware of its own */
     bool trust_target_is_restricted; /* see struct vtl_config */
+    uint64_t trust_pins[RISCV_LEVEL_COUNT_MAX][RISCV_PIN_COUNT];
     uint16_t trust_levels_held;      /* likewise */
     struct virt_right *trust_rights; /* what held levels say of pages at the start, and again after each reset */
     size_t trust_right_count;

@@ -184,6 +184,7 @@ static bool ask_holder(struct riscv_cpu *cpu, struct vtl_incident *incident)
     }
     if (verdict == VTL_VERDICT_RETRY) {
         observe(cpu, incident, VTL_OUTCOME_RETRIED);
+        vtl_pins_changed(cpu); /* the holder may have changed what it pins */
         return true;
     }
     return false;

@@ -11,6 +11,7 @@
 static const struct riscv_trust_ops ops = {
     .violation = vtl_violation,
     .pinned = vtl_pinned,
+    .pins = vtl_pins_changed,
     .interrupt = vtl_interrupt,
     .held_back = vtl_held_back,
     .call = vtl_call,
@@ -26,6 +27,11 @@ static void forget_levels(struct vtl *vtl)
     atomic_store(&vtl->enabled, 1);
     atomic_store(&vtl->mode_based, 0);
     memset(vtl->levels, 0, sizeof vtl->levels);
+    for (unsigned level = 0; level < RISCV_LEVEL_COUNT_MAX; level++) {
+        for (unsigned pin = 0; pin < RISCV_PIN_COUNT; pin++) {
+            atomic_store(&vtl->levels[level].held_pins[pin], vtl->config.held_pins[level][pin]);
+        }
+    }
     for (unsigned i = 0; i < vtl->machine->cpu_count; i++) {
         struct vtl_vp *vp = &vtl->vps[i];
         atomic_store(&vp->enabled, 1);

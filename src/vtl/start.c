@@ -85,6 +85,7 @@ bool vtl_start(struct riscv_cpu *cpu)
     if (level != cpu->level) {
         vtl_switch_to(cpu, level);
     }
+    vtl_pins_changed(cpu);
     if (!starts) {
         return false;
     }

@@ -31,6 +31,8 @@ struct vtl_config {
     /* An explicit target in ModifyVtlProtectionMask names the level that is restricted, not the one that enforces. */
     bool target_is_restricted;
     uint16_t held; /* bit n: level n is not the guest's to enable */
+    /* What held levels have pinned from the start on, and again after a reset: masks, see vtl_hold_pin(). */
+    uint64_t held_pins[RISCV_LEVEL_COUNT_MAX][RISCV_PIN_COUNT];
 };
 
 /* For a machine with more than one level; every RAM slot has been added. */
@@ -52,6 +54,11 @@ struct vtl_begin {
     uint64_t pc, sp, tp; /* sp and tp are the same on all VPs */
 };
 void vtl_begin(struct vtl *vtl, const struct vtl_begin *begin);
+
+/* A held level pins these bits of a control register on all VPs: writes by lower levels that would change one are its
+ * holder's to decide. When it returns, no VP goes on with what was pinned before. Any thread, while harts run or not;
+ * not one that is inside (memory/rights.h). */
+void vtl_hold_pin(struct vtl *vtl, unsigned level, enum riscv_pin pin, uint64_t mask);
 
 /* Threads of the program around the machine that change page rights: no level's overlay page is placed between the two,
  * so that what vtl_has_overlay_below() says of pages first … first + count - 1 (page numbers) stays true. Rights to a

@@ -77,7 +77,8 @@ struct vtl_context {
 /* A level of the partition. */
 struct vtl_level {
     _Atomic uint64_t guest_os_id;
-    _Atomic uint64_t config; /* lock: VsmPartitionConfig */
+    _Atomic uint64_t config;                     /* lock: VsmPartitionConfig */
+    _Atomic uint64_t held_pins[RISCV_PIN_COUNT]; /* of a held level: masks for all VPs */
 };
 
 /* A level of a VP. */

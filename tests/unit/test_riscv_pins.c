@@ -41,7 +41,12 @@ static bool was_asked(struct riscv_cpu *cpu)
     return fixture->takes;
 }
 
-static const struct riscv_trust_ops ops = { .pinned = was_asked };
+static void no_pins(struct riscv_cpu *cpu)
+{
+    (void)cpu;
+}
+
+static const struct riscv_trust_ops ops = { .pinned = was_asked, .pins = no_pins };
 
 static bool no_firmware(struct riscv_cpu *cpu)
 {

@@ -2,8 +2,10 @@
 /* ravelin/trust.h: levels that the embedding program holds, and what it is refused. */
 #include <ravelin/ravelin.h>
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -37,18 +39,26 @@ static enum ravelin_verdict leave_out(void *context, const struct ravelin_interc
     return RAVELIN_VERDICT_SKIP;
 }
 
-static struct ravelin_vm *two_levels(struct ravelin_intercept *seen)
+typedef enum ravelin_verdict intercept(void *context, const struct ravelin_intercept *what);
+
+/* A machine with this code, and a level 1 that the test holds. */
+static struct ravelin_vm *held_machine(const uint32_t *code, size_t size, intercept *decide, void *context)
 {
     char path[] = "/tmp/ravelin-trust-XXXXXX";
     int fd = mkstemp(path);
-    assert_true(fd >= 0 && write(fd, loads_once, sizeof loads_once) == (ssize_t)sizeof loads_once);
+    assert_true(fd >= 0 && write(fd, code, size) == (ssize_t)size);
     close(fd);
     struct ravelin_vm *vm = ravelin_vm_create();
     assert_true(ravelin_vm_set_kernel(vm, path, &error) && ravelin_vm_set_memory(vm, MEMORY, &error));
     assert_true(ravelin_vm_set_trust_levels(vm, 2, &error) &&
-                ravelin_vm_hold_trust_level(vm, 1, leave_out, seen, &error));
+                ravelin_vm_hold_trust_level(vm, 1, decide, context, &error));
     memcpy(kernel_path, path, sizeof path);
     return vm;
+}
+
+static struct ravelin_vm *two_levels(struct ravelin_intercept *seen)
+{
+    return held_machine(loads_once, sizeof loads_once, leave_out, seen);
 }
 
 static void finish(struct ravelin_vm *vm)
@@ -188,6 +198,147 @@ static void higher_levels_of_vcpus_that_exist_can_be_interrupted(void **state)
     finish(vm);
 }
 
+/* ---- Pinned registers ------------------------------------------------------------------------------------------- */
+
+#define STVEC        0x105u
+#define SHUTDOWN(a0) a0, 0x00000593, 0x00000813, 0x535258b7, 0x3548889b, 0x00000073
+#define LI_T6        0x20100f9b, 0x016f9f93 /* 0x80400000 */
+#define CSRW_STVEC   0x105f9073u            /* csrw stvec, t6 */
+
+static const uint32_t writes_stvec_twice[] = { LI_T6, CSRW_STVEC, 0x004fcf93 /* xori t6, t6, 4 */, CSRW_STVEC,
+                                               SHUTDOWN(0x00000513) };
+static const uint32_t writes_stvec_and_resets[] = { LI_T6, CSRW_STVEC, SHUTDOWN(0x00100513) };
+static const uint32_t writes_stvec_for_ever[] = { LI_T6, CSRW_STVEC, 0x004fcf93, 0xff9ff06f /* j */ };
+
+struct pinned {
+    struct ravelin_vm *vm;
+    struct ravelin_intercept last;
+    atomic_uint count;
+    bool let_go;
+};
+
+static enum ravelin_verdict see_write(void *context, const struct ravelin_intercept *what)
+{
+    struct pinned *pinned = context;
+    struct ravelin_error inner;
+    pinned->last = *what;
+    pinned->count++;
+    if (pinned->let_go) {
+        return ravelin_trust_pin(pinned->vm, 1, STVEC, 0, &inner) ? RAVELIN_VERDICT_RETRY : RAVELIN_VERDICT_FAULT;
+    }
+    return RAVELIN_VERDICT_SKIP;
+}
+
+static void wait_for_count(struct pinned *pinned, unsigned count)
+{
+    for (unsigned i = 0; i < 20000 && pinned->count < count; i++) {
+        usleep(1000);
+    }
+    assert_true(pinned->count >= count);
+}
+
+static void control_registers_with_a_pin_can_be_pinned_at_levels_that_are_held(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    static const unsigned with_pin[] = { 0x100, 0x105, 0x106, 0x10a, 0x180 };
+    for (unsigned csr = 0; csr <= 0x1000; csr++) {
+        bool has_pin = false;
+        for (size_t i = 0; i < sizeof with_pin / sizeof *with_pin; i++) {
+            has_pin |= with_pin[i] == csr;
+        }
+        assert_int_equal(ravelin_trust_pin(vm, 1, csr, 1, &error), has_pin);
+    }
+    assert_false(ravelin_trust_pin(vm, 1, UINT_MAX, 1, &error));
+    assert_non_null(strstr(error.text, "stvec (0x105)"));
+    assert_false(ravelin_trust_pin(vm, 0, STVEC, 1, &error));
+    assert_false(ravelin_trust_pin(vm, 2, STVEC, 1, &error));
+    assert_false(ravelin_trust_pin(vm, 16, STVEC, 1, &error));
+    finish(vm);
+}
+
+static void a_pinned_write_is_the_holders_to_decide(void **state)
+{
+    (void)state;
+    struct pinned pinned = { 0 };
+    struct ravelin_exit end;
+    struct ravelin_vm *vm = held_machine(writes_stvec_twice, sizeof writes_stvec_twice, see_write, &pinned);
+    assert_true(ravelin_trust_pin(vm, 1, STVEC, UINT64_MAX, &error));
+    assert_true(ravelin_vm_start(vm, &error) && ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
+    assert_int_equal(end.end, RAVELIN_END_POWER_OFF);
+    assert_int_equal(pinned.count, 2);
+    assert_int_equal(pinned.last.kind, RAVELIN_INTERCEPT_REGISTER);
+    assert_int_equal(pinned.last.csr, STVEC);
+    assert_true(pinned.last.value == 0x80400004 && pinned.last.pc == 0x80200010 && pinned.last.level == 0);
+    struct ravelin_trust_stats stats;
+    ravelin_trust_stats(vm, &stats);
+    assert_int_equal(stats.pinned, 2);
+    finish(vm);
+}
+
+static void bits_outside_the_mask_are_free(void **state)
+{
+    (void)state;
+    struct pinned pinned = { 0 };
+    struct ravelin_exit end;
+    struct ravelin_vm *vm = held_machine(writes_stvec_twice, sizeof writes_stvec_twice, see_write, &pinned);
+    assert_true(ravelin_trust_pin(vm, 1, STVEC, 4, &error)); /* the second write changes it */
+    assert_true(ravelin_vm_start(vm, &error) && ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
+    assert_int_equal(pinned.count, 1);
+    assert_true(pinned.last.value == 0x80400004);
+    finish(vm);
+}
+
+static void unpinned_in_the_intercept_the_write_happens(void **state)
+{
+    (void)state;
+    struct pinned pinned = { .let_go = true };
+    struct ravelin_exit end;
+    pinned.vm = held_machine(writes_stvec_twice, sizeof writes_stvec_twice, see_write, &pinned);
+    assert_true(ravelin_trust_pin(pinned.vm, 1, STVEC, UINT64_MAX, &error));
+    assert_true(ravelin_vm_start(pinned.vm, &error) && ravelin_vm_wait(pinned.vm, UINT64_C(20000000000), &end));
+    assert_int_equal(end.end, RAVELIN_END_POWER_OFF);
+    assert_int_equal(pinned.count, 1);
+    finish(pinned.vm);
+}
+
+static void what_was_pinned_before_the_start_is_so_again_after_a_reset(void **state)
+{
+    (void)state;
+    struct pinned pinned = { .let_go = true };
+    struct ravelin_exit end;
+    pinned.vm = held_machine(writes_stvec_and_resets, sizeof writes_stvec_and_resets, see_write, &pinned);
+    assert_true(ravelin_trust_pin(pinned.vm, 1, STVEC, UINT64_MAX, &error));
+    assert_true(ravelin_vm_start(pinned.vm, &error));
+    wait_for_count(&pinned, 3);
+    ravelin_vm_stop(pinned.vm);
+    assert_true(ravelin_vm_wait(pinned.vm, UINT64_C(20000000000), &end));
+    finish(pinned.vm);
+}
+
+static void registers_are_pinned_and_unpinned_while_the_guest_runs(void **state)
+{
+    (void)state;
+    struct pinned pinned = { 0 };
+    struct ravelin_exit end;
+    struct ravelin_vm *vm = held_machine(writes_stvec_for_ever, sizeof writes_stvec_for_ever, see_write, &pinned);
+    assert_true(ravelin_vm_start(vm, &error));
+    for (unsigned i = 0; i < 100; i++) {
+        unsigned before = pinned.count;
+        assert_true(ravelin_trust_pin(vm, 1, STVEC, UINT64_MAX, &error));
+        wait_for_count(&pinned, before + 2);
+        assert_true(ravelin_trust_pin(vm, 1, STVEC, 0, &error));
+        before = pinned.count;
+        usleep(500);
+        assert_true(pinned.count <= before + 1); /* one may have been asked about before */
+    }
+    ravelin_vm_stop(vm);
+    assert_true(ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
+    assert_true(ravelin_trust_pin(vm, 1, STVEC, 1, &error)); /* nobody is left to wait for */
+    finish(vm);
+}
+
 struct told {
     unsigned count;
     char last[512];
@@ -244,6 +395,12 @@ int main(void)
         cmocka_unit_test(a_refused_access_is_the_holders_to_decide),
         cmocka_unit_test(lists_are_changed_whole_or_not_at_all),
         cmocka_unit_test(higher_levels_of_vcpus_that_exist_can_be_interrupted),
+        cmocka_unit_test(control_registers_with_a_pin_can_be_pinned_at_levels_that_are_held),
+        cmocka_unit_test(a_pinned_write_is_the_holders_to_decide),
+        cmocka_unit_test(bits_outside_the_mask_are_free),
+        cmocka_unit_test(unpinned_in_the_intercept_the_write_happens),
+        cmocka_unit_test(what_was_pinned_before_the_start_is_so_again_after_a_reset),
+        cmocka_unit_test(registers_are_pinned_and_unpinned_while_the_guest_runs),
         cmocka_unit_test(what_happens_between_levels_is_told_as_it_happens),
         cmocka_unit_test(a_machine_with_bad_symbols_does_not_start),
     };

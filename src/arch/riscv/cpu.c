@@ -83,6 +83,9 @@ static void reset_levels(struct riscv_cpu *cpu)
     for (unsigned i = 0; i < cpu->level_count; i++) {
         riscv_level_set_denying(cpu, i, 0);
         cpu->levels[i].left_at = 0;
+    if (cpu->machine->trust != NULL) {
+        cpu->machine->trust->pins(cpu);
+    }
     }
     riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
 }

@@ -106,12 +106,15 @@ void hart_serve_fence(struct riscv_cpu *cpu)
             riscv_fence_levels(cpu, &fences[i]);
         }
     }
+    if (cpu->machine->trust != NULL) {
+        cpu->machine->trust->pins(cpu);
+    }
     atomic_store(&hart->fences_done, asked);
 }
 
-/* Returns the ticket. */
-static uint32_t ask_for_fence(struct hart *hart, const struct riscv_fence *fence)
+uint32_t hart_ask_fence(struct riscv_cpu *cpu, const struct riscv_fence *fence)
 {
+    struct hart *hart = &cpu->hart;
     lock_fences(hart);
     if (fence == NULL) {
         hart->code_changed = true;
@@ -123,14 +126,15 @@ static uint32_t ask_for_fence(struct hart *hart, const struct riscv_fence *fence
     }
     uint32_t ticket = atomic_fetch_add(&hart->fences_asked, 1) + 1;
     unlock_fences(hart);
+    vcpu_request(&cpu->vcpu, VCPU_FENCE);
     return ticket;
 }
 
-/* Whether the hart has served the ticket or runs no guest code (it flushes everything when it starts). */
-static bool fence_done(struct riscv_cpu *target, uint32_t ticket)
+bool hart_fence_is_done(struct riscv_cpu *cpu, uint32_t ticket)
 {
-    return (int32_t)(atomic_load(&target->hart.fences_done) - ticket) >= 0 ||
-           atomic_load(&target->hart.status) == HART_STOPPED;
+    /* A stopped one flushes everything when it starts. */
+    return (int32_t)(atomic_load(&cpu->hart.fences_done) - ticket) >= 0 ||
+           atomic_load(&cpu->hart.status) == HART_STOPPED;
 }
 
 void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struct riscv_fence *fence)
@@ -143,20 +147,19 @@ void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struc
             continue;
         }
         struct riscv_cpu *target = machine->cpus[number];
-        tickets[bit] = ask_for_fence(&target->hart, fence);
+        tickets[bit] = hart_ask_fence(target, fence);
         if (target == cpu) {
+            vcpu_take(&cpu->vcpu, VCPU_FENCE);
             hart_serve_fence(cpu);
             mask &= ~(UINT64_C(1) << bit);
-            continue;
         }
-        vcpu_request(&target->vcpu, VCPU_FENCE);
     }
     for (unsigned bit = 0; bit < 64; bit++) {
         uint64_t number = base + bit;
         if ((mask >> bit & 1) == 0 || number >= machine->cpu_count || number < base) {
             continue;
         }
-        while (!fence_done(machine->cpus[number], tickets[bit])) {
+        while (!hart_fence_is_done(machine->cpus[number], tickets[bit])) {
             if ((vcpu_attention(&cpu->vcpu) & VCPU_STOP) != 0) {
                 return; /* the machine goes down: nobody will answer */
             }

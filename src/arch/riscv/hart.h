@@ -69,6 +69,11 @@ bool hart_wait_started(struct riscv_cpu *cpu);
  * waits. NULL: they compare their code with memory, as FENCE.I does. */
 void hart_fence(struct riscv_cpu *cpu, uint64_t mask, uint64_t base, const struct riscv_fence *fence);
 
+/* Any thread: asks a hart for a fence (NULL: as FENCE.I) and goes on; the answer is a ticket, for the question whether
+ * the hart has served it or was not running guest code. */
+uint32_t hart_ask_fence(struct riscv_cpu *cpu, const struct riscv_fence *fence);
+bool hart_fence_is_done(struct riscv_cpu *cpu, uint32_t ticket);
+
 /* The hart's own thread: does what hart_fence() of others asked for. */
 void hart_serve_fence(struct riscv_cpu *cpu);
 

@@ -69,6 +69,10 @@ struct riscv_trust_ops {
      * exception. */
     bool (*pinned)(struct riscv_cpu *cpu);
 
+    /* What is pinned for the running level may have changed (riscv_pins_set()): after a reset, which has unpinned all,
+     * and when a fence has been served (hart_ask_fence()). */
+    void (*pins)(struct riscv_cpu *cpu);
+
     /* An interrupt is pending and enabled at `level`, higher than the one that runs. */
     void (*interrupt)(struct riscv_cpu *cpu, unsigned level);
 
@@ -98,6 +102,9 @@ struct riscv_state *riscv_level_state(struct riscv_cpu *cpu, unsigned level);
 /* Makes another level the one that runs: banks the registers, takes the shared ones along (x5–x7, x9–x31, f0–f31),
  * ends the reservation, points to the level's translation caches, and looks whether an interrupt is to be taken. */
 void riscv_level_switch(struct riscv_cpu *cpu, unsigned to);
+
+/* Gives a level its translation caches, if it has none yet: before it runs. Not every level of every hart does. */
+void riscv_level_cache(struct riscv_cpu *cpu, unsigned level);
 
 /* A level that has never run gets its first registers: the machine level's as the running one has them, all others at
  * their reset values. Not for the running level. */
