@@ -107,8 +107,8 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 /* What a held level pins of a control register, by its number: sstatus (0x100), stvec (0x105), scounteren (0x106),
  * senvcfg (0x10a) or satp (0x180). A csr instruction of a lower level, on any vCPU, that would change a bit of `mask`
  * comes to the intercept as RAVELIN_INTERCEPT_REGISTER and has not happened; traps, sret and floating-point
- * instructions, which change sstatus by themselves, are not asked about. 0 unpins: with RAVELIN_VERDICT_RETRY the way to
- * let a write happen. When the call returns, no vCPU goes on with what was pinned before. Before the start: as for
+ * instructions, which change sstatus by themselves, are not asked about. 0 unpins: with RAVELIN_VERDICT_RETRY the way
+ * to let a write happen. When the call returns, no vCPU goes on with what was pinned before. Before the start: as for
  * ravelin_trust_set_rights(). */
 RAVELIN_API bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask,
                                    struct ravelin_error *error);

@@ -368,10 +368,10 @@ static void connect_firmware(struct virt *virt)
 static bool build(struct virt *virt, struct error *error)
 {
     virt->memory = memory_create(&virt->log);
-    if (!memory_add_ram(virt->memory, gpa(VIRT_RAM_BASE), virt->config.memory_size, "ram", error)) {
     if (virt->config.memory_overcommits) {
         memory_allow_overcommit(virt->memory);
     }
+    if (!memory_add_ram(virt->memory, gpa(VIRT_RAM_BASE), virt->config.memory_size, "ram", error)) {
         return false;
     }
     virt->clock = alarm_clock_create(error);

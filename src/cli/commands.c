@@ -35,8 +35,8 @@ static const struct cli_option run_options[] = {
     { "memory", CLI_SIZE, "SIZE", RUN(memory), "How much memory the guest has, for example 512M or 2G.", "512M",
       RAVELIN_MEMORY_LOW, UINT64_MAX },
     { "overcommit", CLI_FLAG, NULL, RUN(overcommit),
-      "Lets the guest have more memory than the host, which is fine while it touches little of it. When the host has no "
-      "more, it kills a program." },
+      "Lets the guest have more memory than the host, which is fine while it touches little of it. When the host has "
+      "no more, it kills a program." },
     { "cpu", CLI_TEXT, "MODEL", RUN(cpu),
       "The vCPUs' model: a base and changes to it, for example rv64gc,+zba,-zicond.", "max", .choices = models },
     { "engine", CLI_CHOICE, "NAME", RUN(engine),

@@ -24,11 +24,22 @@ static void for_translated(struct riscv_cpu *cpu, unsigned level, void (*flush)(
     cpu->statistics.tlb_flushes++;
 }
 
-void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
+/* A level that has never run knows nothing. */
+static bool is_cached(const struct riscv_cpu *cpu, unsigned level)
 {
-    for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
+    return (cpu->levels_cached >> level & 1) != 0;
+}
+
+static void flush_tlbs(struct riscv_cpu *cpu, unsigned level)
+{
+    for (size_t i = 0; is_cached(cpu, level) && i < RISCV_CONTEXT_COUNT; i++) {
         tlb_flush(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + i]);
     }
+}
+
+void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
+{
+    flush_tlbs(cpu, level);
     translations_forget_all(cpu->translations); /* tables may be out of reach now */
     if (level == cpu->level) {
         riscv_walk_cache_clear(&cpu->walk_cache);
@@ -38,8 +49,8 @@ void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
 
 void riscv_flush(struct riscv_cpu *cpu)
 {
-    for (size_t i = 0; i < cpu->level_count * (size_t)RISCV_CONTEXT_COUNT; i++) {
-        tlb_flush(&cpu->tlbs[i]);
+    for (unsigned level = 0; level < cpu->level_count; level++) {
+        flush_tlbs(cpu, level);
     }
     translations_forget_all(cpu->translations);
     riscv_walk_cache_clear(&cpu->walk_cache);
@@ -93,7 +104,7 @@ static void fence_level(struct riscv_cpu *cpu, unsigned level, const struct risc
 {
     const uint32_t named = space_of(level, fence->asid);
     const uint32_t *space = fence->all_spaces ? NULL : &named;
-    const bool is_current = space == NULL || named == riscv_space(cpu, level);
+    const bool is_current = is_cached(cpu, level) && (space == NULL || named == riscv_space(cpu, level));
     if (fence->size == 0 || fence->size > PAGES_WORTH_COUNTING * PAGE_SIZE) {
         fence_all_pages(cpu, level, space, is_current);
         return;

@@ -30,7 +30,7 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
     size_t cache_count = machine->level_count * (size_t)RISCV_CONTEXT_COUNT;
     size_t size = sizeof *cpu + cache_count * sizeof cpu->tlbs[0];
     CHECK(posix_memalign((void **)&cpu, 64, size) == 0);
-    memset(cpu, 0, size);
+    memset(cpu, 0, sizeof *cpu);
     cpu->machine = machine;
     cpu->level_count = machine->level_count;
     cpu->levels = check_alloc(machine->level_count * sizeof *cpu->levels);
@@ -44,9 +44,7 @@ static struct riscv_cpu *cpu_create(struct riscv_machine *machine, unsigned numb
     for (unsigned i = 0; i < machine->level_count; i++) {
         alarm_init(&cpu->levels[i].stime_alarm, machine->clock, timer_fired, cpu);
     }
-    for (size_t i = 0; i < cache_count; i++) {
-        tlb_init(&cpu->tlbs[i]);
-    }
+    riscv_level_cache(cpu, 0);
     cpu->translations = translations_create();
     riscv_cpu_reset(cpu);
     return cpu;
@@ -83,11 +81,11 @@ static void reset_levels(struct riscv_cpu *cpu)
     for (unsigned i = 0; i < cpu->level_count; i++) {
         riscv_level_set_denying(cpu, i, 0);
         cpu->levels[i].left_at = 0;
+    }
+    riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
     if (cpu->machine->trust != NULL) {
         cpu->machine->trust->pins(cpu);
     }
-    }
-    riscv_pins_set(cpu, (const uint64_t[RISCV_PIN_COUNT]){ 0 });
 }
 
 void riscv_cpu_reset(struct riscv_cpu *cpu)

@@ -157,6 +157,7 @@ struct riscv_cpu {
     unsigned level_count;    /* 1 … RISCV_LEVEL_COUNT_MAX, fixed */
     struct riscv_level *now; /* &levels[level] */
     struct riscv_level *levels;
+    uint32_t levels_cached; /* bit n: level n has run, so that its TLBs are initialized; they take no memory before */
     uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
                             in user mode (enum riscv_denying) */
     _Atomic uint32_t translated;  /* not 0: translated code runs, and a handler may undo its accesses (JIT) */

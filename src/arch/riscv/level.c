@@ -69,9 +69,22 @@ void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level)
     cpu->levels[level].left_at = cpu->instructions;
 }
 
+void riscv_level_cache(struct riscv_cpu *cpu, unsigned level)
+{
+    const uint32_t bit = UINT32_C(1) << level;
+    if (likely((cpu->levels_cached & bit) != 0)) {
+        return;
+    }
+    for (size_t i = 0; i < RISCV_CONTEXT_COUNT; i++) {
+        tlb_init(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + i]);
+    }
+    cpu->levels_cached |= bit;
+}
+
 void riscv_level_switch(struct riscv_cpu *cpu, unsigned to)
 {
     CHECK(to < cpu->level_count && to != cpu->level);
+    riscv_level_cache(cpu, to);
     struct riscv_level *next = &cpu->levels[to];
     take_shared(&next->state, &cpu->state);
     cpu->now->state = cpu->state;
