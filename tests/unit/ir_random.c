@@ -130,7 +130,14 @@ static struct ir_value *rebuild(struct ir_block *block, const struct ir_value *c
 {
     struct ir_value *const *a = c->arguments;
     switch ((int)c->op) {
-    case IR_CONST: return ir_constant(block, c->type, c->immediate);
+    case IR_CONST:
+        return c->type == IR_V128 ? ir_vector_constant(block, c->immediate, c->high)
+                                  : ir_constant(block, c->type, c->immediate);
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_ADC:
+    case IR_FLAGS_SUB:
+    case IR_FLAGS_LOGIC: return ir_flags(block, c->op, a[0], a[1], a[2]);
+    case IR_CONDITION: return ir_condition(block, (enum ir_condition)c->immediate, a[0]);
     case IR_GET: return ir_get(block, c->type, c->slot);
     case IR_PUT: ir_put(block, c->slot, a[0]); return NULL;
     case IR_MARK: ir_mark(block, c->pc, c->count); return NULL;
@@ -147,10 +154,13 @@ static struct ir_value *rebuild(struct ir_block *block, const struct ir_value *c
     case IR_EXIT_INDIRECT: ir_exit_indirect(block, a[0], c->targets, c->target_count, c->count); return NULL;
     default: break;
     }
-    if (c->op >= IR_LOAD8 && c->op <= IR_LOAD64) {
+    if (ir_is_vector_op(c->op)) {
+        return ir_vector(block, c->op, c->immediate, a[0], a[1], a[2]);
+    }
+    if (c->op >= IR_LOAD8 && c->op <= IR_LOAD128) {
         return ir_load(block, 1u << (c->op - IR_LOAD8), c->type, a[0]);
     }
-    if (c->op >= IR_STORE8 && c->op <= IR_STORE64) {
+    if (c->op >= IR_STORE8 && c->op <= IR_STORE128) {
         ir_store(block, 1u << (c->op - IR_STORE8), a[0], a[1]);
         return NULL;
     }
@@ -190,6 +200,14 @@ static struct ir_value *draw_constant(struct drawing *d, enum ir_type type)
         number &= UINT32_MAX;
     }
     struct ir_value candidate = { .op = IR_CONST, .type = type, .immediate = number };
+    if (type == IR_V128) {
+        candidate.high = draw(d, 2) == 0 ? number : ir_random_number(&d->random);
+    } else if (type == IR_FLAGS) {
+        candidate.type = IR_I32;
+        candidate.immediate = (uint32_t)(ir_random_next(&d->random) << 28 | (number & 1));
+        struct ir_value flags = { .op = IR_FLAGS_FROM_WORD, .type = IR_FLAGS, .arguments = { emit(d, &candidate) } };
+        return emit(d, &flags);
+    }
     return emit(d, &candidate);
 }
 
@@ -210,6 +228,9 @@ static struct ir_value *draw_value(struct drawing *d, enum ir_type type)
 static uint32_t draw_slot(struct drawing *d, enum ir_type type)
 {
     const struct ir_random_options *options = d->options;
+    if (options->slots != NULL && type == IR_V128) {
+        return options->vector_slots[draw(d, options->vector_slot_count)];
+    }
     if (options->slots != NULL) {
         return options->slots[draw(d, options->slot_count)];
     }
@@ -227,9 +248,12 @@ static enum ir_type draw_integer_type(struct drawing *d)
 
 static enum ir_type draw_slot_type(struct drawing *d)
 {
-    static const enum ir_type types[] = { IR_I64, IR_I64, IR_I64, IR_I32, IR_F64, IR_F32, IR_V128 };
+    static const enum ir_type types[] = { IR_I64, IR_I64, IR_I64, IR_I32, IR_F64, IR_F32 };
+    if (d->options->vectors && draw(d, 3) == 0) {
+        return IR_V128;
+    }
     unsigned given = !d->options->typed_slots ? 1 : d->options->floats ? 6 : 4;
-    unsigned limit = d->options->slots != NULL ? given : d->options->floats ? 7 : 4;
+    unsigned limit = d->options->slots != NULL ? given : d->options->floats ? 6 : 4;
     return types[draw(d, limit)];
 }
 
@@ -280,6 +304,11 @@ static void draw_select(struct drawing *d)
 {
     static const enum ir_type types[] = { IR_I64, IR_I32, IR_BOOL, IR_F64, IR_F32 };
     enum ir_type type = types[draw(d, d->options->floats ? 5 : 3)];
+    if (d->options->vectors && draw(d, 5) == 0) {
+        type = IR_V128;
+    } else if (d->options->flags && draw(d, 4) == 0) {
+        type = IR_FLAGS;
+    }
     struct ir_value *condition = draw_value(d, IR_BOOL), *a = draw_value(d, type), *b = draw_value(d, type);
     struct ir_value candidate = { .op = IR_SELECT, .type = type, .arguments = { condition, a, b } };
     emit(d, &candidate);
@@ -295,11 +324,7 @@ static void draw_get(struct drawing *d)
 static void draw_put(struct drawing *d)
 {
     enum ir_type type = draw_slot_type(d);
-    if (type == IR_V128) { /* there are no constants to fall back to */
-        struct ir_value get = { .op = IR_GET, .type = type, .slot = draw_slot(d, type) };
-        emit(d, &get);
-    }
-    struct ir_value *value = type == IR_V128 ? d->pool[d->pool_count - 1] : draw_value(d, type);
+    struct ir_value *value = draw_value(d, type);
     if (value->type == type) {
         struct ir_value candidate = { .op = IR_PUT, .slot = draw_slot(d, type), .arguments = { value } };
         emit(d, &candidate);
@@ -317,8 +342,9 @@ static void draw_mark(struct drawing *d)
 static void draw_memory(struct drawing *d)
 {
     struct ir_value *address = draw_value(d, IR_I64);
-    unsigned size_log2 = (unsigned)draw(d, 4);
-    enum ir_type type = size_log2 == 3 ? IR_I64 : draw_integer_type(d);
+    unsigned size_log2 = (unsigned)draw(d, d->options->vectors ? 6 : 4);
+    size_log2 = size_log2 > 4 ? 4 : size_log2;
+    enum ir_type type = size_log2 == 4 ? IR_V128 : size_log2 == 3 ? IR_I64 : draw_integer_type(d);
     struct ir_value candidate = { .arguments = { address } };
     if (draw(d, 2) == 0) {
         candidate.op = (enum ir_op)(IR_LOAD8 + size_log2);
@@ -387,6 +413,70 @@ static void draw_call(struct drawing *d)
         candidate.arguments[i] = draw_value(d, draw(d, 4) == 0 ? IR_BOOL : draw_integer_type(d));
     }
     emit(d, &candidate);
+}
+
+/* Any vector operation, lane size and number; these are left in *lanes. */
+static struct ir_value *draw_vector(struct drawing *d, uint64_t *lanes)
+{
+    static const unsigned sizes[] = { 8, 16, 32, 64 };
+    enum ir_op op = (enum ir_op)(IR_VAND + draw(d, (d->options->floats ? IR_VFMA + 1u : IR_VFADD) - IR_VAND));
+    const struct ir_vector_facts *facts = ir_vector_facts(op);
+    unsigned lane = 0, number = 0;
+    while (facts->lanes != 0 && (lane & facts->lanes) == 0) {
+        lane = sizes[draw(d, 4)];
+    }
+    if (facts->number == IR_NUMBER_LANE) {
+        number = (unsigned)draw(d, 128 / lane);
+    } else if (facts->number == IR_NUMBER_AMOUNT) {
+        number = (unsigned)draw(d, lane);
+    }
+    *lanes = IR_LANES(lane, number);
+    struct ir_value candidate = { .op = op, .immediate = *lanes };
+    candidate.type = facts->operands[0] == 'v' ? IR_V128 : IR_I64;
+    for (unsigned i = 1; facts->operands[i] != '\0'; i++) {
+        candidate.arguments[i - 1] = draw_value(d, facts->operands[i] == 'v' ? IR_V128 : IR_I64);
+    }
+    return emit(d, &candidate);
+}
+
+static struct ir_value *draw_flags(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    struct ir_value candidate = { .op = (enum ir_op)(IR_FLAGS_ADD + draw(d, 5)), .type = IR_FLAGS };
+    if (candidate.op == IR_FLAGS_FROM_WORD) {
+        type = IR_I32;
+    }
+    candidate.arguments[0] = draw_value(d, type);
+    if (ir_op_table[candidate.op].arguments > 1) {
+        candidate.arguments[1] = draw_value(d, type);
+    }
+    if (candidate.op == IR_FLAGS_ADC) {
+        candidate.arguments[2] = draw_value(d, IR_BOOL);
+    }
+    return emit(d, &candidate);
+}
+
+static struct ir_value *draw_flags_condition(struct drawing *d, struct ir_value *flags)
+{
+    struct ir_value candidate = {
+        .op = IR_CONDITION, .type = IR_BOOL, .immediate = draw(d, IR_CC_COUNT), .arguments = { flags }
+    };
+    return emit(d, &candidate);
+}
+
+static void draw_flags_operation(struct drawing *d)
+{
+    uint64_t kind = draw(d, 5);
+    if (kind < 2) {
+        draw_flags(d);
+    } else if (kind < 4) {
+        draw_flags_condition(d, draw_value(d, IR_FLAGS));
+    } else {
+        struct ir_value candidate = { .op = IR_FLAGS_TO_WORD,
+                                      .type = IR_I32,
+                                      .arguments = { draw_value(d, IR_FLAGS) } };
+        emit(d, &candidate);
+    }
 }
 
 static void draw_guard(struct drawing *d)
@@ -613,6 +703,57 @@ static struct ir_value *pattern_rotation(struct drawing *d)
     return emit_op(d, IR_OR, IR_I64, swaps ? up : down, swaps ? down : up);
 }
 
+/* Vector operations on one another, of equal lanes more often than not. */
+static struct ir_value *pattern_vectors(struct drawing *d)
+{
+    struct ir_value *value = emit_unknown(d, IR_V128);
+    uint64_t lanes = 0;
+    for (uint64_t left = 1 + draw(d, 4); left > 0; left--) {
+        value = draw_vector(d, &lanes);
+    }
+    if (value->type != IR_V128 || draw(d, 3) != 0) {
+        return value;
+    }
+    struct ir_value candidate = { .op = IR_VEXTRACT, .type = IR_I64, .arguments = { value } };
+    unsigned lane = (lanes & 0xff) != 0 ? (unsigned)lanes & 0xff : 64;
+    unsigned number = draw(d, 2) == 0 ? (unsigned)(lanes >> 8) : 0;
+    candidate.immediate = IR_LANES(lane, number < 128 / lane ? number : 0);
+    return emit(d, &candidate);
+}
+
+/* Flags of what is not known and what often is, chosen among, asked; or their word. */
+static struct ir_value *pattern_flags(struct drawing *d)
+{
+    enum ir_type type = draw_integer_type(d);
+    struct ir_value *a = emit_unknown(d, type);
+    struct ir_value *b = draw(d, 2) == 0 ? emit_number(d, type, ir_random_number(&d->random)) : draw_value(d, type);
+    if (draw(d, 3) == 0) {
+        b = emit_op(d, IR_XOR, type, b, emit_number(d, type, UINT64_MAX));
+    }
+    struct ir_value made = { .op = (enum ir_op)(IR_FLAGS_ADD + draw(d, 4)), .type = IR_FLAGS, .arguments = { a } };
+    made.arguments[1] = made.op == IR_FLAGS_LOGIC ? NULL : b;
+    if (made.op == IR_FLAGS_ADC) {
+        made.arguments[2] = draw(d, 2) == 0 ? emit_number(d, IR_BOOL, draw(d, 2)) : draw_value(d, IR_BOOL);
+    }
+    struct ir_value *flags = emit(d, &made);
+    if (draw(d, 2) == 0) {
+        bool swaps = draw(d, 2) == 0;
+        struct ir_value *other = draw(d, 2) == 0 ? draw_constant(d, IR_FLAGS) : draw_value(d, IR_FLAGS);
+        struct ir_value choice = { .op = IR_SELECT, .type = IR_FLAGS, .arguments = { draw_value(d, IR_BOOL) } };
+        choice.arguments[1] = swaps ? other : flags;
+        choice.arguments[2] = swaps ? flags : other;
+        flags = emit(d, &choice);
+    }
+    if (draw(d, 4) == 0) {
+        struct ir_value *word = emit_op(d, IR_FLAGS_TO_WORD, IR_I32, flags, NULL);
+        if (draw(d, 2) == 0) {
+            return word;
+        }
+        flags = emit_op(d, IR_FLAGS_FROM_WORD, IR_FLAGS, word, NULL);
+    }
+    return draw_flags_condition(d, flags);
+}
+
 static void draw_pattern(struct drawing *d)
 {
     static struct ir_value *(*const patterns[])(struct drawing *) = {
@@ -620,13 +761,24 @@ static void draw_pattern(struct drawing *d)
         pattern_store,      pattern_words, pattern_rotation, pattern_retyped,
     };
     unsigned which = (unsigned)draw(d, d->options->floats && d->options->slots == NULL ? 8 : 7);
-    emit_seen(d, patterns[which](d));
+    if (d->options->vectors && draw(d, 3) == 0) {
+        emit_seen(d, pattern_vectors(d));
+    } else if (d->options->flags && draw(d, 3) == 0) {
+        emit_seen(d, pattern_flags(d));
+    } else {
+        emit_seen(d, patterns[which](d));
+    }
 }
 
 static void draw_operation(struct drawing *d)
 {
     unsigned kind = (unsigned)draw(d, 36);
-    if (kind < 9) {
+    if (d->options->vectors && draw(d, 3) == 0) {
+        uint64_t lanes;
+        draw_vector(d, &lanes);
+    } else if (d->options->flags && draw(d, 6) == 0) {
+        draw_flags_operation(d);
+    } else if (kind < 9) {
         draw_arithmetic(d);
     } else if (kind < 12) {
         draw_extension(d);
@@ -662,6 +814,9 @@ static void draw_operation(struct drawing *d)
 /* A comparison of what is not known, perhaps negated. */
 static struct ir_value *draw_condition(struct drawing *d)
 {
+    if (d->options->flags && draw(d, 2) == 0) {
+        return draw_flags_condition(d, draw_flags(d));
+    }
     struct ir_value *a = emit_unknown(d, IR_I64), *b = draw_value(d, IR_I64);
     struct ir_value *condition = emit_op(d, draw_compare_op(d), IR_BOOL, a, b);
     bool negates = draw(d, 3) == 0, hides = draw(d, 2) == 0;
@@ -732,106 +887,4 @@ struct ir_region *ir_random_region(uint64_t seed, const struct ir_random_options
     free(d->blocks);
     free(d);
     return region;
-}
-
-/* ---- A machine --------------------------------------------------------------------------------------------------- */
-
-static void record(struct ir_random_machine *machine, uint64_t word)
-{
-    machine->log = (machine->log ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
-    machine->log ^= machine->log >> 29;
-}
-
-static bool faults(uint64_t address)
-{
-    return (address & 0x3000) == 0x3000;
-}
-
-static bool load(void *context, uint64_t address, unsigned size, uint64_t *value)
-{
-    struct ir_random_machine *machine = context;
-    record(machine, address * 16 + size);
-    if (faults(address)) {
-        return false;
-    }
-    *value = 0;
-    for (unsigned i = 0; i < size; i++) {
-        *value |= (uint64_t)machine->memory[(address + i) % IR_RANDOM_MEMORY] << (8 * i);
-    }
-    return true;
-}
-
-static bool store(void *context, uint64_t address, unsigned size, uint64_t value)
-{
-    struct ir_random_machine *machine = context;
-    record(machine, address * 16 + size);
-    record(machine, value);
-    if (faults(address)) {
-        return false;
-    }
-    for (unsigned i = 0; i < size; i++) {
-        machine->memory[(address + i) % IR_RANDOM_MEMORY] = (uint8_t)(value >> (8 * i));
-    }
-    return true;
-}
-
-static uint64_t hash_bytes(uint64_t hash, const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-    }
-    return hash;
-}
-
-static bool call(void *context, const struct ir_callee *callee, const uint64_t *arguments, unsigned count,
-                 uint64_t *result)
-{
-    struct ir_random_machine *machine = context;
-    uint64_t hash = count;
-    for (unsigned i = 0; i < count; i++) {
-        hash = (hash ^ arguments[i]) * UINT64_C(0x9e3779b97f4a7c15);
-    }
-    hash ^= hash >> 31;
-    *result = hash;
-    if (callee->pure) {
-        return true; /* merged and dropped: not recorded */
-    }
-    record(machine, hash);
-    if (callee->reads_state) {
-        *result = hash_bytes(hash, machine->state, sizeof machine->state);
-    }
-    if (callee->writes_state) {
-        for (unsigned i = (unsigned)hash % 8; i < IR_RANDOM_STATE_SIZE; i += 8) {
-            machine->state[i] ^= 0x55;
-        }
-    }
-    if (callee->uses_float) {
-        record(machine, machine->machine.flags);
-        machine->machine.flags = 0;
-    }
-    return !callee->may_trap || hash % 4 != 0;
-}
-
-void ir_random_machine_connect(struct ir_random_machine *machine)
-{
-    machine->machine.state = machine->state;
-    machine->machine.state_size = sizeof machine->state;
-    machine->machine.context = machine;
-    machine->machine.load = load;
-    machine->machine.store = store;
-    machine->machine.call = call;
-}
-
-void ir_random_machine_fill(struct ir_random_machine *machine, uint64_t seed)
-{
-    *machine = (struct ir_random_machine){ 0 };
-    for (unsigned i = 0; i < IR_RANDOM_STATE_SIZE; i += 8) {
-        uint64_t number = ir_random_number(&seed);
-        memcpy(machine->state + i, &number, 8);
-    }
-    for (unsigned i = 0; i < IR_RANDOM_MEMORY; i++) {
-        machine->memory[i] = (uint8_t)ir_random_next(&seed);
-    }
-    machine->machine.rounding = (enum float_rounding)ir_random_below(&seed, 5);
-    ir_random_machine_connect(machine);
 }

@@ -21,8 +21,12 @@ struct ir_random_options {
     bool memory;           /* loads and stores */
     bool floats;           /* floating-point operations */
     bool calls;            /* of the functions in ir_random_callees */
+    bool vectors;          /* V128 */
+    bool flags;            /* FLAGS and conditions */
     const uint32_t *slots; /* where GET and PUT go; NULL: overlapping slots below IR_RANDOM_STATE_SIZE */
     unsigned slot_count;
+    const uint32_t *vector_slots; /* where V128 goes if slots are given */
+    unsigned vector_slot_count;
     bool typed_slots; /* slots that are given hold I32, F32 and F64 too, where they hold only I64 otherwise */
 };
 

@@ -65,9 +65,13 @@ static void random_regions_are_read_back_as_they_were_printed(void **state)
     (void)state;
     uint64_t first = ir_random_seed();
     for (uint64_t seed = first; seed < first + 300; seed++) {
-        struct ir_random_options options = {
-            .block_count = 1 + (unsigned)(seed % 5), .value_count = 50, .memory = true, .floats = true, .calls = true
-        };
+        struct ir_random_options options = { .block_count = 1 + (unsigned)(seed % 5),
+                                             .value_count = 50,
+                                             .memory = true,
+                                             .floats = true,
+                                             .calls = true,
+                                             .vectors = true,
+                                             .flags = true };
         struct ir_region *region = ir_random_region(seed, &options);
         char *text = text_of(region);
         struct ir_region *again = read_good(text);
@@ -85,9 +89,13 @@ static void a_read_region_does_the_same_as_the_printed_one(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 100; seed++) {
-        struct ir_random_options options = {
-            .block_count = 3, .value_count = 30, .memory = true, .floats = true, .calls = true
-        };
+        struct ir_random_options options = { .block_count = 3,
+                                             .value_count = 30,
+                                             .memory = true,
+                                             .floats = true,
+                                             .calls = true,
+                                             .vectors = true,
+                                             .flags = true };
         struct ir_region *region = ir_random_region(seed, &options);
         char *text = text_of(region);
         struct ir_region *again = read_good(text);

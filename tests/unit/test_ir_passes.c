@@ -89,6 +89,8 @@ static struct ir_random_options options_of(uint64_t seed)
         .memory = ir_random_below(&random, 2) == 0,
         .floats = ir_random_below(&random, 2) == 0,
         .calls = ir_random_below(&random, 2) == 0,
+        .vectors = ir_random_below(&random, 3) == 0,
+        .flags = ir_random_below(&random, 3) == 0,
     };
 }
 

@@ -245,6 +245,26 @@ static bool model_store(void *context, uint64_t address, unsigned size, uint64_t
     return true;
 }
 
+static bool model_load_vector(void *context, uint64_t address, uint64_t *halves)
+{
+    struct model *model = context;
+    if (!model_find(address, 16)) {
+        return false;
+    }
+    memcpy(halves, model->memory + (address - WINDOW), 16);
+    return true;
+}
+
+static bool model_store_vector(void *context, uint64_t address, const uint64_t *halves)
+{
+    struct model *model = context;
+    if (!model_find(address, 16)) {
+        return false;
+    }
+    memcpy(model->memory + (address - WINDOW), halves, 16);
+    return true;
+}
+
 static bool model_call(void *context, const struct ir_callee *callee, const uint64_t *arguments, unsigned count,
                        uint64_t *result)
 {
@@ -348,6 +368,8 @@ static void run_both(struct ir_region *region, uint64_t seed)
                                           .context = model,
                                           .load = model_load,
                                           .store = model_store,
+                                          .load_vector = model_load_vector,
+                                          .store_vector = model_store_vector,
                                           .call = model_call };
     bench.log = 0;
     struct ir_outcome outcome = ir_evaluate(region, &model->machine, BLOCK_LIMIT);
@@ -487,7 +509,7 @@ static void tame(struct ir_region *region, uint64_t seed)
     for (struct ir_block *block = region->blocks; block != NULL; block = block->next) {
         struct ir_value *recent = NULL;
         for (struct ir_value *value = block->first; value != NULL; value = value->next) {
-            if (value->op >= IR_LOAD8 && value->op <= IR_STORE64) {
+            if (value->op >= IR_LOAD8 && value->op <= IR_STORE128) {
                 tame_address(value, &recent, &seed);
             } else if (value->op == IR_CALL) {
                 widen_arguments(region, value);
@@ -500,6 +522,9 @@ static void tame(struct ir_region *region, uint64_t seed)
         fail_msg("%s", fault);
     }
 }
+
+/* Where V128 goes: across two registers, some of which are got and put alone too. */
+static const uint32_t vector_slots[] = { F(0), F(2), F(3), F(14), F(30), X(0), X(5), X(6), X(30) };
 
 static struct ir_random_options random_options(uint64_t *random, uint32_t *slots)
 {
@@ -514,8 +539,12 @@ static struct ir_random_options random_options(uint64_t *random, uint32_t *slots
                                        .memory = ir_random_below(random, 3) != 0,
                                        .floats = ir_random_below(random, 3) != 0,
                                        .calls = ir_random_below(random, 3) == 0,
+                                       .vectors = ir_random_below(random, 2) == 0,
+                                       .flags = ir_random_below(random, 2) == 0,
                                        .slots = slots,
                                        .slot_count = SLOT_COUNT,
+                                       .vector_slots = vector_slots,
+                                       .vector_slot_count = sizeof vector_slots / sizeof vector_slots[0],
                                        .typed_slots = ir_random_below(random, 4) == 0 };
 }
 

@@ -259,13 +259,15 @@ unsigned ir_argument_count(const struct ir_value *value)
 
 unsigned ir_type_size(enum ir_type type)
 {
-    static const uint8_t sizes[] = { [IR_I32] = 4, [IR_I64] = 8, [IR_F32] = 4, [IR_F64] = 8, [IR_V128] = 16 };
+    static const uint8_t sizes[IR_TYPE_COUNT] = {
+        [IR_I32] = 4, [IR_I64] = 8, [IR_F32] = 4, [IR_F64] = 8, [IR_V128] = 16
+    };
     return sizes[type];
 }
 
 unsigned ir_type_bits(enum ir_type type)
 {
-    static const uint8_t bits[IR_V128 + 1] = { [IR_BOOL] = 1, [IR_I32] = 32, [IR_I64] = 64 };
+    static const uint8_t bits[IR_TYPE_COUNT] = { [IR_BOOL] = 1, [IR_I32] = 32, [IR_I64] = 64 };
     return bits[type];
 }
 

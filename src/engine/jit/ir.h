@@ -7,8 +7,9 @@
  * of the guest's CPU structure, read by GET and written by PUT. So at every operation the guest state is exact, and a
  * pass that looks at one block sees everything there is to know about a temp.
  *
- * Types. Integers are I32 and I64; BOOL is the result of a comparison; F32 and F64 are IEEE values; V128 is for
- * vectors. Narrower guest values are zero-extended in I32 or I64 by whoever makes them.
+ * Types. Integers are I32 and I64; BOOL is the result of a comparison; F32 and F64 are IEEE values; V128 is 128 bits,
+ * which each vector operation divides into lanes as it says; FLAGS is the four conditions N, Z, C, V of Arm. Narrower
+ * guest values are zero-extended in I32 or I64 by whoever makes them.
  *
  * Exactness. MARK begins a guest instruction: it names its pc, and how many instructions of this block came before. An
  * operation that may leave the region on its own (LOAD, STORE, GUARD, CALL of a function that may trap) does so with
@@ -32,7 +33,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128 };
+enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_FLAGS, IR_TYPE_COUNT };
 
 /*
  * Every operation once: OP(NAME, text, arguments, effects).
@@ -79,10 +80,12 @@ enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128 };
     OP(LOAD16, "load16", 1, MEMORY)                                                                                    \
     OP(LOAD32, "load32", 1, MEMORY)                                                                                    \
     OP(LOAD64, "load64", 1, MEMORY)                                                                                    \
-    OP(STORE8, "store8", 2, MEMORY) /* at a, the low bits of b; may leave */                                           \
+    OP(LOAD128, "load128", 1, MEMORY) /* V128 */                                                                       \
+    OP(STORE8, "store8", 2, MEMORY)   /* at a, the low bits of b; may leave */                                         \
     OP(STORE16, "store16", 2, MEMORY)                                                                                  \
     OP(STORE32, "store32", 2, MEMORY)                                                                                  \
     OP(STORE64, "store64", 2, MEMORY)                                                                                  \
+    OP(STORE128, "store128", 2, MEMORY)                                                                                \
     OP(FENCE, "fence", 0, MEMORY)   /* memory barrier; immediate 1: but for stores before against loads behind */      \
     OP(BITCAST, "bitcast", 1, NONE) /* I32 ↔ F32, I64 ↔ F64 */                                                         \
     OP(FADD, "fadd", 2, FLOAT)      /* NaN results are the canonical quiet NaN; sticky flags accumulate; */            \
@@ -103,6 +106,45 @@ enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128 };
     OP(UTOF, "utof", 1, FLOAT)                                                                                         \
     OP(BOX, "box", 1, NONE)     /* F64 of F32: its bits below 32 ones (NaN boxing) */                                  \
     OP(UNBOX, "unbox", 1, NONE) /* F32 of F64: the low half if the high half is all ones, else the canonical NaN */    \
+    /* Vectors: V128 of V128, unless they say otherwise. The immediate is IR_LANES(lane, number). */                   \
+    OP(VAND, "vand", 2, NONE)                                                                                          \
+    OP(VOR, "vor", 2, NONE)                                                                                            \
+    OP(VXOR, "vxor", 2, NONE)                                                                                          \
+    OP(VANDN, "vandn", 2, NONE)     /* a and not b */                                                                  \
+    OP(VSELECT, "vselect", 3, NONE) /* bit by bit: a ? b : c */                                                        \
+    OP(VTABLE, "vtable", 2, NONE)   /* byte i is byte b[i] of a, or 0 if b[i] > 15 */                                  \
+    OP(VADD, "vadd", 2, NONE)                                                                                          \
+    OP(VSUB, "vsub", 2, NONE)                                                                                          \
+    OP(VMUL, "vmul", 2, NONE) /* lanes of 16 and 32 bits */                                                            \
+    OP(VEQ, "veq", 2, NONE)   /* all ones or zeros, as the next two */                                                 \
+    OP(VGTS, "vgts", 2, NONE)                                                                                          \
+    OP(VGTU, "vgtu", 2, NONE)                                                                                          \
+    OP(VMINS, "vmins", 2, NONE)                                                                                        \
+    OP(VMINU, "vminu", 2, NONE)                                                                                        \
+    OP(VMAXS, "vmaxs", 2, NONE)                                                                                        \
+    OP(VMAXU, "vmaxu", 2, NONE)                                                                                        \
+    OP(VSHL, "vshl", 1, NONE) /* by a number less than the lane */                                                     \
+    OP(VSHR, "vshr", 1, NONE)                                                                                          \
+    OP(VSAR, "vsar", 1, NONE)                                                                                          \
+    OP(VZIPL, "vzipl", 2, NONE)       /* a[0] b[0] a[1] b[1] … of the lower halves */                                  \
+    OP(VZIPH, "vziph", 2, NONE)       /* of the upper halves */                                                        \
+    OP(VSPLAT, "vsplat", 1, NONE)     /* of I64: its low bits in every lane */                                         \
+    OP(VEXTRACT, "vextract", 1, NONE) /* I64: a lane, zero-extended */                                                 \
+    OP(VINSERT, "vinsert", 2, NONE)   /* a, but one lane is the low bits of b (I64) */                                 \
+    OP(VFADD, "vfadd", 2, FLOAT)      /* lanes of 32 and 64 bits, each as FADD …, at once */                           \
+    OP(VFSUB, "vfsub", 2, FLOAT)                                                                                       \
+    OP(VFMUL, "vfmul", 2, FLOAT)                                                                                       \
+    OP(VFDIV, "vfdiv", 2, FLOAT)                                                                                       \
+    OP(VFSQRT, "vfsqrt", 1, FLOAT)                                                                                     \
+    OP(VFMA, "vfma", 3, FLOAT)                                                                                         \
+    /* Conditions. */                                                                                                  \
+    OP(FLAGS_ADD, "flags_add", 2, NONE)             /* FLAGS of a + b */                                               \
+    OP(FLAGS_ADC, "flags_adc", 3, NONE)             /* of a + b + c (BOOL) */                                          \
+    OP(FLAGS_SUB, "flags_sub", 2, NONE)             /* of a - b; C: no borrow */                                       \
+    OP(FLAGS_LOGIC, "flags_logic", 1, NONE)         /* of a: C and V are 0 */                                          \
+    OP(FLAGS_FROM_WORD, "flags_from_word", 1, NONE) /* of I32: N Z C V are bits 31 … 28 */                             \
+    OP(FLAGS_TO_WORD, "flags_to_word", 1, NONE)     /* I32, zeros below */                                             \
+    OP(CONDITION, "condition", 1, NONE)             /* BOOL of FLAGS; immediate: enum ir_condition */                  \
     OP(GUARD, "guard", 1,                                                                                              \
        LEAVES) /* if a (BOOL) is false, leave at the last MARK: the interpreter runs that instruction */               \
     OP(CALL, "call", -1, CALL) /* C function, see struct ir_callee */                                                  \
@@ -122,6 +164,36 @@ enum ir_op {
 };
 
 enum ir_rounding { IR_ROUND_REGION = 0, IR_ROUND_ZERO = 1 };
+
+/* What CONDITION asks; numbers and meaning are those of Arm's condition codes. An odd one is the opposite of the even
+ * one before it. */
+enum ir_condition {
+    IR_CC_EQ, /* Z */
+    IR_CC_NE,
+    IR_CC_CS, /* C: unsigned not less */
+    IR_CC_CC,
+    IR_CC_MI, /* N */
+    IR_CC_PL,
+    IR_CC_VS, /* V */
+    IR_CC_VC,
+    IR_CC_HI, /* C and not Z: unsigned greater */
+    IR_CC_LS,
+    IR_CC_GE, /* N = V: signed not less */
+    IR_CC_LT,
+    IR_CC_GT, /* N = V and not Z: signed greater */
+    IR_CC_LE,
+    IR_CC_COUNT
+};
+
+/* The word of FLAGS: as in Arm's NZCV register. */
+#define IR_FLAG_N    UINT32_C(0x80000000)
+#define IR_FLAG_Z    UINT32_C(0x40000000)
+#define IR_FLAG_C    UINT32_C(0x20000000)
+#define IR_FLAG_V    UINT32_C(0x10000000)
+#define IR_FLAGS_ALL (IR_FLAG_N | IR_FLAG_Z | IR_FLAG_C | IR_FLAG_V)
+
+/* Immediate of a vector operation: bits of a lane (0: it has none), and the number of a lane or amount of a shift. */
+#define IR_LANES(lane, number) ((uint64_t)(lane) | (uint64_t)(number) << 8)
 
 /* What a C function is like. All take the CPU first; arguments are I32/I64/BOOL. */
 struct ir_callee {
@@ -146,7 +218,10 @@ struct ir_value {
     uint32_t uses;                                /* how many arguments refer to it */
     struct ir_value *arguments[IR_ARGUMENTS_MAX]; /* those it has, then NULL */
     uint64_t immediate;
-    uint64_t pc;
+    union {
+        uint64_t pc;
+        uint64_t high; /* CONST of V128: the upper half, where immediate is the lower; 0 in other pure operations */
+    };
     uint32_t slot;  /* GET, PUT: byte offset in the CPU structure */
     uint32_t count; /* MARK and terminators: guest instructions of this block complete before / at this point */
     const struct ir_callee *callee;
@@ -182,7 +257,9 @@ struct ir_block *ir_add_block(struct ir_region *region, uint64_t pc);
 /* Appending. The builder folds constants and simple identities as it goes and may return an earlier value. Arguments
  * must be of the same block; types are CHECKed: a wrong one is our bug. */
 struct ir_value *ir_constant(struct ir_block *block, enum ir_type type, uint64_t value);
+struct ir_value *ir_vector_constant(struct ir_block *block, uint64_t low, uint64_t high);
 void ir_mark(struct ir_block *block, uint64_t pc, uint32_t count);
+/* FLAGS are got and put as their word. */
 struct ir_value *ir_get(struct ir_block *block, enum ir_type type, uint32_t slot);
 void ir_put(struct ir_block *block, uint32_t slot, struct ir_value *value);
 struct ir_value *ir_unary(struct ir_block *block, enum ir_op op, enum ir_type type, struct ir_value *a);
@@ -192,6 +269,12 @@ struct ir_value *ir_select(struct ir_block *block, struct ir_value *condition, s
 struct ir_value *ir_sext(struct ir_block *block, enum ir_type type, struct ir_value *a, unsigned from_bits);
 struct ir_value *ir_load(struct ir_block *block, unsigned size, enum ir_type type, struct ir_value *address);
 void ir_store(struct ir_block *block, unsigned size, struct ir_value *address, struct ir_value *value);
+/* V…; lanes: IR_LANES(); arguments it does not have are NULL. */
+struct ir_value *ir_vector(struct ir_block *block, enum ir_op op, uint64_t lanes, struct ir_value *a,
+                           struct ir_value *b, struct ir_value *c);
+struct ir_value *ir_flags(struct ir_block *block, enum ir_op op, struct ir_value *a, struct ir_value *b,
+                          struct ir_value *carry); /* FLAGS_ADD … FLAGS_LOGIC; as above */
+struct ir_value *ir_condition(struct ir_block *block, enum ir_condition condition, struct ir_value *flags);
 void ir_fence(struct ir_block *block);     /* everything before it against everything behind it */
 void ir_fence_tso(struct ir_block *block); /* likewise, but stores before it may be seen after loads behind it */
 void ir_guard(struct ir_block *block, struct ir_value *condition);
@@ -210,6 +293,21 @@ void ir_exit_interpret(struct ir_block *block, uint64_t pc, uint32_t count);
 
 /* Takes out of the block what stands after `last`: it was appended in vain. */
 void ir_cut(struct ir_block *block, const struct ir_value *last);
+
+static inline unsigned ir_lane_bits(const struct ir_value *value)
+{
+    return (unsigned)value->immediate & 0xff;
+}
+
+static inline unsigned ir_lane_number(const struct ir_value *value)
+{
+    return (unsigned)(value->immediate >> 8);
+}
+
+static inline bool ir_is_vector_op(enum ir_op op)
+{
+    return op >= IR_VAND && op <= IR_VFMA;
+}
 
 static inline bool ir_is_constant(const struct ir_value *value)
 {

@@ -27,6 +27,12 @@ struct ir_value *ir_constant(struct ir_block *block, enum ir_type type, uint64_t
     return recent;
 }
 
+struct ir_value *ir_vector_constant(struct ir_block *block, uint64_t low, uint64_t high)
+{
+    struct ir_value candidate = { .op = IR_CONST, .type = IR_V128, .immediate = low, .high = high };
+    return ir_append(block, &candidate);
+}
+
 void ir_mark(struct ir_block *block, uint64_t pc, uint32_t count)
 {
     struct ir_value candidate = { .op = IR_MARK, .pc = pc, .count = count };
@@ -35,12 +41,16 @@ void ir_mark(struct ir_block *block, uint64_t pc, uint32_t count)
 
 struct ir_value *ir_get(struct ir_block *block, enum ir_type type, uint32_t slot)
 {
-    struct ir_value candidate = { .op = IR_GET, .type = type, .slot = slot };
-    return ir_append(block, &candidate);
+    struct ir_value candidate = { .op = IR_GET, .type = type == IR_FLAGS ? IR_I32 : type, .slot = slot };
+    struct ir_value *got = ir_append(block, &candidate);
+    return type == IR_FLAGS ? ir_unary(block, IR_FLAGS_FROM_WORD, IR_FLAGS, got) : got;
 }
 
 void ir_put(struct ir_block *block, uint32_t slot, struct ir_value *value)
 {
+    if (value->type == IR_FLAGS) {
+        value = ir_unary(block, IR_FLAGS_TO_WORD, IR_I32, value);
+    }
     bool is_cast = value->op == IR_BITCAST; /* the bytes are the same */
     struct ir_value candidate = { .op = IR_PUT, .slot = slot, .arguments = { is_cast ? value->arguments[0] : value } };
     ir_append(block, &candidate);
@@ -96,7 +106,7 @@ struct ir_value *ir_sext(struct ir_block *block, enum ir_type type, struct ir_va
 
 static enum ir_op memory_op(enum ir_op first, unsigned size)
 {
-    CHECK(size == 1 || size == 2 || size == 4 || size == 8);
+    CHECK(size == 1 || size == 2 || size == 4 || size == 8 || size == 16);
     return (enum ir_op)((unsigned)first + (unsigned)__builtin_ctz(size));
 }
 
@@ -109,16 +119,17 @@ struct ir_value *ir_load(struct ir_block *block, unsigned size, enum ir_type typ
 /* What a store does not look at need not be computed. */
 static struct ir_value *stored_bits(struct ir_value *value, unsigned size)
 {
-    for (;;) {
+    while (size <= 8) { /* vectors have no such bits */
         bool extends = value->op == IR_SEXT && value->immediate >= (uint64_t)size * 8;
         bool masks = value->op == IR_AND && value->arguments[1]->op == IR_CONST &&
                      (~value->arguments[1]->immediate & (UINT64_MAX >> (64 - size * 8))) == 0;
         bool widens = value->op == IR_ZEXT && value->arguments[0]->type == IR_I32 && size <= 4;
         if (!extends && !masks && !widens && !(value->op == IR_TRUNC && size <= 4)) {
-            return value;
+            break;
         }
         value = value->arguments[0];
     }
+    return value;
 }
 
 void ir_store(struct ir_block *block, unsigned size, struct ir_value *address, struct ir_value *value)
@@ -151,6 +162,27 @@ void ir_guard(struct ir_block *block, struct ir_value *condition)
 struct ir_value *ir_fma(struct ir_block *block, struct ir_value *a, struct ir_value *b, struct ir_value *c)
 {
     struct ir_value candidate = { .op = IR_FMA, .type = a->type, .arguments = { a, b, c } };
+    return build(block, &candidate);
+}
+
+struct ir_value *ir_vector(struct ir_block *block, enum ir_op op, uint64_t lanes, struct ir_value *a,
+                           struct ir_value *b, struct ir_value *c)
+{
+    enum ir_type type = op == IR_VEXTRACT ? IR_I64 : IR_V128;
+    struct ir_value candidate = { .op = op, .type = type, .immediate = lanes, .arguments = { a, b, c } };
+    return build(block, &candidate);
+}
+
+struct ir_value *ir_flags(struct ir_block *block, enum ir_op op, struct ir_value *a, struct ir_value *b,
+                          struct ir_value *carry)
+{
+    struct ir_value candidate = { .op = op, .type = IR_FLAGS, .arguments = { a, b, carry } };
+    return build(block, &candidate);
+}
+
+struct ir_value *ir_condition(struct ir_block *block, enum ir_condition condition, struct ir_value *flags)
+{
+    struct ir_value candidate = { .op = IR_CONDITION, .type = IR_BOOL, .immediate = condition, .arguments = { flags } };
     return build(block, &candidate);
 }
 

@@ -84,6 +84,30 @@ static bool compared(enum ir_op op, uint64_t a, uint64_t b, unsigned bits)
     }
 }
 
+/* The word of flags of a + b + carry. Arm ARM (DDI 0487), AddWithCarry(). */
+static uint64_t flags_of_sum(uint64_t a, uint64_t b, uint64_t carry, unsigned bits)
+{
+    CHECK(bits > 0);
+    wide_unsigned wide = (wide_unsigned)a + b + carry;
+    uint64_t sum = low_bits((uint64_t)wide, bits);
+    bool negative = (sum >> (bits - 1) & 1) != 0, overflows = (((sum ^ a) & (sum ^ b)) >> (bits - 1) & 1) != 0;
+    return (negative ? IR_FLAG_N : 0) | (sum == 0 ? IR_FLAG_Z : 0) | ((wide >> bits) != 0 ? IR_FLAG_C : 0) |
+           (overflows ? IR_FLAG_V : 0);
+}
+
+static uint64_t flags_computed(const struct ir_value *value, const uint64_t *arguments, unsigned bits)
+{
+    uint64_t a = arguments[0], b = arguments[1];
+    switch ((int)value->op) {
+    case IR_FLAGS_ADD: return flags_of_sum(a, b, 0, bits);
+    case IR_FLAGS_ADC: return flags_of_sum(a, b, arguments[2], bits);
+    case IR_FLAGS_SUB: return flags_of_sum(a, low_bits(~b, bits), 1, bits);
+    case IR_FLAGS_LOGIC: return flags_of_sum(a, 0, 0, bits);
+    case IR_CONDITION: return ir_condition_holds((enum ir_condition)value->immediate, (uint32_t)a);
+    default: return a & IR_FLAGS_ALL;
+    }
+}
+
 bool ir_compute(const struct ir_value *value, const uint64_t *arguments, uint64_t *result)
 {
     unsigned bits = ir_type_bits(value->type);
@@ -124,6 +148,13 @@ bool ir_compute(const struct ir_value *value, const uint64_t *arguments, uint64_
     case IR_LES: r = compared(value->op, a, b, argument_bits); break;
     case IR_SELECT: *result = a != 0 ? b : arguments[2]; return true;
     case IR_BOX: *result = a | BOX_BITS; return true;
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_ADC:
+    case IR_FLAGS_SUB:
+    case IR_FLAGS_LOGIC:
+    case IR_FLAGS_FROM_WORD:
+    case IR_FLAGS_TO_WORD:
+    case IR_CONDITION: *result = flags_computed(value, arguments, argument_bits); return true;
     case IR_UNBOX: *result = (a & BOX_BITS) == BOX_BITS ? a & ~BOX_BITS : CANONICAL_NAN32; return true;
     default: return false;
     }

@@ -7,14 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A value as bits, zero-extended from its type; [1] is the upper half of a V128. */
-struct bits {
-    uint64_t half[2];
-};
-
 struct run {
     struct ir_machine *machine;
-    struct bits *values;         /* by number */
+    struct ir_bits *values;      /* by number */
     const struct ir_value *mark; /* the last of this block, or NULL */
     uint64_t instructions;       /* completed before this block */
     struct ir_outcome outcome;
@@ -41,8 +36,8 @@ static void get(struct run *run, const struct ir_value *value)
 {
     unsigned size = ir_type_size(value->type);
     CHECK(size <= run->machine->state_size && value->slot <= run->machine->state_size - size);
-    struct bits *bits = &run->values[value->number];
-    *bits = (struct bits){ 0 };
+    struct ir_bits *bits = &run->values[value->number];
+    *bits = (struct ir_bits){ 0 };
     memcpy(bits, run->machine->state + value->slot, size); /* a little-endian host, as ir.md says */
 }
 
@@ -153,12 +148,62 @@ static void compute_float(struct run *run, const struct ir_value *value)
     run->values[value->number].half[0] = result;
 }
 
+static struct ir_bits vector_argument(const struct run *run, const struct ir_value *value, unsigned i)
+{
+    return value->arguments[i] != NULL ? run->values[value->arguments[i]->number] : (struct ir_bits){ { 0 } };
+}
+
+static void compute_vector(struct run *run, const struct ir_value *value)
+{
+    struct ir_bits arguments[3];
+    for (unsigned i = 0; i < 3; i++) {
+        arguments[i] = vector_argument(run, value, i);
+    }
+    struct ir_bits result;
+    if (ir_effect_of(value) == IR_EFFECT_FLOAT) {
+        result = ir_vector_float(value->op, value->immediate, arguments, run->machine->rounding, &run->machine->flags);
+    } else if (value->op == IR_CONST) {
+        result = (struct ir_bits){ { value->immediate, value->high } };
+    } else if (value->op == IR_SELECT) {
+        result = arguments[arguments[0].half[0] != 0 ? 1 : 2];
+    } else {
+        result = ir_vector_compute(value->op, value->immediate, arguments);
+    }
+    run->values[value->number] = result;
+}
+
+static bool access_vector(struct run *run, const struct ir_value *value)
+{
+    struct ir_machine *machine = run->machine;
+    uint64_t address = argument(run, value, 0);
+    bool good, stores = value->op == IR_STORE128;
+    struct ir_bits bits = vector_argument(run, value, stores ? 1 : 0);
+    if (stores && machine->store_vector != NULL) {
+        good = machine->store_vector(machine->context, address, bits.half);
+    } else if (stores) {
+        good = machine->store(machine->context, address, 8, bits.half[0]) &&
+               machine->store(machine->context, address + 8, 8, bits.half[1]);
+    } else if (machine->load_vector != NULL) {
+        good = machine->load_vector(machine->context, address, bits.half);
+    } else {
+        good = machine->load(machine->context, address, 8, &bits.half[0]) &&
+               machine->load(machine->context, address + 8, 8, &bits.half[1]);
+    }
+    if (good && !stores) {
+        run->values[value->number] = bits;
+    }
+    return good || leave_at_mark(run, IR_LEFT_FAULT);
+}
+
 static bool access(struct run *run, const struct ir_value *value)
 {
     struct ir_machine *machine = run->machine;
     uint64_t address = argument(run, value, 0), data = 0;
     if (value->op == IR_FENCE) {
         return true;
+    }
+    if (value->op == IR_LOAD128 || value->op == IR_STORE128) {
+        return access_vector(run, value);
     }
     if (value->op >= IR_STORE8 && value->op <= IR_STORE64) {
         unsigned size = 1u << (value->op - IR_STORE8);
@@ -199,6 +244,8 @@ static bool operation(struct run *run, const struct ir_value *value)
     case IR_EFFECT_NONE:
         if (value->op == IR_MARK) {
             run->mark = value;
+        } else if (value->type == IR_V128 || ir_is_vector_op(value->op)) {
+            compute_vector(run, value);
         } else {
             CHECK(ir_compute(value, arguments, &run->values[value->number].half[0]));
         }
@@ -206,7 +253,13 @@ static bool operation(struct run *run, const struct ir_value *value)
     case IR_EFFECT_READS: get(run, value); return true;
     case IR_EFFECT_WRITES: put(run, value); return true;
     case IR_EFFECT_MEMORY: return access(run, value);
-    case IR_EFFECT_FLOAT: compute_float(run, value); return true;
+    case IR_EFFECT_FLOAT:
+        if (ir_is_vector_op(value->op)) {
+            compute_vector(run, value);
+        } else {
+            compute_float(run, value);
+        }
+        return true;
     case IR_EFFECT_LEAVES: return arguments[0] != 0 || leave_at_mark(run, IR_LEFT_GUARD);
     case IR_EFFECT_CALL: return call(run, value);
     case IR_EFFECT_END: return true;

@@ -24,6 +24,9 @@ struct ir_machine {
     /* size is 1, 2, 4 or 8. False: the access faults, the region is left. */
     bool (*load)(void *context, uint64_t address, unsigned size, uint64_t *value);
     bool (*store)(void *context, uint64_t address, unsigned size, uint64_t value);
+    /* 16 bytes, the lower half first. NULL: by the two above, one half after the other. */
+    bool (*load_vector)(void *context, uint64_t address, uint64_t *halves);
+    bool (*store_vector)(void *context, uint64_t address, const uint64_t *halves);
     /* False only where the callee may trap. The result's unused upper bits are ignored. */
     bool (*call)(void *context, const struct ir_callee *callee, const uint64_t *arguments, unsigned count,
                  uint64_t *result);

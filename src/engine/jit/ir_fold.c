@@ -54,7 +54,19 @@ static bool is_commutative(enum ir_op op)
     case IR_OR:
     case IR_XOR:
     case IR_EQ:
-    case IR_NE: return true;
+    case IR_NE:
+    case IR_VAND:
+    case IR_VOR:
+    case IR_VXOR:
+    case IR_VADD:
+    case IR_VMUL:
+    case IR_VEQ:
+    case IR_VMINS:
+    case IR_VMINU:
+    case IR_VMAXS:
+    case IR_VMAXU:
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_ADC: return true;
     default: return false;
     }
 }
@@ -563,7 +575,9 @@ static struct ir_value *fold_constants(struct ir_block *block, const struct ir_v
         }
         arguments[i] = c->arguments[i]->immediate;
     }
-    return c->op != IR_CONST && ir_compute(c, arguments, &result) ? ir_constant(block, c->type, result) : NULL;
+    return c->op != IR_CONST && c->type != IR_V128 && ir_compute(c, arguments, &result)
+               ? ir_constant(block, c->type, result)
+               : NULL;
 }
 
 /* By others than the candidate, which has been counted if it stands in a block already. */
@@ -626,6 +640,10 @@ struct ir_value *ir_simplify(struct ir_block *block, struct ir_value *candidate)
         struct ir_value *constant = candidate->arguments[0];
         candidate->arguments[0] = candidate->arguments[1];
         candidate->arguments[1] = constant;
+    }
+    if (candidate->op >= IR_VAND && candidate->op <= IR_CONDITION) {
+        return ir_is_vector_op(candidate->op) ? ir_simplify_vector(block, candidate)
+                                              : ir_simplify_flags(block, candidate);
     }
     struct ir_value *folded = effect == IR_EFFECT_NONE ? fold_constants(block, candidate) : NULL;
     return folded != NULL ? folded : fold_operation(block, candidate);

@@ -7,6 +7,7 @@
 #define RAVELIN_ENGINE_JIT_IR_INTERNAL_H
 
 #include "engine/jit/ir.h"
+#include "engine/jit/ir_vector.h"
 
 #include <stddef.h>
 
@@ -81,13 +82,14 @@ static inline bool ir_resolve(struct ir_value *user)
 /* How many arguments a value has: those before the first NULL. */
 unsigned ir_argument_count(const struct ir_value *value);
 
-/* Bytes of a type in a slot; 0 for VOID and BOOL. Bits of an integer or BOOL; 0 for others. */
+/* Bytes of a type in a slot; 0 for VOID, BOOL and FLAGS. Bits of an integer or BOOL; 0 for others. */
 unsigned ir_type_size(enum ir_type type);
 unsigned ir_type_bits(enum ir_type type);
 bool ir_is_integer(enum ir_type type); /* I32, I64 */
 bool ir_is_float(enum ir_type type);   /* F32, F64 */
 
 const char *ir_type_name(enum ir_type type);
+const char *ir_condition_name(enum ir_condition condition);
 
 /* What is wrong with a value by itself (number and types of arguments, immediates, slots, counts of targets), or NULL.
  * Looks at nothing but the value and the types of its arguments. */
@@ -106,13 +108,21 @@ static inline bool ir_may_leave(const struct ir_value *value)
            (effect == IR_EFFECT_CALL && value->callee->may_trap);
 }
 
-/* All there is to know about the value is its op, type, arguments, immediate and callee: equal ones are the same. */
+/* All there is to know about the value is its op, type, arguments, immediate, high and callee: equal ones are the same.
+ */
 static inline bool ir_is_pure(const struct ir_value *value)
 {
     enum ir_effect effect = ir_effect_of(value);
     return (effect == IR_EFFECT_NONE && value->op != IR_MARK) ||
            (effect == IR_EFFECT_CALL && value->callee->pure && value->type != IR_VOID);
 }
+
+/* Is a condition true of a word of flags? */
+bool ir_condition_holds(enum ir_condition condition, uint32_t word);
+
+/* ir_simplify() of vector operations, and of those on FLAGS. */
+struct ir_value *ir_simplify_vector(struct ir_block *block, struct ir_value *candidate);
+struct ir_value *ir_simplify_flags(struct ir_block *block, const struct ir_value *candidate);
 
 /*
  * The result of a pure integer operation, conversion or comparison on constants; arguments and result are zero-extended

@@ -39,6 +39,8 @@ static uint64_t zeros_of(const struct ir_value *value, unsigned depth)
     case IR_LOAD8: return ~UINT64_C(0xff);
     case IR_LOAD16: return ~UINT64_C(0xffff);
     case IR_LOAD32: return ~UINT64_C(0xffffffff);
+    case IR_VEXTRACT: return ir_lane_bits(value) == 64 ? 0 : ~((UINT64_C(1) << ir_lane_bits(value)) - 1);
+    case IR_FLAGS_TO_WORD: return ~(uint64_t)IR_FLAGS_ALL;
     case IR_CLZ:
     case IR_CTZ:
     case IR_POPCNT: return ~UINT64_C(0x7f);

@@ -4,18 +4,42 @@
 
 #include <inttypes.h>
 
-static const char *const type_names[] = { "void", "bool", "i32", "i64", "f32", "f64", "v128" };
+static const char *const type_names[] = { "void", "bool", "i32", "i64", "f32", "f64", "v128", "flags" };
+static const char *const condition_names[] = { "eq", "ne", "cs", "cc", "mi", "pl", "vs",
+                                               "vc", "hi", "ls", "ge", "lt", "gt", "le" };
 
 const char *ir_type_name(enum ir_type type)
 {
-    return type <= IR_V128 ? type_names[type] : "?";
+    return type < IR_TYPE_COUNT ? type_names[type] : "?";
+}
+
+const char *ir_condition_name(enum ir_condition condition)
+{
+    return condition < IR_CC_COUNT ? condition_names[condition] : "?";
+}
+
+static void print_lanes(const struct ir_value *value, FILE *stream)
+{
+    const struct ir_vector_facts *facts = ir_vector_facts(value->op);
+    if (facts->lanes != 0) {
+        fprintf(stream, " lane=%u", ir_lane_bits(value));
+    }
+    if (facts->number != IR_NUMBER_NONE) {
+        fprintf(stream, " number=%u", ir_lane_number(value));
+    }
 }
 
 static void print_attributes(const struct ir_value *value, FILE *stream)
 {
     bool is_end = ir_op_table[value->op].effect == IR_EFFECT_END;
     switch ((int)value->op) {
-    case IR_CONST: fprintf(stream, " 0x%" PRIx64, value->immediate); break;
+    case IR_CONST:
+        fprintf(stream, " 0x%" PRIx64, value->immediate);
+        if (value->type == IR_V128) {
+            fprintf(stream, " high=0x%" PRIx64, value->high);
+        }
+        break;
+    case IR_CONDITION: fprintf(stream, " cc=%s", ir_condition_name((enum ir_condition)value->immediate)); break;
     case IR_GET:
     case IR_PUT: fprintf(stream, " slot=%" PRIu32, value->slot); break;
     case IR_SEXT: fprintf(stream, " from=%" PRIu64, value->immediate); break;
@@ -27,6 +51,8 @@ static void print_attributes(const struct ir_value *value, FILE *stream)
     default:
         if (value->op >= IR_FCVT && value->op <= IR_UTOF && value->immediate == IR_ROUND_ZERO) {
             fprintf(stream, " round=zero");
+        } else if (ir_is_vector_op(value->op)) {
+            print_lanes(value, stream);
         }
     }
     if (is_end || value->op == IR_MARK) {

@@ -178,6 +178,30 @@ static bool parse_function(struct reader *reader, struct word word, struct ir_va
     return wrong(reader, "there is no function '%.*s'", (int)(word.length < 40 ? word.length : 40), word.start);
 }
 
+static bool parse_condition(struct reader *reader, struct word word, struct ir_value *candidate)
+{
+    for (unsigned i = 0; i < IR_CC_COUNT; i++) {
+        if (word_is(&word, ir_condition_name((enum ir_condition)i))) {
+            candidate->immediate = i;
+            return true;
+        }
+    }
+    return wrong(reader, "there is no condition '%.*s'", (int)(word.length < 40 ? word.length : 40), word.start);
+}
+
+/* lane= and number=; each is ored in, so one that is written twice is a third, and checked as any. */
+static bool parse_lanes(struct reader *reader, struct word word, struct ir_value *candidate)
+{
+    uint64_t number = 0;
+    bool is_lane = take_prefix(&word, "lane=");
+    if (!is_lane && !take_prefix(&word, "number=")) {
+        return wrong(reader, "'%.*s' has no place here", (int)(word.length < 40 ? word.length : 40), word.start);
+    }
+    bool good = parse_number(reader, word, 64, &number);
+    candidate->immediate |= is_lane ? IR_LANES(number, 0) : IR_LANES(0, number);
+    return good;
+}
+
 static bool parse_attribute(struct reader *reader, struct word word, struct ir_value *candidate)
 {
     uint64_t number = 0;
@@ -199,6 +223,12 @@ static bool parse_attribute(struct reader *reader, struct word word, struct ir_v
         candidate->immediate = 1;
     } else if (op == IR_CALL && take_prefix(&word, "function=")) {
         good = parse_function(reader, word, candidate);
+    } else if (op == IR_CONST && candidate->type == IR_V128 && take_prefix(&word, "high=")) {
+        good = parse_number(reader, word, UINT64_MAX, &candidate->high);
+    } else if (op == IR_CONDITION && take_prefix(&word, "cc=")) {
+        good = parse_condition(reader, word, candidate);
+    } else if (ir_is_vector_op(op)) {
+        good = parse_lanes(reader, word, candidate);
     } else if (op == IR_CONST) {
         good = parse_number(reader, word, UINT64_MAX, &candidate->immediate);
     } else {
@@ -243,7 +273,7 @@ static bool parse_op(struct reader *reader, const struct word *word, struct ir_v
         return true;
     }
     struct word type = { .start = dot + 1, .length = word->length - name.length - 1 };
-    for (unsigned i = IR_BOOL; i <= IR_V128; i++) {
+    for (unsigned i = IR_BOOL; i < IR_TYPE_COUNT; i++) {
         if (word_is(&type, ir_type_name((enum ir_type)i))) {
             candidate->type = (enum ir_type)i;
             return true;

@@ -23,8 +23,8 @@ static const char *call_fault(const struct ir_value *value)
     if (callee == NULL) {
         return "a call needs a function";
     }
-    if (value->type != callee->result || value->type == IR_V128) {
-        return "a call has the type its function returns, and that is not v128";
+    if (value->type != callee->result || value->type == IR_V128 || value->type == IR_FLAGS) {
+        return "a call has the type its function returns, and that is not v128 or flags";
     }
     if (callee->pure && (callee->may_trap || callee->uses_float || callee->reads_state || callee->writes_state)) {
         return "a pure function neither traps nor touches guest state or flags";
@@ -57,11 +57,13 @@ static const char *constant_fault(const struct ir_value *value)
     case IR_I32:
     case IR_F32: return value->immediate > UINT32_MAX ? "a constant has no bits beyond its type" : NULL;
     case IR_I64:
-    case IR_F64: return NULL;
+    case IR_F64:
+    case IR_V128: return NULL;
     case IR_VOID:
-    case IR_V128: break;
+    case IR_FLAGS:
+    case IR_TYPE_COUNT: break;
     }
-    return "a constant is bool, i32, i64, f32 or f64";
+    return "a constant is bool, i32, i64, f32, f64 or v128";
 }
 
 static const char *extension_fault(const struct ir_value *value)
@@ -106,20 +108,21 @@ static bool is_bitcast(enum ir_type from, enum ir_type to)
 static const char *select_fault(const struct ir_value *value)
 {
     bool good = argument_type(value, 0) == IR_BOOL && argument_type(value, 1) == value->type &&
-                argument_type(value, 2) == value->type && value->type != IR_VOID && value->type != IR_V128;
-    return good ? NULL : "select takes a bool and two values of its type, not v128";
+                argument_type(value, 2) == value->type && value->type != IR_VOID;
+    return good ? NULL : "select takes a bool and two values of its type";
 }
 
 static const char *memory_fault(const struct ir_value *value)
 {
-    bool is_load = value->op >= IR_LOAD8 && value->op <= IR_LOAD64;
+    bool is_load = value->op >= IR_LOAD8 && value->op <= IR_LOAD128;
     bool is_wide = value->op == IR_LOAD64 || value->op == IR_STORE64;
+    bool is_vector = value->op == IR_LOAD128 || value->op == IR_STORE128;
     enum ir_type type = is_load ? value->type : argument_type(value, 1);
     if (argument_type(value, 0) != IR_I64) {
         return "an address is an i64";
     }
-    if (!ir_is_integer(type) || (is_wide && type != IR_I64)) {
-        return "memory is loaded and stored as i32 or i64, 64 bits as i64";
+    if (is_vector ? type != IR_V128 : !ir_is_integer(type) || (is_wide && type != IR_I64)) {
+        return "memory is loaded and stored as i32 or i64, 64 bits as i64, 128 as v128";
     }
     return is_load || value->type == IR_VOID ? NULL : "a store has no result";
 }
@@ -167,6 +170,51 @@ static const char *float_fault(const struct ir_value *value)
     return ir_is_float(value->type) && all_arguments(value, value->type)
                ? NULL
                : "arguments and result of floating-point arithmetic have one floating-point type";
+}
+
+static enum ir_type operand_type(char letter)
+{
+    return letter == 'v' ? IR_V128 : IR_I64;
+}
+
+static const char *vector_fault(const struct ir_value *value)
+{
+    const struct ir_vector_facts *facts = ir_vector_facts(value->op);
+    unsigned lane = ir_lane_bits(value), number = ir_lane_number(value);
+    bool is_size = lane == 8 || lane == 16 || lane == 32 || lane == 64;
+    if (facts->lanes == 0 ? lane != 0 : !is_size || (facts->lanes & lane) == 0) {
+        return "no such size of a lane";
+    }
+    bool has_number = lane != 0 && facts->number != IR_NUMBER_NONE;
+    unsigned limit = !has_number ? 1 : facts->number == IR_NUMBER_LANE ? 128 / lane : lane;
+    if (number >= limit) {
+        return "no such lane, or a shift by more than there is";
+    }
+    for (unsigned i = 0; facts->operands[i] != '\0'; i++) {
+        enum ir_type type = i == 0 ? value->type : argument_type(value, i - 1);
+        if (type != operand_type(facts->operands[i])) {
+            return "vector operations take and give v128, lanes are i64";
+        }
+    }
+    return NULL;
+}
+
+static const char *flags_fault(const struct ir_value *value)
+{
+    enum ir_type a = argument_type(value, 0), b = argument_type(value, 1);
+    bool good = false;
+    switch ((int)value->op) {
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_SUB: good = value->type == IR_FLAGS && ir_is_integer(a) && a == b; break;
+    case IR_FLAGS_ADC:
+        good = value->type == IR_FLAGS && ir_is_integer(a) && a == b && argument_type(value, 2) == IR_BOOL;
+        break;
+    case IR_FLAGS_LOGIC: good = value->type == IR_FLAGS && ir_is_integer(a); break;
+    case IR_FLAGS_FROM_WORD: good = value->type == IR_FLAGS && a == IR_I32; break;
+    case IR_FLAGS_TO_WORD: good = value->type == IR_I32 && a == IR_FLAGS; break;
+    default: good = value->type == IR_BOOL && a == IR_FLAGS && value->immediate < IR_CC_COUNT; break;
+    }
+    return good ? NULL : "flags are made of two integers of one type (and a bool), or an i32, and asked by a condition";
 }
 
 static const char *types_fault(const struct ir_value *value)
@@ -218,7 +266,9 @@ static const char *types_fault(const struct ir_value *value)
     case IR_STORE8:
     case IR_STORE16:
     case IR_STORE32:
-    case IR_STORE64: return memory_fault(value);
+    case IR_STORE64:
+    case IR_LOAD128:
+    case IR_STORE128: return memory_fault(value);
     case IR_BITCAST: return is_bitcast(argument_type(value, 0), value->type) ? NULL : "no such bitcast";
     case IR_FADD:
     case IR_FSUB:
@@ -237,6 +287,43 @@ static const char *types_fault(const struct ir_value *value)
         return value->type == IR_F64 && argument_type(value, 0) == IR_F32 ? NULL : "box makes an f64 of an f32";
     case IR_UNBOX:
         return value->type == IR_F32 && argument_type(value, 0) == IR_F64 ? NULL : "unbox makes an f32 of an f64";
+    case IR_VAND:
+    case IR_VOR:
+    case IR_VXOR:
+    case IR_VANDN:
+    case IR_VSELECT:
+    case IR_VTABLE:
+    case IR_VADD:
+    case IR_VSUB:
+    case IR_VMUL:
+    case IR_VEQ:
+    case IR_VGTS:
+    case IR_VGTU:
+    case IR_VMINS:
+    case IR_VMINU:
+    case IR_VMAXS:
+    case IR_VMAXU:
+    case IR_VSHL:
+    case IR_VSHR:
+    case IR_VSAR:
+    case IR_VZIPL:
+    case IR_VZIPH:
+    case IR_VSPLAT:
+    case IR_VEXTRACT:
+    case IR_VINSERT:
+    case IR_VFADD:
+    case IR_VFSUB:
+    case IR_VFMUL:
+    case IR_VFDIV:
+    case IR_VFSQRT:
+    case IR_VFMA: return vector_fault(value);
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_ADC:
+    case IR_FLAGS_SUB:
+    case IR_FLAGS_LOGIC:
+    case IR_FLAGS_FROM_WORD:
+    case IR_FLAGS_TO_WORD:
+    case IR_CONDITION: return flags_fault(value);
     case IR_GUARD: return value->type == IR_VOID && argument_type(value, 0) == IR_BOOL ? NULL : "a guard takes a bool";
     case IR_CALL: return call_fault(value);
     case IR_JUMP:

@@ -62,8 +62,15 @@ static struct ir_value *part(struct ir_block *block, struct ir_value *value, uin
     if (value->type == type && offset == 0) {
         return value;
     }
-    if (value->type == IR_V128 || type == IR_V128) {
+    if (type == IR_V128) {
         return NULL;
+    }
+    if (value->type == IR_V128) { /* the half the bytes are in */
+        if (offset % 8 + ir_type_size(type) > 8) {
+            return NULL;
+        }
+        value = ir_vector(block, IR_VEXTRACT, IR_LANES(64, offset / 8), value, NULL, NULL);
+        offset %= 8;
     }
     struct ir_value *bits = as_integer(block, value);
     if (bits->type == IR_I64 && ir_type_size(type) == 4) {

@@ -34,7 +34,7 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 
 static uint64_t hash_of(const struct ir_value *value)
 {
-    uint64_t hash = mix((uint64_t)value->op << 8 | (uint64_t)value->type, value->immediate);
+    uint64_t hash = mix((uint64_t)value->op << 8 | (uint64_t)value->type, value->immediate ^ value->high);
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
         hash = mix(hash, value->arguments[i]->number);
     }
@@ -43,8 +43,8 @@ static uint64_t hash_of(const struct ir_value *value)
 
 static bool is_equal(const struct ir_value *a, const struct ir_value *b)
 {
-    return a->op == b->op && a->type == b->type && a->immediate == b->immediate && a->callee == b->callee &&
-           memcmp(a->arguments, b->arguments, sizeof a->arguments) == 0;
+    return a->op == b->op && a->type == b->type && a->immediate == b->immediate && a->high == b->high &&
+           a->callee == b->callee && memcmp(a->arguments, b->arguments, sizeof a->arguments) == 0;
 }
 
 static bool is_void(const struct merging *merging, const struct entry *entry)

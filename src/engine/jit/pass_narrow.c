@@ -41,6 +41,8 @@ static bool ignores_upper_half(const struct ir_value *user, unsigned i)
     case IR_STORE8:
     case IR_STORE16:
     case IR_STORE32: return i == 1;
+    case IR_VSPLAT: return ir_lane_bits(user) <= 32;
+    case IR_VINSERT: return i == 1 && ir_lane_bits(user) <= 32;
     case IR_AND: return user->arguments[1]->op == IR_CONST && user->arguments[1]->immediate <= UINT32_MAX;
     default: return false;
     }

@@ -27,12 +27,12 @@ static bool is_comparison(enum ir_op op)
 
 static bool is_load(enum ir_op op)
 {
-    return op >= IR_LOAD8 && op <= IR_LOAD64;
+    return op >= IR_LOAD8 && op <= IR_LOAD128;
 }
 
 static bool is_memory(enum ir_op op)
 {
-    return op >= IR_LOAD8 && op <= IR_STORE64;
+    return op >= IR_LOAD8 && op <= IR_STORE128;
 }
 
 static bool is_scale(const struct ir_value *value)
@@ -47,6 +47,11 @@ static bool is_fusable(const struct walk *walk, const struct ir_value *value, co
     bool is_first = resolve(compile, user->arguments[0]) == value;
     if (is_comparison(value->op)) {
         return user->op == IR_BRANCH || user->op == IR_GUARD || (user->op == IR_SELECT && is_first);
+    }
+    if (value->op == IR_CONDITION) { /* beside the operands of a SELECT there is no room for those of a sum */
+        enum ir_op made_by = value->arguments[0]->op;
+        bool is_sum = made_by == IR_FLAGS_ADD || made_by == IR_FLAGS_ADC;
+        return user->op == IR_BRANCH || user->op == IR_GUARD || (user->op == IR_SELECT && is_first && !is_sum);
     }
     if (value->op == IR_ADD && value->type == IR_I64 && node_of(compile, value)->uses == 1) {
         return is_memory(user->op) && is_first &&
@@ -72,6 +77,12 @@ static bool is_offset_address(const struct ir_value *value, const struct node *n
     return value->op == IR_ADD && value->type == IR_I64 && node->addressing == node->uses && node->uses > 1 &&
            value->arguments[1]->op == IR_CONST && emit_fits(value->arguments[1]->immediate) &&
            value->arguments[0]->op != IR_CONST;
+}
+
+/* Asked by conditions only: each sets the host's flags itself. */
+static bool is_asked_only(const struct ir_value *value, const struct node *node)
+{
+    return value->op >= IR_FLAGS_ADD && value->op <= IR_FLAGS_LOGIC && node->addressing == node->uses;
 }
 
 /* The only user of a LOAD that extends or casts what it loads. */
@@ -106,8 +117,12 @@ static bool is_same_place(const struct compile *compile, const struct ir_value *
     if (value->op == IR_UNBOX) {
         return value->arguments[0]->op == IR_GET && is_single_pin(compile, value->arguments[0]->slot);
     }
-    if (value->op == IR_TRUNC) {
+    if (value->op == IR_TRUNC || value->op == IR_FLAGS_TO_WORD) {
         return true;
+    }
+    if (value->op == IR_FLAGS_FROM_WORD) { /* conditions look at the four bits only */
+        const struct node *node = node_of(compile, value);
+        return node->addressing == node->uses;
     }
     if (value->op != IR_ZEXT) {
         return false;
@@ -178,7 +193,7 @@ static void look_at(struct walk *walk, struct ir_value *value)
     if (node->uses == 1 && is_fusable(walk, value, node->user)) {
         node->fused = true;
         at = node->last;
-    } else if (is_offset_address(value, node)) {
+    } else if (is_offset_address(value, node) || is_asked_only(value, node)) {
         node->fused = true;
         at = node->last;
         count = node->uses;
@@ -192,7 +207,7 @@ static void look_at(struct walk *walk, struct ir_value *value)
     }
     for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
         use(walk, value->arguments[i], value, count, at);
-        if (i == 0 && is_memory(value->op)) {
+        if (i == 0 && (is_memory(value->op) || value->op == IR_CONDITION)) {
             node_of(walk->compile, value->arguments[i])->addressing++;
         }
     }
@@ -277,7 +292,7 @@ static void find_groups(struct compile *compile, struct ir_block *block)
 {
     compile->group_count = 0;
     for (struct ir_value *value = block->first; value != NULL; value = value->next) {
-        if (is_memory(value->op)) {
+        if (is_memory(value->op) && value->op != IR_LOAD128 && value->op != IR_STORE128) {
             find_group(compile, value);
         }
     }

@@ -3,8 +3,9 @@
  * What the files of this back end share: the state of one compilation.
  *
  * A region is compiled in four steps: pins.c chooses which slots live in which registers throughout; then, block by
- * block, analysis.c looks backward at how values are used and select.c (with memory_access.c, float.c, call.c) goes
- * forward emitting code, asking registers.c for places; stubs.c puts what runs seldom behind the rest.
+ * block, analysis.c looks backward at how values are used and select.c (with memory_access.c, float.c, vector.c,
+ * flags.c, call.c) goes forward emitting code, asking registers.c for places; stubs.c puts what runs seldom behind the
+ * rest.
  *
  * Registers: rbp points into the struct riscv_cpu (CPU_BIAS bytes in, so that x0–x31 are in reach of 8-bit
  * displacements), r15 counts retired instructions, rsp is the frame. Of the other 13, some are pinned to slots and the
@@ -34,12 +35,12 @@ enum place {
     PLACE_NONE,
     PLACE_GPR,   /* node.reg: a temporary, or a pinned register that still holds it */
     PLACE_XMM,   /* likewise */
-    PLACE_SPILL, /* node.spill: number of a word of the frame */
+    PLACE_SPILL, /* node.spill: number of a word of the frame; from SPILL_COUNT on, of a vector's place */
     PLACE_SLOT,  /* still in its (not pinned) guest slot */
 };
 
 /* What a LOAD does beside zero-extension, taken over from its only user. */
-enum load_form { LOAD_ZERO, LOAD_SIGN32, LOAD_SIGN64, LOAD_FLOAT };
+enum load_form { LOAD_ZERO, LOAD_SIGN32, LOAD_SIGN64, LOAD_FLOAT, LOAD_VECTOR };
 
 /* What the back end knows of a value, by its number. */
 struct node {
@@ -55,7 +56,7 @@ struct node {
     uint8_t form;         /* enum load_form */
     uint8_t group;        /* LOAD, STORE: number of its struct group, plus 1; 0: none */
     uint32_t single_puts; /* uses that need but the F32 in the box */
-    uint32_t addressing;  /* uses as the address of a LOAD or STORE */
+    uint32_t addressing;  /* uses as the address of a LOAD or STORE; of FLAGS, by a CONDITION */
     bool fused;           /* computed by its users */
     bool dead;
 };
@@ -103,13 +104,15 @@ struct jump_place { /* a jump to a block whose code does not exist yet */
 enum stub_kind {
     STUB_LOAD,
     STUB_STORE,
-    STUB_LEAVE,  /* with state.pc = pc: kind in `exit` */
-    STUB_FLOAT,  /* the operation by a C function: see float.c */
-    STUB_NAN,    /* dst = canonical NaN */
-    STUB_MINMAX, /* equal or NaN operands */
-    STUB_UTOF,   /* of an integer with the top bit set */
-    STUB_FTOS,   /* overflow */
-    STUB_DIVIDE, /* by 0 or -1 */
+    STUB_LEAVE,      /* with state.pc = pc: kind in `exit` */
+    STUB_FLOAT,      /* the operation by a C function: see float.c */
+    STUB_NAN,        /* dst = canonical NaN */
+    STUB_MINMAX,     /* equal or NaN operands */
+    STUB_UTOF,       /* of an integer with the top bit set */
+    STUB_FTOS,       /* overflow */
+    STUB_DIVIDE,     /* by 0 or -1 */
+    STUB_VECTOR_NAN, /* lanes of dst where register a has ones = canonical NaN */
+    STUB_VECTOR,     /* the operation by runtime_vector(), from registers a, b, c */
 };
 
 struct stub {
@@ -157,6 +160,8 @@ struct compile {
     unsigned group_count;
     uint16_t spill_free[SPILL_COUNT];
     unsigned spill_free_count, spill_next;
+    uint16_t vector_free[VECTOR_SPILL_COUNT]; /* the same for V128 */
+    unsigned vector_free_count, vector_next;
 
     /* Where we are. */
     struct ir_block *block;
@@ -170,7 +175,7 @@ struct compile {
     unsigned stub_count, stub_room;
     bool interruptible; /* accesses can be undone: see undo.h; C code that uses guest memory is marked */
     struct undo undo;   /* of this region */
-    bool uses_xmm;
+    bool uses_xmm, uses_vectors;
     bool failed; /* out of spill room: the region is too large */
 };
 
@@ -200,8 +205,17 @@ static inline bool type_is_float(enum ir_type type)
     return type == IR_F32 || type == IR_F64;
 }
 
+/* Lives in an xmm register. */
+static inline bool type_in_xmm(enum ir_type type)
+{
+    return type_is_float(type) || type == IR_V128;
+}
+
 static inline unsigned type_width(enum ir_type type)
 {
+    if (type == IR_V128) {
+        return 16;
+    }
     return type == IR_I64 || type == IR_F64 ? 8 : 4;
 }
 
@@ -243,17 +257,23 @@ static inline struct ir_value *address_base(const struct compile *compile, struc
     return resolve(compile, address->arguments[0]);
 }
 
+/* How much of xmm registers slow paths keep: enum runtime_xmm. */
+static inline unsigned xmm_in_use(const struct compile *compile)
+{
+    return compile->uses_vectors ? RUNTIME_XMM_WHOLE : compile->uses_xmm ? RUNTIME_XMM_HALVES : RUNTIME_XMM_NONE;
+}
+
 /* May leave the region in its middle, or lets C code see the state. */
 static inline bool op_leaves(enum ir_op op)
 {
-    return (op >= IR_LOAD8 && op <= IR_STORE64) || op == IR_GUARD || op == IR_CALL;
+    return (op >= IR_LOAD8 && op <= IR_STORE128) || op == IR_GUARD || op == IR_CALL;
 }
 
 /* Whether an operation that nobody uses can be left out. */
 static inline bool op_is_droppable(enum ir_op op)
 {
     return op == IR_CONST || op == IR_GET || (op >= IR_ADD && op <= IR_SELECT) || op == IR_BITCAST || op == IR_BOX ||
-           op == IR_UNBOX;
+           op == IR_UNBOX || (op >= IR_VAND && op <= IR_VINSERT) || (op >= IR_FLAGS_ADD && op <= IR_CONDITION);
 }
 
 /* pins.c */
@@ -280,6 +300,14 @@ void store_stub(struct compile *compile, const struct stub *stub);
 /* float.c */
 void select_float(struct compile *compile, struct ir_value *value);
 void float_stub(struct compile *compile, const struct stub *stub);
+
+/* vector.c */
+void select_vector(struct compile *compile, struct ir_value *value);
+void vector_stub(struct compile *compile, const struct stub *stub);
+
+/* flags.c: FLAGS as their word; a CONDITION in the host's flags, its operands still in use. */
+void select_flags(struct compile *compile, struct ir_value *value);
+enum emit_condition select_flags_condition(struct compile *compile, const struct ir_value *condition);
 
 /* call.c */
 void select_call(struct compile *compile, struct ir_value *value);

@@ -168,6 +168,11 @@ void emit_immediate8(struct emit *emit, uint8_t value)
     finish(emit, at);
 }
 
+void emit_byte(struct emit *emit, uint8_t byte)
+{
+    emit_immediate8(emit, byte);
+}
+
 /* -- Forms with an immediate -------------------------------------------------------------------------------------- */
 
 static bool is_short(int32_t immediate)

@@ -115,7 +115,33 @@ enum emit_op {
     OP_ORPS = EMIT_OP(0, 1, 0x56),
     OP_XORPS = EMIT_OP(0, 1, 0x57),
     OP_UNPCKLPS = EMIT_OP(0, 1, 0x14),
-    OP_PEXTRD = EMIT_OP(0x66, 3, 0x16),      /* r/m, xmm, imm8 */
+    OP_PEXTRD = EMIT_OP(0x66, 3, 0x16), /* r/m, xmm, imm8 */
+    /* Vectors of 128 bits: the packed forms. Of those without a prefix, 66 gives the one for doubles. */
+    OP_MOVUPS = EMIT_OP(0, 1, 0x10),
+    OP_MOVUPS_STORE = EMIT_OP(0, 1, 0x11),
+    OP_PAND = EMIT_OP(0x66, 1, 0xdb),
+    OP_PANDN = EMIT_OP(0x66, 1, 0xdf), /* ~reg & r/m */
+    OP_POR = EMIT_OP(0x66, 1, 0xeb),
+    OP_PXOR = EMIT_OP(0x66, 1, 0xef),
+    OP_PADDUSB = EMIT_OP(0x66, 1, 0xdc),
+    OP_PCMPEQD = EMIT_OP(0x66, 1, 0x76),
+    OP_PACKSSWB = EMIT_OP(0x66, 1, 0x63),
+    OP_PUNPCKLBW = EMIT_OP(0x66, 1, 0x60),
+    OP_PUNPCKHBW = EMIT_OP(0x66, 1, 0x68),
+    OP_PUNPCKLQDQ = EMIT_OP(0x66, 1, 0x6c),
+    OP_PSHUFB = EMIT_OP(0x66, 2, 0x00),
+    OP_PSHUFD = EMIT_OP(0x66, 1, 0x70),  /* xmm, xmm, imm8 */
+    OP_PSHUFLW = EMIT_OP(0xf2, 1, 0x70), /* likewise */
+    OP_PSHIFTW = EMIT_OP(0x66, 1, 0x71), /* /n, xmm, imm8; dwords and qwords: the next two opcodes */
+    OP_PEXTRW = EMIT_OP(0x66, 1, 0xc5),  /* reg, xmm, imm8 */
+    OP_PINSRW = EMIT_OP(0x66, 1, 0xc4),  /* xmm, r, imm8 */
+    OP_PINSRB = EMIT_OP(0x66, 3, 0x20),  /* likewise */
+    OP_PINSRD = EMIT_OP(0x66, 3, 0x22),  /* likewise; W: of 8 bytes */
+    OP_CMPPS = EMIT_OP(0, 1, 0xc2),      /* xmm, xmm, imm8 */
+    OP_MOVMSKPS = EMIT_OP(0, 1, 0x50),   /* reg, xmm */
+    OP_VFMADD231PS = EMIT_OP(0x66, 2, 0xb8),
+    OP_ADC = EMIT_OP(0, 0, 0x13),
+    OP_BT = EMIT_OP(0, 1, 0xba),             /* /4, r/m, imm8 */
     OP_VFMADD213SD = EMIT_OP(0x66, 2, 0xa9), /* reg = vvvv * reg + r/m; W = 1 double */
     OP_VFMADD231SD = EMIT_OP(0x66, 2, 0xb9), /* reg = vvvv * r/m + reg */
 };
@@ -127,7 +153,11 @@ static inline enum emit_op emit_single(enum emit_op op)
     return (enum emit_op)(((uint32_t)op & ~0xff0000u) | single << 16);
 }
 
-/* The digit (/n) of the groups 81, C1, F7. */
+#define EMIT_CMC   0xf5
+#define EMIT_LAHF  0x9f
+#define EMIT_PUSHF 0x9c
+
+/* The digit (/n) of the groups 81, C1, F7, and of vector shifts. */
 enum emit_group {
     GROUP_ADD = 0,
     GROUP_OR = 1,
@@ -135,6 +165,9 @@ enum emit_group {
     GROUP_SUB = 5,
     GROUP_XOR = 6,
     GROUP_CMP = 7,
+    VECTOR_SHR = 2,
+    VECTOR_SAR = 4,
+    VECTOR_SHL = 6,
     SHIFT_ROR = 1,
     SHIFT_SHL = 4,
     SHIFT_SHR = 5,
@@ -191,6 +224,7 @@ void emit_bswap(struct emit *emit, unsigned width, unsigned reg);
 void emit_sign_extend_rax(struct emit *emit, unsigned width);      /* CDQ, CQO */
 void emit_mov_ri(struct emit *emit, unsigned reg, uint64_t value); /* leaves flags alone */
 void emit_store_i(struct emit *emit, unsigned width, struct emit_memory memory, int32_t immediate); /* 1, 2, 4, 8 */
+void emit_byte(struct emit *emit, uint8_t byte); /* an instruction of one: EMIT_CMC … */
 void emit_push(struct emit *emit, unsigned reg);
 void emit_pop(struct emit *emit, unsigned reg);
 void emit_return(struct emit *emit);

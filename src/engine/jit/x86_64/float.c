@@ -63,7 +63,7 @@ static void store_xmm(struct compile *compile, unsigned reg, int32_t place)
 static void call_runtime(struct compile *compile, uint32_t what)
 {
     emit_store_i(&compile->emit, 4, emit_at(REG_RSP, FRAME_WHAT), (int32_t)what);
-    emit_call_to(&compile->emit, compile->runtime->slow_float);
+    emit_call_to(&compile->emit, compile->runtime->slow_float[compile->uses_vectors]);
 }
 
 /* The whole operation by runtime_float(), in line. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <capstone/capstone.h>
+#include <cpuid.h>
 
 #define REGION_SIZE_MIN 256u /* room that makes writing beyond the end safe: see emit.h */
 
@@ -43,6 +44,13 @@ struct host {
 
 /* -- Life ---------------------------------------------------------------------------------------------------------- */
 
+/* LAHF in 64-bit mode: Intel SDM volume 2, CPUID, 80000001h. */
+static bool has_lahf(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & 1) != 0;
+}
+
 static struct host_features ask_processor(void)
 {
     __builtin_cpu_init();
@@ -53,7 +61,10 @@ static struct host_features ask_processor(void)
         .lzcnt = __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("avx2") != 0, /* came with them */
         .popcnt = __builtin_cpu_supports("popcnt") != 0,
         .fma = __builtin_cpu_supports("fma") != 0,
+        .ssse3 = __builtin_cpu_supports("ssse3") != 0,
         .sse41 = __builtin_cpu_supports("sse4.1") != 0,
+        .sse42 = __builtin_cpu_supports("sse4.2") != 0,
+        .lahf = has_lahf(),
     };
 }
 
@@ -79,6 +90,9 @@ static void be_adverse(struct host *host)
     features->avx = features->avx && random_below(&host->compile, 2) != 0;
     features->fma = features->fma && random_below(&host->compile, 2) != 0;
     features->sse41 = features->sse41 && random_below(&host->compile, 2) != 0;
+    features->sse42 = features->sse42 && random_below(&host->compile, 2) != 0;
+    features->ssse3 = features->ssse3 && random_below(&host->compile, 2) != 0;
+    features->lahf = features->lahf && random_below(&host->compile, 2) != 0;
 }
 
 static struct emit begin_emit(struct host *host)
@@ -96,6 +110,9 @@ static void fill_constants(struct runtime_data *data)
         data->nan32[i] = float_canonical_nan32 | (uint64_t)float_canonical_nan32 << 32;
         data->nan64[i] = float_canonical_nan64;
         data->ones[i] = UINT64_MAX;
+        data->not_nan32[i] = ~data->nan32[i];
+        data->not_nan64[i] = ~data->nan64[i];
+        data->table_bias[i] = UINT64_C(0x7070707070707070);
     }
 }
 
@@ -162,7 +179,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     compile->stub_count = compile->jump_count = compile->pin_count = 0;
     compile->pinned_gpr = compile->pinned_xmm = 0;
     undo_clear(&compile->undo);
-    compile->failed = compile->uses_xmm = false;
+    compile->failed = compile->uses_xmm = compile->uses_vectors = false;
 }
 
 static uint32_t count_links(const struct ir_region *region)

@@ -139,6 +139,9 @@ static struct probing prepare(struct compile *compile, struct access *access)
 static uint32_t ask(struct compile *compile, struct access *access, const struct probing *probing)
 {
     struct group *group = access->group;
+    if (access->size == 16) { /* in one page if its upper half is in that of the lower, and aligned as a word is */
+        return probe(compile, access, access->offset, access->offset + 8, 8, probing->index, probing->tag);
+    }
     if (group == NULL) {
         return probe(compile, access, access->offset, access->offset, access->size, probing->index, probing->tag);
     }
@@ -188,7 +191,9 @@ static uint32_t load_op(unsigned size, enum load_form form)
 static void emit_load(struct compile *compile, unsigned size, enum load_form form, unsigned dst,
                       struct emit_memory memory)
 {
-    if (form == LOAD_FLOAT) {
+    if (form == LOAD_VECTOR) {
+        emit_rm(&compile->emit, OP_MOVUPS, 4, dst, memory);
+    } else if (form == LOAD_FLOAT) {
         uint32_t op = size == 4 ? (uint32_t)emit_single(OP_MOVSD) : (uint32_t)OP_MOVSD;
         emit_rm(&compile->emit, op, 4, dst, memory);
     } else {
@@ -199,10 +204,10 @@ static void emit_load(struct compile *compile, unsigned size, enum load_form for
 void select_load(struct compile *compile, struct ir_value *value)
 {
     unsigned size = 1u << (value->op - IR_LOAD8);
-    enum load_form form = (enum load_form)node_of(compile, value)->form;
+    enum load_form form = size == 16 ? LOAD_VECTOR : (enum load_form)node_of(compile, value)->form;
     struct access access = select_address(compile, value, size, offsetof(struct tlb_entry, read));
     struct probing probing = prepare(compile, &access);
-    unsigned dst = form == LOAD_FLOAT ? define_xmm(compile, value, REG_NONE) : define_gpr(compile, value, probing.tag);
+    unsigned dst = form >= LOAD_FLOAT ? define_xmm(compile, value, REG_NONE) : define_gpr(compile, value, probing.tag);
     uint32_t start = compile->emit.cursor;
     uint32_t place = ask(compile, &access, &probing);
     emit_load(compile, size, form, dst, host_memory(&access, &probing));
@@ -216,7 +221,7 @@ void select_load(struct compile *compile, struct ir_value *value)
 
 /* What is stored: a constant, a register, or an xmm register. */
 struct source {
-    enum { SOURCE_GPR, SOURCE_XMM, SOURCE_CONSTANT } kind;
+    enum { SOURCE_GPR, SOURCE_XMM, SOURCE_VECTOR, SOURCE_CONSTANT } kind;
     unsigned reg;
     int32_t constant;
 };
@@ -225,7 +230,10 @@ static struct source select_source(struct compile *compile, struct ir_value *val
 {
     struct source source = { .kind = SOURCE_GPR };
     value = resolve(compile, value);
-    if (immediate_of(compile, value, size == 8 ? 8 : 4, &source.constant)) {
+    if (size == 16) {
+        source.kind = SOURCE_VECTOR;
+        source.reg = use_xmm(compile, value);
+    } else if (immediate_of(compile, value, size == 8 ? 8 : 4, &source.constant)) {
         source.kind = SOURCE_CONSTANT;
     } else if (value->op == IR_BITCAST && node_of(compile, value)->fused) {
         source.kind = SOURCE_XMM;
@@ -241,6 +249,8 @@ static void emit_store(struct emit *emit, unsigned size, struct source source, s
 {
     if (source.kind == SOURCE_CONSTANT) {
         emit_store_i(emit, size, memory, source.constant);
+    } else if (source.kind == SOURCE_VECTOR) {
+        emit_rm(emit, OP_MOVUPS_STORE, 4, source.reg, memory);
     } else if (source.kind == SOURCE_XMM) {
         emit_rm(emit, size == 4 ? (uint32_t)emit_single(OP_MOVSD_STORE) : (uint32_t)OP_MOVSD_STORE, 4, source.reg,
                 memory);
@@ -270,7 +280,7 @@ void select_store(struct compile *compile, struct ir_value *value)
 
 static unsigned log2_of(unsigned size)
 {
-    return size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+    return (unsigned)__builtin_ctz(size);
 }
 
 static void pass_address(struct compile *compile, const struct stub *stub)
@@ -301,25 +311,25 @@ static void leave_if_trapped(struct compile *compile, const struct stub *stub)
 void load_stub(struct compile *compile, const struct stub *stub)
 {
     struct emit *emit = &compile->emit;
-    unsigned keeps_xmm = (compile->uses_xmm ? 1u : 0u);
     pass_address(compile, stub);
-    emit_call_to(emit, compile->runtime->load[log2_of(stub->size)][keeps_xmm]);
+    emit_call_to(emit, compile->runtime->load[log2_of(stub->size)][xmm_in_use(compile)]);
     leave_if_trapped(compile, stub);
-    emit_load(compile, stub->size, (enum load_form)stub->form, stub->dst, emit_at(REG_RSP, FRAME_RESULT));
+    emit_load(compile, stub->size, (enum load_form)stub->form, stub->dst,
+              emit_at(REG_RSP, stub->size == 16 ? FRAME_VECTOR_RESULT : FRAME_RESULT));
     give_up_group(compile, stub);
 }
 
 void store_stub(struct compile *compile, const struct stub *stub)
 {
     struct emit *emit = &compile->emit;
-    unsigned keeps_xmm = (compile->uses_xmm ? 1u : 0u);
+    int32_t place = stub->size == 16 ? FRAME_OPERANDS : FRAME_VALUE;
     struct source source = { .kind = stub->form, .reg = stub->b, .constant = (int32_t)stub->what };
     pass_address(compile, stub);
-    if (stub->size != 8) { /* what a device is told has no bits beyond its size */
+    if (stub->size < 8) { /* what a device is told has no bits beyond its size */
         emit_store_i(emit, 8, emit_at(REG_RSP, FRAME_VALUE), 0);
     }
-    emit_store(emit, stub->size, source, emit_at(REG_RSP, FRAME_VALUE));
-    emit_call_to(emit, compile->runtime->store[log2_of(stub->size)][keeps_xmm]);
+    emit_store(emit, stub->size, source, emit_at(REG_RSP, place));
+    emit_call_to(emit, compile->runtime->store[log2_of(stub->size)][xmm_in_use(compile)]);
     leave_if_trapped(compile, stub);
     give_up_group(compile, stub);
 }

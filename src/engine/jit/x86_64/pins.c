@@ -52,9 +52,9 @@ static void count_access(struct scores *scores, uint32_t slot, enum ir_type type
         struct slot_score *score = score_at(scores, first);
         score->floating = add_weight(score->floating, weight);
     } else {
-        score_at(scores, first)->is_refused = true;
-        if (slot % 8 != 0 && type_width(type) == 8 && first + 1 < PIN_SLOTS) {
-            score_at(scores, first + 1)->is_refused = true;
+        uint32_t last = (slot + type_width(type) - 1) / 8;
+        for (uint32_t word = first; word <= last && word < PIN_SLOTS; word++) {
+            score_at(scores, word)->is_refused = true;
         }
     }
 }
@@ -64,6 +64,7 @@ static void count_accesses(struct compile *compile, struct scores *scores)
     for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
         for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
             compile->uses_xmm |= type_is_float(value->type);
+            compile->uses_vectors |= value->type == IR_V128;
             if (value->op == IR_GET && value->uses != 0) {
                 count_access(scores, value->slot, value->type, block->weight);
             } else if (value->op == IR_PUT) {

@@ -17,36 +17,53 @@ void registers_begin_block(struct compile *compile)
     compile->kept_gpr = 0;
     mark_kept(compile, 0);
     compile->alias_count = 0;
-    compile->spill_free_count = 0;
-    compile->spill_next = 0;
+    compile->spill_free_count = compile->vector_free_count = 0;
+    compile->spill_next = compile->vector_next = 0;
 }
 
 static struct emit_memory spill_memory(unsigned spill)
 {
-    return emit_at(REG_RSP, FRAME_SPILL + (int32_t)spill * 8);
+    return spill < SPILL_COUNT ? emit_at(REG_RSP, FRAME_SPILL + (int32_t)spill * 8)
+                               : emit_at(REG_RSP, FRAME_VECTOR_SPILL + (int32_t)(spill - SPILL_COUNT) * 16);
 }
 
 static void free_spill(struct compile *compile, uint16_t number)
 {
-    if (!compile->failed) {
+    if (!compile->failed && number >= SPILL_COUNT) {
+        compile->vector_free[compile->vector_free_count++] = number;
+    } else if (!compile->failed) {
         compile->spill_free[compile->spill_free_count++] = number;
     }
 }
 
 /* -- Temporaries -------------------------------------------------------------------------------------------------- */
 
+static uint16_t take_spill(struct compile *compile)
+{
+    if (compile->spill_free_count != 0) {
+        return compile->spill_free[--compile->spill_free_count];
+    }
+    compile->failed = compile->failed || compile->spill_next == SPILL_COUNT;
+    return compile->failed ? 0 : (uint16_t)compile->spill_next++;
+}
+
+static uint16_t take_vector_spill(struct compile *compile)
+{
+    if (compile->vector_free_count != 0) {
+        return compile->vector_free[--compile->vector_free_count];
+    }
+    compile->failed = compile->failed || compile->vector_next == VECTOR_SPILL_COUNT;
+    return (uint16_t)(SPILL_COUNT + (compile->failed ? 0 : compile->vector_next++));
+}
+
 static void spill(struct compile *compile, struct ir_value *value)
 {
     struct node *node = node_of(compile, value);
-    if (compile->spill_free_count != 0) {
-        node->spill = compile->spill_free[--compile->spill_free_count];
-    } else if (compile->spill_next < SPILL_COUNT) {
-        node->spill = (uint16_t)compile->spill_next++;
-    } else {
-        compile->failed = true;
-        node->spill = 0;
-    }
-    if (node->place == PLACE_GPR) {
+    node->spill = value->type == IR_V128 ? take_vector_spill(compile) : take_spill(compile);
+    if (value->type == IR_V128) {
+        emit_rm(&compile->emit, OP_MOVUPS_STORE, 4, node->reg, spill_memory(node->spill));
+        compile->xmm[node->reg] = NULL;
+    } else if (node->place == PLACE_GPR) {
         emit_rm(&compile->emit, OP_MOV_STORE, 8, node->reg, spill_memory(node->spill));
         compile->gpr[node->reg] = NULL;
     } else {
@@ -216,16 +233,20 @@ void become_alias(struct compile *compile, struct ir_value *value, unsigned pin)
     add_alias(compile, value);
 }
 
+static uint32_t load_xmm_op(enum ir_type type)
+{
+    return type == IR_V128 ? OP_MOVUPS : type == IR_F32 ? (uint32_t)emit_single(OP_MOVSD) : (uint32_t)OP_MOVSD;
+}
+
 /* Into a temporary of its own. */
 static void detach(struct compile *compile, struct ir_value *value)
 {
     struct node *node = node_of(compile, value);
-    bool is_float = node->place == PLACE_SLOT ? type_is_float(value->type) : node->place == PLACE_XMM;
+    bool is_float = node->place == PLACE_SLOT ? type_in_xmm(value->type) : node->place == PLACE_XMM;
     if (is_float) {
         unsigned reg = allocate_xmm(compile);
         if (node->place == PLACE_SLOT) {
-            uint32_t op = value->type == IR_F32 ? (uint32_t)emit_single(OP_MOVSD) : (uint32_t)OP_MOVSD;
-            emit_rm(&compile->emit, op, 4, reg, slot_memory(value->slot));
+            emit_rm(&compile->emit, load_xmm_op(value->type), 4, reg, slot_memory(value->slot));
         } else {
             emit_rr(&compile->emit, OP_MOVAPS, 4, reg, node->reg);
         }
@@ -341,6 +362,38 @@ unsigned use_gpr(struct compile *compile, struct ir_value *value)
     return node->reg;
 }
 
+/* Both halves by way of general registers: a constant that is used often is worth a value of its own. */
+static unsigned constant_vector(struct compile *compile, const struct ir_value *value)
+{
+    struct emit *emit = &compile->emit;
+    unsigned reg = scratch_xmm(compile);
+    if (value->immediate == UINT64_MAX && value->high == UINT64_MAX) {
+        emit_rr(emit, OP_PCMPEQD, 4, reg, reg);
+        return reg;
+    }
+    if (value->immediate == 0 && value->high == 0) {
+        emit_rr(emit, OP_XORPS, 4, reg, reg);
+        return reg;
+    }
+    unsigned bits = allocate_gpr(compile);
+    emit_mov_ri(emit, bits, value->immediate);
+    emit_rr(emit, OP_MOVQ_TO, 8, reg, bits);
+    if (value->high == value->immediate) {
+        emit_rr(emit, OP_PUNPCKLQDQ, 4, reg, reg);
+    } else if (value->high != 0) {
+        emit_mov_ri(emit, bits, value->high);
+        if (compile->features.sse41) {
+            emit_rr(emit, OP_PINSRD, 8, reg, bits);
+            emit_immediate8(emit, 1);
+        } else {
+            unsigned upper = allocate_xmm(compile);
+            emit_rr(emit, OP_MOVQ_TO, 8, upper, bits);
+            emit_rr(emit, OP_PUNPCKLQDQ, 4, reg, upper);
+        }
+    }
+    return reg;
+}
+
 static unsigned constant_xmm(struct compile *compile, const struct ir_value *value)
 {
     unsigned reg = scratch_xmm(compile);
@@ -359,14 +412,14 @@ unsigned use_xmm(struct compile *compile, struct ir_value *value)
     value = resolve(compile, value);
     struct node *node = node_of(compile, value);
     if (value->op == IR_CONST) {
-        return constant_xmm(compile, value);
+        return value->type == IR_V128 ? constant_vector(compile, value) : constant_xmm(compile, value);
     }
     CHECK(node->place != PLACE_NONE && node->place != PLACE_GPR);
     if (node->place == PLACE_SLOT) {
         detach(compile, value);
     } else if (node->place == PLACE_SPILL) {
         unsigned reg = allocate_xmm(compile);
-        emit_rm(&compile->emit, OP_MOVSD, 4, reg, spill_memory(node->spill));
+        emit_rm(&compile->emit, value->type == IR_V128 ? OP_MOVUPS : OP_MOVSD, 4, reg, spill_memory(node->spill));
         free_spill(compile, node->spill);
         compile->xmm[reg] = value;
         node->place = PLACE_XMM;

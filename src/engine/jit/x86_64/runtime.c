@@ -2,8 +2,12 @@
 #include "engine/jit/x86_64/runtime.h"
 
 #include "arch/riscv/primitives.h"
+#include "arch/riscv/translate.h"
 #include "core/check.h"
+#include "engine/jit/ir_vector.h"
 #include "float/float.h"
+
+#include <string.h>
 
 #include <xmmintrin.h>
 
@@ -147,6 +151,49 @@ uint64_t runtime_float(struct riscv_cpu *cpu, const uint64_t *operands, uint32_t
     return result;
 }
 
+void runtime_vector(struct riscv_cpu *cpu, uint64_t *operands, uint32_t what)
+{
+    enum ir_op op = (enum ir_op)(what & 0xff);
+    uint64_t lanes = what >> 8 & 0xffff;
+    struct ir_bits arguments[3], result;
+    memcpy(arguments, operands, sizeof arguments);
+    if (op < IR_VFADD) {
+        result = ir_vector_compute(op, lanes, arguments);
+    } else {
+        runtime_float_leave(cpu);
+        uint32_t flags = (uint32_t)cpu->state.csr.fcsr;
+        result = ir_vector_float(op, lanes, arguments, what >> 24 & 7, &flags);
+        cpu->state.csr.fcsr = flags;
+        runtime_float_enter(cpu);
+    }
+    memcpy(operands + 6, &result, sizeof result);
+}
+
+/* -- Memory -------------------------------------------------------------------------------------------------------- */
+
+bool runtime_load_vector(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *halves)
+{
+    (void)size;
+    return riscv_load_slow(cpu, address, 8, &halves[0]) && riscv_load_slow(cpu, address + 8, 8, &halves[1]);
+}
+
+/* May these bytes be stored to? */
+static bool can_store(struct riscv_cpu *cpu, uint64_t address, uint64_t size)
+{
+    struct riscv_page page;
+    uint64_t first = PAGE_SIZE - (address & PAGE_MASK);
+    first = first < size ? first : size;
+    return riscv_resolve(cpu, cpu->data_tlb, address, first, MEMORY_WRITE, &page) &&
+           (first == size || riscv_resolve(cpu, cpu->data_tlb, address + first, size - first, MEMORY_WRITE, &page));
+}
+
+bool runtime_store_vector(struct riscv_cpu *cpu, uint64_t address, uint32_t size, const uint64_t *halves)
+{
+    (void)size;
+    return can_store(cpu, address, 8) && can_store(cpu, address + 8, 8) &&
+           riscv_store_slow(cpu, address, 8, halves[0]) && riscv_store_slow(cpu, address + 8, 8, halves[1]);
+}
+
 /* -- Shared code --------------------------------------------------------------------------------------------------- */
 
 static const uint8_t callee_saved[] = { REG_RBX, REG_RBP, REG_R12, REG_R13, REG_R14, REG_R15 };
@@ -193,13 +240,16 @@ static struct emit_memory frame_at(int32_t offset)
     return emit_at(REG_RSP, 8 + offset);
 }
 
-static void keep_registers(struct emit *emit, bool with_xmm, bool restore)
+static void keep_registers(struct emit *emit, enum runtime_xmm xmm, bool restore)
 {
     for (unsigned i = 0; i < sizeof caller_saved; i++) {
         emit_rm(emit, restore ? OP_MOV : OP_MOV_STORE, 8, caller_saved[i], frame_at(FRAME_GPR + caller_saved[i] * 8));
     }
-    for (unsigned i = 0; with_xmm && i < 16; i++) {
+    for (unsigned i = 0; xmm == RUNTIME_XMM_HALVES && i < 16; i++) {
         emit_rm(emit, restore ? OP_MOVSD : OP_MOVSD_STORE, 4, i, frame_at(FRAME_XMM + (int32_t)i * 8));
+    }
+    for (unsigned i = 0; xmm == RUNTIME_XMM_WHOLE && i < 16; i++) {
+        emit_rm(emit, restore ? OP_MOVUPS : OP_MOVUPS_STORE, 4, i, frame_at(FRAME_VECTORS + (int32_t)i * 16));
     }
 }
 
@@ -211,25 +261,42 @@ static void call_aligned(struct emit *emit, uint64_t function)
     emit_group_ri(emit, GROUP_ADD, 8, REG_RSP, 8);
 }
 
-static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, bool with_xmm, bool interruptible)
+/* Where the C function is told that the data are, or puts them. */
+static void pass_data(struct emit *emit, bool store, unsigned size)
+{
+    if (size == 16) {
+        emit_rm(emit, OP_LEA, 8, REG_RCX, frame_at(store ? FRAME_OPERANDS : FRAME_VECTOR_RESULT));
+    } else if (store) {
+        emit_rm(emit, OP_MOV, 8, REG_RCX, frame_at(FRAME_VALUE));
+    } else {
+        emit_rm(emit, OP_LEA, 8, REG_RCX, frame_at(FRAME_RESULT));
+    }
+}
+
+static uint64_t slow_access(bool store, unsigned size)
+{
+    if (size == 16) {
+        return store ? (uint64_t)(uintptr_t)runtime_store_vector : (uint64_t)(uintptr_t)runtime_load_vector;
+    }
+    return store ? (uint64_t)(uintptr_t)riscv_store_slow : (uint64_t)(uintptr_t)riscv_load_slow;
+}
+
+static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, enum runtime_xmm xmm,
+                                  bool interruptible)
 {
     uint32_t start = emit->cursor;
     if (interruptible) {
         emit_store_i(emit, 4, CPU_AT(translated), 0);
     }
-    keep_registers(emit, with_xmm, false);
+    keep_registers(emit, xmm, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
     emit_rm(emit, OP_MOV, 8, REG_RSI, frame_at(FRAME_ADDRESS));
     emit_mov_ri(emit, REG_RDX, size);
-    if (store) {
-        emit_rm(emit, OP_MOV, 8, REG_RCX, frame_at(FRAME_VALUE));
-    } else {
-        emit_rm(emit, OP_LEA, 8, REG_RCX, frame_at(FRAME_RESULT));
-    }
-    call_aligned(emit, store ? (uint64_t)(uintptr_t)riscv_store_slow : (uint64_t)(uintptr_t)riscv_load_slow);
+    pass_data(emit, store, size);
+    call_aligned(emit, slow_access(store, size));
     emit_rr(emit, OP_MOVZX8, 4, REG_RAX, REG_RAX);
     emit_rr(emit, OP_TEST, 4, REG_RAX, REG_RAX);
-    keep_registers(emit, with_xmm, true); /* moves leave flags alone */
+    keep_registers(emit, xmm, true); /* moves leave flags alone */
     if (interruptible) {
         emit_store_i(emit, 4, CPU_AT(translated), 1);
     }
@@ -237,19 +304,38 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
     return start;
 }
 
-static uint32_t emit_float_thunk(struct emit *emit, bool interruptible)
+static uint32_t emit_float_thunk(struct emit *emit, enum runtime_xmm xmm, bool interruptible)
 {
     uint32_t start = emit->cursor;
     if (interruptible) { /* registers rest in the frame meanwhile */
         emit_store_i(emit, 4, CPU_AT(translated), 0);
     }
-    keep_registers(emit, true, false);
+    keep_registers(emit, xmm, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
     emit_rm(emit, OP_LEA, 8, REG_RSI, frame_at(FRAME_ADDRESS));
     emit_rm(emit, OP_MOV, 4, REG_RDX, frame_at(FRAME_WHAT));
     call_aligned(emit, (uint64_t)(uintptr_t)runtime_float);
     emit_rm(emit, OP_MOV_STORE, 8, REG_RAX, frame_at(FRAME_RESULT));
-    keep_registers(emit, true, true);
+    keep_registers(emit, xmm, true);
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(translated), 1);
+    }
+    emit_return(emit);
+    return start;
+}
+
+static uint32_t emit_vector_thunk(struct emit *emit, bool interruptible)
+{
+    uint32_t start = emit->cursor;
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(translated), 0);
+    }
+    keep_registers(emit, RUNTIME_XMM_WHOLE, false);
+    emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
+    emit_rm(emit, OP_LEA, 8, REG_RSI, frame_at(FRAME_OPERANDS));
+    emit_rm(emit, OP_MOV, 4, REG_RDX, frame_at(FRAME_WHAT));
+    call_aligned(emit, (uint64_t)(uintptr_t)runtime_vector);
+    keep_registers(emit, RUNTIME_XMM_WHOLE, true);
     if (interruptible) {
         emit_store_i(emit, 4, CPU_AT(translated), 1);
     }
@@ -262,15 +348,18 @@ void runtime_emit(struct runtime *runtime, struct emit *emit, bool interruptible
     emit_enter(runtime, emit);
     emit_leave(runtime, emit);
     runtime->thunks = emit->cursor;
-    for (unsigned size = 0; size < 4; size++) {
-        for (unsigned with_xmm = 0; with_xmm < 2; with_xmm++) {
+    for (unsigned size = 0; size < RUNTIME_SIZES; size++) {
+        for (unsigned i = 0; i < RUNTIME_XMM_COUNT; i++) {
+            enum runtime_xmm xmm = (enum runtime_xmm)i;
             emit_align(emit, 16);
-            runtime->load[size][with_xmm] = emit_memory_thunk(emit, false, 1u << size, with_xmm != 0, interruptible);
+            runtime->load[size][i] = emit_memory_thunk(emit, false, 1u << size, xmm, interruptible);
             emit_align(emit, 16);
-            runtime->store[size][with_xmm] = emit_memory_thunk(emit, true, 1u << size, with_xmm != 0, interruptible);
+            runtime->store[size][i] = emit_memory_thunk(emit, true, 1u << size, xmm, interruptible);
         }
     }
-    runtime->slow_float = emit_float_thunk(emit, interruptible);
+    runtime->slow_float[0] = emit_float_thunk(emit, RUNTIME_XMM_HALVES, interruptible);
+    runtime->slow_float[1] = emit_float_thunk(emit, RUNTIME_XMM_WHOLE, interruptible);
+    runtime->slow_vector = emit_vector_thunk(emit, interruptible);
     emit_align(emit, 64);
     runtime->end = emit->cursor;
 }

@@ -24,10 +24,16 @@ enum {
     FRAME_THIRD = 24,
     FRAME_WHAT = 32,
     FRAME_GPR = 48,                 /* one word a register */
-    FRAME_XMM = FRAME_GPR + 16 * 8, /* low halves: no region keeps more in them */
+    FRAME_XMM = FRAME_GPR + 16 * 8, /* low halves: regions without vectors keep no more in them */
     FRAME_SPILL = FRAME_XMM + 16 * 8,
     SPILL_COUNT = 1023,
-    FRAME_SIZE = FRAME_SPILL + SPILL_COUNT * 8, /* 8 more than a multiple of 16: six registers and an address above */
+    FRAME_VECTORS = FRAME_SPILL + SPILL_COUNT * 8, /* whole registers */
+    FRAME_OPERANDS = FRAME_VECTORS + 16 * 16,      /* three vectors, and the result */
+    FRAME_VECTOR_RESULT = FRAME_OPERANDS + 3 * 16,
+    FRAME_VECTOR_SPILL = FRAME_VECTOR_RESULT + 16,
+    VECTOR_SPILL_COUNT = 128,
+    FRAME_SIZE = FRAME_VECTOR_SPILL +
+                 VECTOR_SPILL_COUNT * 16, /* 8 more than a multiple of 16: six registers and an address above */
 };
 
 /* The data area. */
@@ -43,26 +49,35 @@ struct runtime_data {
     struct jump_cache_entry jumps[JUMP_CACHE_ENTRIES];
     /* Constants; 16 bytes each, for instructions that want them aligned. */
     _Alignas(16) uint64_t zero[2], nan32[2], nan64[2], ones[2];
+    _Alignas(16) uint64_t not_nan32[2], not_nan64[2]; /* the bits that the canonical NaN lacks */
+    _Alignas(16) uint64_t table_bias[2];              /* bytes: added with saturation, sets bit 7 of all but 0 … 15 */
 };
 
 #define DATA_AT(member) ((uint32_t)offsetof(struct runtime_data, member))
 
 /* What the host's processor can do beyond the x86-64 baseline. */
 struct host_features {
-    bool avx, bmi1, bmi2, lzcnt, popcnt, fma, sse41, avx512f;
+    bool avx, bmi1, bmi2, lzcnt, popcnt, fma, ssse3, sse41, sse42, lahf, avx512f;
 };
+
+/* What of xmm registers a slow path keeps. */
+enum runtime_xmm { RUNTIME_XMM_NONE, RUNTIME_XMM_HALVES, RUNTIME_XMM_WHOLE, RUNTIME_XMM_COUNT };
+
+#define RUNTIME_SIZES 5u /* of accesses: 1 … 16 bytes */
 
 /* Positions of shared code. */
 struct runtime {
-    uint32_t enter;          /* result enter(cpu, entry) by the C convention */
-    uint32_t leave;          /* rax: the result; registers' slots are written */
-    uint32_t leave_pc;       /* likewise, and rcx goes to state.pc */
-    uint32_t leave_link;     /* eax: number of a link */
-    uint32_t leave_indirect; /* rax: the guest address */
-    uint32_t load[4][2];     /* by log2(size) and whether xmm registers are to be kept */
-    uint32_t store[4][2];    /* slow paths: all registers kept, ZF set if there is a trap */
-    uint32_t slow_float;     /* runtime_float() on FRAME_ADDRESS, _VALUE, _THIRD, _WHAT; all registers kept */
-    uint32_t thunks;         /* where load begins; slow_float is the last */
+    uint32_t enter;                                   /* result enter(cpu, entry) by the C convention */
+    uint32_t leave;                                   /* rax: the result; registers' slots are written */
+    uint32_t leave_pc;                                /* likewise, and rcx goes to state.pc */
+    uint32_t leave_link;                              /* eax: number of a link */
+    uint32_t leave_indirect;                          /* rax: the guest address */
+    uint32_t load[RUNTIME_SIZES][RUNTIME_XMM_COUNT];  /* by log2(size) */
+    uint32_t store[RUNTIME_SIZES][RUNTIME_XMM_COUNT]; /* slow paths: all registers kept, ZF set if there is a trap */
+    uint32_t
+        slow_float[2];    /* runtime_float() on FRAME_ADDRESS, _VALUE, _THIRD, _WHAT; all registers kept, [1]: whole */
+    uint32_t slow_vector; /* runtime_vector() on FRAME_OPERANDS, _WHAT; all registers kept, whole */
+    uint32_t thunks;      /* where load begins; slow_vector is the last */
     uint32_t end;
 };
 
@@ -86,5 +101,15 @@ void runtime_float_enter(struct riscv_cpu *cpu);
 #define RUNTIME_WHAT(op, from, to, rounding) \
     ((uint32_t)(op) | (uint32_t)(from) << 8 | (uint32_t)(to) << 12 | (uint32_t)(rounding) << 16)
 uint64_t runtime_float(struct riscv_cpu *cpu, const uint64_t *operands, uint32_t what);
+
+/* One vector operation likewise: three operands and the place of the result, each of two words. */
+#define RUNTIME_VECTOR_WHAT(op, lanes, rounding) \
+    ((uint32_t)(op) | ((uint32_t)(lanes) & 0xffff) << 8 | (uint32_t)(rounding) << 24)
+void runtime_vector(struct riscv_cpu *cpu, uint64_t *operands, uint32_t what);
+
+/* 16 bytes of guest memory, as riscv_load_slow() and riscv_store_slow(): a store that faults has stored nothing. The
+ * size is there for the sake of the convention. */
+bool runtime_load_vector(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *halves);
+bool runtime_store_vector(struct riscv_cpu *cpu, uint64_t address, uint32_t size, const uint64_t *halves);
 
 #endif

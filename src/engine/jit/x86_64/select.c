@@ -407,7 +407,7 @@ static void select_slow_popcount(struct compile *compile, struct ir_value *value
     emit_rr(&compile->emit, OP_MOV, type_width(value->type), copy, ra);
     emit_rm(&compile->emit, OP_MOV_STORE, 8, copy, emit_at(REG_RSP, FRAME_ADDRESS));
     emit_store_i(&compile->emit, 4, emit_at(REG_RSP, FRAME_WHAT), (int32_t)RUNTIME_WHAT(IR_POPCNT, 0, 0, 0));
-    emit_call_to(&compile->emit, compile->runtime->slow_float);
+    emit_call_to(&compile->emit, compile->runtime->slow_float[compile->uses_vectors]);
     done(compile, value->arguments[0]);
     unsigned dst = define_gpr(compile, value, REG_NONE);
     emit_rm(&compile->emit, OP_MOV, 8, dst, emit_at(REG_RSP, FRAME_RESULT));
@@ -497,6 +497,9 @@ static void test_bits(struct compile *compile, struct ir_value *and, unsigned wi
 /* Sets flags for a comparison, whose operands stay in use. */
 static enum emit_condition compare(struct compile *compile, struct ir_value *value)
 {
+    if (value->op == IR_CONDITION) {
+        return select_flags_condition(compile, value);
+    }
     struct emit *emit = &compile->emit;
     struct ir_value *a = resolve(compile, value->arguments[0]), *b = resolve(compile, value->arguments[1]);
     unsigned width = type_width(value->arguments[0]->type);
@@ -558,7 +561,9 @@ static void select_comparison(struct compile *compile, struct ir_value *value)
 {
     enum emit_condition condition = compare(compile, value);
     done(compile, value->arguments[0]);
-    done(compile, value->arguments[1]);
+    if (value->arguments[1] != NULL) {
+        done(compile, value->arguments[1]);
+    }
     unsigned dst = define_gpr(compile, value, REG_NONE); /* moves and stores only: flags survive */
     emit_rr(&compile->emit, OP_SETCC + condition, 4, 0, dst);
     emit_rr(&compile->emit, OP_MOVZX8, 4, dst, dst);
@@ -581,7 +586,7 @@ static void select_float_choice(struct compile *compile, struct ir_value *value)
 
 static void select_choice(struct compile *compile, struct ir_value *value)
 {
-    if (type_is_float(value->type)) {
+    if (type_in_xmm(value->type)) {
         select_float_choice(compile, value);
         return;
     }
@@ -664,7 +669,9 @@ static void put_in_memory(struct compile *compile, struct ir_value *put)
     struct emit_memory memory = slot_memory(put->slot);
     int32_t immediate;
     save_aliases(compile, put->slot, width, NULL);
-    if (immediate_of(compile, value, width, &immediate)) {
+    if (value->type == IR_V128) {
+        emit_rm(&compile->emit, OP_MOVUPS_STORE, 4, use_xmm(compile, value), memory);
+    } else if (immediate_of(compile, value, width, &immediate)) {
         emit_store_i(&compile->emit, width, memory, immediate);
     } else if (type_is_float(value->type)) {
         emit_rm(&compile->emit, float_op(OP_MOVSD_STORE, value->type), 4, use_xmm(compile, value), memory);
@@ -738,16 +745,19 @@ static void select_value(struct compile *compile, struct ir_value *value)
     case IR_LTU:
     case IR_LEU:
     case IR_LTS:
-    case IR_LES: select_comparison(compile, value); break;
+    case IR_LES:
+    case IR_CONDITION: select_comparison(compile, value); break;
     case IR_SELECT: select_choice(compile, value); break;
     case IR_LOAD8:
     case IR_LOAD16:
     case IR_LOAD32:
-    case IR_LOAD64: select_load(compile, value); break;
+    case IR_LOAD64:
+    case IR_LOAD128: select_load(compile, value); break;
     case IR_STORE8:
     case IR_STORE16:
     case IR_STORE32:
-    case IR_STORE64: select_store(compile, value); break;
+    case IR_STORE64:
+    case IR_STORE128: select_store(compile, value); break;
     case IR_FENCE: /* this host orders all the rest by itself: Intel SDM volume 3, "Memory Ordering" */
         if (value->immediate == 0) {
             emit_fence(&compile->emit);
@@ -772,6 +782,42 @@ static void select_value(struct compile *compile, struct ir_value *value)
     case IR_UTOF:
     case IR_BOX:
     case IR_UNBOX: select_float(compile, value); break;
+    case IR_VAND:
+    case IR_VOR:
+    case IR_VXOR:
+    case IR_VANDN:
+    case IR_VSELECT:
+    case IR_VTABLE:
+    case IR_VADD:
+    case IR_VSUB:
+    case IR_VMUL:
+    case IR_VEQ:
+    case IR_VGTS:
+    case IR_VGTU:
+    case IR_VMINS:
+    case IR_VMINU:
+    case IR_VMAXS:
+    case IR_VMAXU:
+    case IR_VSHL:
+    case IR_VSHR:
+    case IR_VSAR:
+    case IR_VZIPL:
+    case IR_VZIPH:
+    case IR_VSPLAT:
+    case IR_VEXTRACT:
+    case IR_VINSERT:
+    case IR_VFADD:
+    case IR_VFSUB:
+    case IR_VFMUL:
+    case IR_VFDIV:
+    case IR_VFSQRT:
+    case IR_VFMA: select_vector(compile, value); break;
+    case IR_FLAGS_ADD:
+    case IR_FLAGS_ADC:
+    case IR_FLAGS_SUB:
+    case IR_FLAGS_LOGIC:
+    case IR_FLAGS_FROM_WORD: select_flags(compile, value); break;
+    case IR_FLAGS_TO_WORD: break; /* always where its argument is */
     case IR_GUARD: select_guard(compile, value); break;
     case IR_CALL: select_call(compile, value); break;
     case IR_JUMP:

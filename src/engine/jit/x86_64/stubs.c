@@ -74,6 +74,8 @@ static void emit_stub(struct compile *compile, const struct stub *stub)
     case STUB_MINMAX:
     case STUB_UTOF:
     case STUB_FTOS: float_stub(compile, stub); break;
+    case STUB_VECTOR_NAN:
+    case STUB_VECTOR: vector_stub(compile, stub); break;
     }
     emit_jump_to(emit, CC_ALWAYS, stub->back);
 }
