@@ -36,7 +36,9 @@ struct rights_reader {
     _Alignas(64) _Atomic uint32_t phase; /* written by the reader only: where it is, and how often that has changed */
     _Atomic uint32_t stale;              /* levels, one bit each, to be dropped before they go on; set by changers */
     _Atomic uint32_t asked;              /* somebody waits for a boundary; set by changers */
-    _Atomic uint32_t interrupted;        /* how often data rights were dropped in the middle of translated code */
+    _Atomic uint32_t interrupted;        /* how often data rights were dropped in the middle of an instruction */
+    _Atomic uint32_t busy;               /* the reader changes what it keeps: handlers put it off; its own */
+    _Atomic bool late;                   /* one has; its own */
     struct straggler straggler;
     struct vcpu *vcpu;
     void (*drop)(void *context, unsigned level);
@@ -122,7 +124,7 @@ struct rights_reader *rights_add_reader(struct rights *rights, struct vcpu *vcpu
 
 static size_t note_word(uint64_t page)
 {
-    return hash(page / (NOTE_WORD_PAGES * NOTE_GROUP_WORDS), NOTE_GROUP_SHIFT) * NOTE_GROUP_WORDS +
+    return hash(page / NOTE_WORD_PAGES / NOTE_GROUP_WORDS, NOTE_GROUP_SHIFT) * NOTE_GROUP_WORDS +
            page / NOTE_WORD_PAGES % NOTE_GROUP_WORDS;
 }
 
@@ -172,7 +174,9 @@ static void forget(struct notes *notes, uint64_t kept)
 void rights_forget(struct rights_reader *reader, unsigned level)
 {
     if (level < reader->kept_count && reader->notes[level].touched_count >= NOTES_WORTH_WHILE) {
+        rights_postpone(reader);
         forget(&reader->notes[level], 0);
+        rights_catch_up(reader);
     }
 }
 
@@ -199,9 +203,63 @@ static bool freshen(struct rights_reader *reader, unsigned level, uint64_t kept)
     return true;
 }
 
+/* In the middle of an instruction. What is fetched goes on being executed until the next boundary, so that its notes
+ * stay. */
+static void interrupt(struct rights_reader *reader)
+{
+    uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
+    if (where != 0 && freshen(reader, where - 1, NOTES_OF((uint64_t)MEMORY_FETCH))) {
+        atomic_fetch_add(&reader->interrupted, 1);
+    }
+}
+
+/* Only the thread itself and its handler, which comes between any two instructions of it, look at these. */
+static void set_busy(struct rights_reader *reader, uint32_t depth)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&reader->busy, depth, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static bool take_late(struct rights_reader *reader)
+{
+    bool late = atomic_load_explicit(&reader->late, memory_order_relaxed);
+    if (unlikely(late)) {
+        atomic_store_explicit(&reader->late, false, memory_order_relaxed);
+        atomic_signal_fence(memory_order_seq_cst);
+    }
+    return late;
+}
+
+void rights_postpone(struct rights_reader *reader)
+{
+    set_busy(reader, atomic_load_explicit(&reader->busy, memory_order_relaxed) + 1);
+}
+
+void rights_catch_up(struct rights_reader *reader)
+{
+    uint32_t depth = atomic_load_explicit(&reader->busy, memory_order_relaxed) - 1;
+    set_busy(reader, depth);
+    while (depth == 0 && unlikely(take_late(reader))) { /* what comes after set_busy(0) is not late */
+        set_busy(reader, 1);
+        interrupt(reader);
+        set_busy(reader, 0);
+    }
+}
+
+void rights_interrupt(struct rights_reader *reader)
+{
+    if (atomic_load_explicit(&reader->busy, memory_order_relaxed) != 0) {
+        atomic_store_explicit(&reader->late, true, memory_order_relaxed);
+    } else {
+        interrupt(reader);
+    }
+}
+
 /* Whether something was dropped. */
 static bool serve(struct rights_reader *reader, uint32_t where)
 {
+    rights_postpone(reader);
     bool asked = atomic_load(&reader->asked) != 0;
     if (unlikely(asked)) {
         atomic_store(&reader->asked, 0);
@@ -210,17 +268,8 @@ static bool serve(struct rights_reader *reader, uint32_t where)
     if (dropped || asked) {
         move_on(reader, where);
     }
+    rights_catch_up(reader);
     return dropped;
-}
-
-/* In the middle of translated code. What is fetched goes on being executed until the next boundary, so that its notes
- * stay. */
-void rights_interrupt(struct rights_reader *reader)
-{
-    uint32_t where = own_phase(reader) & PHASE_LEVEL_MASK;
-    if (where != 0 && freshen(reader, where - 1, NOTES_OF((uint64_t)MEMORY_FETCH))) {
-        atomic_fetch_add(&reader->interrupted, 1);
-    }
 }
 
 void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoable,
@@ -240,8 +289,11 @@ void rights_detach(struct rights_reader *reader)
 bool rights_enter(struct rights_reader *reader, unsigned level)
 {
     CHECK(level <= reader->kept_count);
+    rights_postpone(reader); /* what became stale outside is not for a handler: it would leave out what was fetched */
     move_on(reader, level + 1);
-    return serve(reader, level + 1);
+    bool dropped = serve(reader, level + 1);
+    rights_catch_up(reader);
+    return dropped;
 }
 
 void rights_leave(struct rights_reader *reader)
@@ -314,11 +366,14 @@ static void wait_for_reader(struct rights *rights, struct rights_reader *reader,
 {
     unsigned looks = 0;
     while (!has_answered(reader, sight)) {
-        wait_a_little(rights, &looks);
-        if (looks >= LOOKS_BEFORE_SIGNAL && !sight->fetches) {
+        if (looks + 1 >= LOOKS_BEFORE_SIGNAL && !sight->fetches) { /* before the core is given to somebody else */
             unsigned sent = straggler_freeze(&reader->straggler);
             atomic_fetch_add_explicit(&rights->signals, sent, memory_order_relaxed);
+            if (has_answered(reader, sight)) {
+                return;
+            }
         }
+        wait_a_little(rights, &looks);
     }
 }
 

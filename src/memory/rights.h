@@ -39,16 +39,22 @@
  *   - S, the reader enters, P: it may be seen inside before it has served. The changer asks and waits for a boundary;
  * if entering has moved the phase on meanwhile, so much the better.
  *
- * A reader that executes translated code may also be interrupted in the middle (rights_attach(), memory/straggler.h).
- * i: the handler, which takes stale, begins an interrupted access again, drops, forgets notes of data, counts. Z: the
- * changer finds the thread frozen: a signal is pending on it, and it was in translated code when that was sent.
+ * A reader may also be interrupted in the middle of an instruction (rights_attach(), memory/straggler.h), in translated
+ * code and in C code alike. i: the handler, which puts an interrupted access back to its beginning, makes void what was
+ * found for it, takes stale, drops, forgets notes of data, counts. Z: the changer finds the thread frozen: a signal is
+ * pending on it, and it said that it can be undone when that was sent.
  *   - n l W F S Z     the changer goes on at once. i comes before anything else of the thread, and sees S. Between Z
  * and i there is no access.
  *   - n l W F S i     as a boundary, for data. What was fetched goes on being executed until one, so the notes of
  * fetches stay and a change that takes the right to fetch waits for b.
  *   - n l W F i' S    with i' under way, taken stale before S, and counting after it: as b' above.
- *   - C code of ours that makes accesses for translated code says that it cannot be undone, so that Z is not found: the
- *     changer waits for b or for the next i in translated code.
+ *   - n l W F S Z i f …   where the reader was about to fill a cache (f) with what l has allowed: it is busy
+ * (rights_postpone()), so i makes void what the access under way was to use, and leaves the rest to the end of f (e),
+ * which takes stale, drops f's entry too, forgets, counts. Between i and e there is no access, and the one that was
+ * under way asks from the beginning, which notes and loads anew. A changer that has not found Z waits for e or b.
+ *   - i between the two halves of what cannot be put back (a store to two pages, an atomic access of 16 bytes): the
+ * reader says for that while that it cannot be undone, so that Z is not found: the changer waits for b or for the next
+ * i.
  *
  * Device models use guest memory through *pins*, held while host pointers are in use (rights_pin, memory/pins.h). A
  * change waits for the end of those that hold its pages. A pin must not be held while waiting for the guest.
@@ -103,15 +109,20 @@ void rights_serve(struct rights_reader *reader);
 bool rights_is_asked(const struct rights_reader *reader);
 
 /* A reader whose thread the host has preempted need not be waited for, if it was interrupted where an access under way
- * can be undone (memory/straggler.h): the thread says by *undoable (not 0) that it is executing translated code and
- * touches nothing of the reader. `interrupted` is called in a signal handler on that thread, undoes the access in the
- * interrupted registers (a ucontext_t), and calls rights_interrupt(), which drops what is stale. A change that takes
- * the right to fetch from what the reader executes waits for a boundary all the same. From attach to detach: one
- * thread. */
+ * can be undone (memory/straggler.h), as the thread says by *undoable (not 0). `interrupted` is called in a signal
+ * handler on that thread, undoes the access in the interrupted registers (a ucontext_t; memory/restart.h for C code),
+ * and calls rights_interrupt(), which drops what is stale. A change that takes the right to fetch from what the reader
+ * executes waits for a boundary all the same. From attach to detach: one thread. */
 void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoable,
                    void (*interrupted)(void *context, void *registers), void *context);
 void rights_detach(struct rights_reader *reader);
 void rights_interrupt(struct rights_reader *reader);
+
+/* Between the two, which may be nested, the handler drops nothing: rights_catch_up() does it then. For whoever changes
+ * what `drop` changes, or calls rights_hold(), while *undoable is not 0. No access to guest memory may rest on what was
+ * found or filled in between until then, unless by an entry that `interrupted` has made void itself. */
+void rights_postpone(struct rights_reader *reader);
+void rights_catch_up(struct rights_reader *reader);
 
 /* Must precede the load of the page's word: whatever that word allows of `kinds` (a set of enum memory_access) may then
  * be used by the running instruction and kept by `level`, until it is dropped. */

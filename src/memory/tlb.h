@@ -11,6 +11,8 @@
  *     const struct tlb_entry *entry = tlb_entry(tlb, address);
  *     if (likely(entry->read == tlb_tag(address, 8))) { value = *(uint64_t *)tlb_host(entry, address); }
  *
+ * C code that runs for a vCPU does this by memory/restart.h.
+ *
  * Fetching has entries of its own, so that code and data at equal distances do not evict each other.
  *
  * Direct-mapped. Belongs to one vCPU and is touched by its thread only; other threads ask for a flush through the
@@ -98,12 +100,14 @@ static inline void *tlb_host(const struct tlb_entry *entry, uint64_t address)
     return (void *)(uintptr_t)(address + entry->addend); /* NOLINT: this is where it comes true */
 }
 
-/* Where fetching at this address finds its bytes, or NULL: to be asked by a fill. */
+/* Where fetching at this address finds its bytes, or NULL: to be asked by a fill. The addend is read first: a handler
+ * that empties the cache on the vCPU's own thread may come at any time (memory/straggler.h), and leaves no tag. */
 static inline const uint8_t *tlb_fetch(struct tlb *tlb, uint64_t address)
 {
-    const struct tlb_fetch_entry *entry = tlb_fetch_entry(tlb, address);
+    const volatile struct tlb_fetch_entry *entry = tlb_fetch_entry(tlb, address);
+    const uint64_t addend = entry->addend;
     bool known = likely(entry->page == (address & ~PAGE_MASK));
-    return known ? (const uint8_t *)(uintptr_t)(address + entry->addend) : NULL; /* NOLINT: and here */
+    return known ? (const uint8_t *)(uintptr_t)(address + addend) : NULL; /* NOLINT: and here */
 }
 
 /* A page to be entered. */

@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "engine/interp/interp.h"
+#include "memory/restart.h"
 #include "memory/rights.h"
 #include "memory/straggler.h"
 
@@ -98,6 +99,7 @@ static const uint32_t program[] = {
 /* How harts run. */
 enum {
     ALL_IN_LINE = 1, /* without accesses that translated code leaves to C functions */
+    CROOKED = 4,     /* accesses by C functions stand between accesses in line, which keep what they have found */
     PAGED = 2,       /* data through page tables: by MPRV with the rights of U */
 };
 
@@ -143,12 +145,24 @@ static const uint32_t in_line[] = {
     0x0c62b023, /* sd t1, 192(t0) */
 };
 
+static const uint32_t crooked[] = {
+    0x0262b023, /* sd t1, 32(t0) */
+    0x4062b2a3, /* sd t1, 1029(t0) */
+    0x0462b023, /* sd t1, 64(t0) */
+    0x4062b6a3, /* sd t1, 1037(t0) */
+    0x0662b023, /* sd t1, 96(t0) */
+    0x4062baa3, /* sd t1, 1045(t0) */
+};
+
 static void put_program(struct stress *stress, unsigned how)
 {
     struct memory *memory = stress->fixture.memory;
     assert_true(memory_write(memory, gpa(CODE), program, sizeof program));
     if ((how & ALL_IN_LINE) != 0) {
         assert_true(memory_write(memory, gpa(CODE + IN_LINE_AT * sizeof in_line[0]), in_line, sizeof in_line));
+    }
+    if ((how & CROOKED) != 0) {
+        assert_true(memory_write(memory, gpa(CODE + IN_LINE_AT * sizeof crooked[0]), crooked, sizeof crooked));
     }
     for (unsigned i = 0; i < FUNCTION_COUNT; i++) {
         assert_true(memory_write(memory, gpa(FUNCTIONS + i * PAGE_SIZE), program + FUNCTION_AT,
@@ -249,11 +263,11 @@ static void end(struct stress *stress)
     }
     struct rights_statistics statistics = rights_statistics(stress->rights);
     print_message(
-        "# %llu changes of %.0f us, at most %.0f us, with %llu waits and %llu signals; %llu instructions, %llu "
-        "traps\n",
+        "# %llu changes of %.0f us, at most %.0f us, with %llu waits, %llu signals and %llu yields; %llu instructions, "
+        "%llu traps\n",
         (unsigned long long)stress->changes, stress->time * 1e6 / (double)stress->changes, stress->longest * 1e6,
-        (unsigned long long)statistics.waits, (unsigned long long)statistics.signals, (unsigned long long)instructions,
-        (unsigned long long)traps);
+        (unsigned long long)statistics.waits, (unsigned long long)statistics.signals,
+        (unsigned long long)statistics.yields, (unsigned long long)instructions, (unsigned long long)traps);
     fixture_destroy(&stress->fixture);
     assert_true(instructions > 0 && traps > 0);
 }
@@ -387,6 +401,8 @@ static void (*const all[])(struct stress *stress) = { stop_writing, stop_reading
 static void (*const all_paged[])(struct stress *stress) = { stop_writing, stop_reading, stop_executing, stop_marking,
                                                             stop_walking };
 
+static void (*const all_walked[])(struct stress *stress) = { stop_writing, stop_reading, stop_marking, stop_walking };
+
 static void interpreted_code_uses_no_right_after_it_was_taken(void **state)
 {
     (void)state;
@@ -418,46 +434,74 @@ static void page_walks_of_translated_code_use_no_right_after_it_was_taken(void *
     run(ENGINE_JIT, PAGED, all_paged, 5);
 }
 
+/* Nobody's right to fetch is taken, which alone is waited for: all accesses are C code's. */
+static void interpreted_code_that_is_interrupted_begins_its_access_again(void **state)
+{
+    (void)state;
+    run(ENGINE_INTERP, 0, all, 2);
+}
+
+static void c_code_of_translated_code_that_is_interrupted_begins_its_access_again(void **state)
+{
+    (void)state;
+    run(ENGINE_JIT, 0, all, 2);
+}
+
+static void page_walks_that_are_interrupted_begin_again(void **state)
+{
+    (void)state;
+    run(ENGINE_INTERP, PAGED, all_walked, 4);
+}
+
 /* ---- Frozen anywhere --------------------------------------------------------------------------------------------- */
 
 #if defined(__x86_64__) && !defined(HANDLERS_ARE_LATE)
 /*
- * A hart's thread takes one host instruction after the other, by the trap flag. In the middle of translated code, at
- * any instruction, its handler takes the right to write from a page and leaves the signal pending that a changer would
- * send; it arrives when the handler returns. From then on nothing may be stored in that page.
+ * Now and then a hart's thread takes one host instruction after the other, by the trap flag. At one of them its trap
+ * handler takes the right to write from a page, as another thread would: for whoever changes rights the hart's thread
+ * does not run then, so that a signal is left pending on it, which arrives when the trap handler returns. From then on
+ * nothing may be stored in that page.
  */
-#define TRAP_FLAG     0x100
-#define STEPS_BETWEEN 60u  /* on average */
-#define STEPS_WATCHED 200u /* more than a turn of the program's loop */
+#define TRAP_FLAG 0x100
+#define STEPS_MAX 100u /* in search of a place to begin a trial */
 
 static struct stepper {
     struct stress *stress;
     struct riscv_cpu *cpu;
+    uint32_t states; /* enum riscv_undoable, a bit each: where trials begin */
     uint64_t seed;
     uint64_t page; /* address; 0: none is watched */
     uint64_t seen[PAGE_WORDS];
-    unsigned watched;
-    _Atomic uint64_t trials;
-    _Atomic bool stop;
+    unsigned steps;
+    _Atomic uint64_t trials, in_access;
+    _Atomic bool is_asked; /* for a trial, or for the end of one */
 } stepper;
 
-static void begin_trial(void)
+/* The hart has the right to write to the page, and may be about to use it. */
+static bool is_in_use(uint64_t page)
 {
-    stepper.page = DATA + next_random(&stepper.seed) % stepper.stress->data_count * PAGE_SIZE;
-    uint64_t page = stepper.page >> PAGE_SHIFT;
-    size_t failed;
-    CHECK(rights_change(stepper.stress->rights, stepper.cpu->reader, 1, ATTRIBUTE_WRITE, &page, 1, &failed));
-    CHECK(pthread_kill(pthread_self(), STRAGGLER_SIGNAL) == 0);
-    stepper.trials++;
-    stepper.watched = 0;
-    memcpy(stepper.seen, (const void *)(uintptr_t)words_of(stepper.stress, stepper.page), PAGE_SIZE);
+    const struct riscv_cpu *cpu = stepper.cpu;
+    return tlb_entry(cpu->data_tlb, page)->write == page || cpu->direct[RISCV_DIRECT_DATA].write == page ||
+           cpu->direct[RISCV_DIRECT_BEYOND].write == page;
 }
 
-static void watch_trial(void)
+static bool begin_trial(void)
 {
-    if (++stepper.watched < STEPS_WATCHED) {
-        return;
+    uint64_t address = DATA + next_random(&stepper.seed) % stepper.stress->data_count * PAGE_SIZE;
+    uint64_t page = address >> PAGE_SHIFT;
+    size_t failed;
+    if (!is_in_use(address)) {
+        return false;
     }
+    CHECK(rights_change(stepper.stress->rights, NULL, 1, ATTRIBUTE_WRITE, &page, 1, &failed));
+    stepper.trials++;
+    stepper.page = address;
+    memcpy(stepper.seen, (const void *)(uintptr_t)words_of(stepper.stress, stepper.page), PAGE_SIZE);
+    return true;
+}
+
+static void end_trial(void)
+{
     const void *now_there = (const void *)(uintptr_t)words_of(stepper.stress, stepper.page);
     stepper.stress->violations += memcmp(stepper.seen, now_there, PAGE_SIZE) != 0;
     gpa_t address = gpa(stepper.page);
@@ -465,50 +509,112 @@ static void watch_trial(void)
     stepper.page = 0;
 }
 
+/* C code is in the middle of an access: where trials are worth most, and rare. */
+static bool is_in_access(const ucontext_t *registers)
+{
+    ucontext_t copy = *registers;
+    restart_undo(&copy);
+    return copy.uc_mcontext.gregs[REG_RIP] != registers->uc_mcontext.gregs[REG_RIP];
+}
+
+static bool is_worth_a_trial(const ucontext_t *registers)
+{
+    if ((stepper.states >> stepper.cpu->undoable & 1) == 0) {
+        return false;
+    }
+    bool in_access = is_in_access(registers);
+    bool begun = next_random(&stepper.seed) % (in_access ? 4 : 64) == 0 && begin_trial();
+    stepper.in_access += begun && in_access;
+    return begun;
+}
+
 static void take_step(int number, siginfo_t *info, void *registers)
 {
     (void)number, (void)info;
     greg_t *flags = &((ucontext_t *)registers)->uc_mcontext.gregs[REG_EFL];
+    bool goes_on = false;
     if (stepper.page != 0) {
-        watch_trial();
-    } else if (atomic_load(&stepper.stop)) {
-        *flags &= ~(greg_t)TRAP_FLAG;
-        return;
-    } else if (stepper.cpu->translated != 0 && next_random(&stepper.seed) % STEPS_BETWEEN == 0) {
-        begin_trial();
+        end_trial();
+    } else {
+        goes_on = !is_worth_a_trial(registers) && ++stepper.steps < STEPS_MAX;
     }
-    *flags |= TRAP_FLAG;
+    if (goes_on) {
+        *flags |= TRAP_FLAG;
+    } else {
+        *flags &= ~(greg_t)TRAP_FLAG;
+        stepper.steps = 0;
+        atomic_store(&stepper.is_asked, false);
+    }
 }
+
+static void step(enum engine_kind kind, unsigned how, uint32_t states)
+{
+    const char *text = getenv("RAVELIN_RIGHTS_SECONDS");
+    struct sigaction action = { .sa_sigaction = take_step, .sa_flags = SA_SIGINFO }, before;
+    if (kind == ENGINE_JIT && !engine_has_jit()) {
+        skip();
+    }
+    sigfillset(&action.sa_mask);
+    assert_int_equal(sigaction(SIGTRAP, &action, &before), 0);
+    struct stress stress = { 0 };
+    prepare(&stress, kind, how, 1);
+    stress.data_count = 2; /* nearly every change concerns the hart */
+    struct riscv_cpu *cpu = stress.fixture.cpu;
+    cpu->state.x[11] = stress.data_count - 1;
+    stepper = (struct stepper){ .stress = &stress, .cpu = cpu, .states = states, .seed = 77 };
+    pthread_t hart;
+    assert_int_equal(pthread_create(&hart, NULL, run_hart, cpu), 0);
+    double until = now() + (text != NULL ? strtod(text, NULL) : 1);
+    while (now() < until || stepper.trials == 0) {
+        usleep(50); /* most of what is to be translated has been, after some of these */
+        atomic_store(&stepper.is_asked, true);
+        pthread_kill(hart, SIGTRAP);
+        while (atomic_load(&stepper.is_asked)) {
+            usleep(10);
+        }
+    }
+    vcpu_request(&cpu->vcpu, VCPU_STOP);
+    pthread_join(hart, NULL);
+    sigaction(SIGTRAP, &before, NULL);
+    print_message("# %llu changes, %llu in the middle of an access of C code, %llu signals\n",
+                  (unsigned long long)stepper.trials, (unsigned long long)stepper.in_access,
+                  (unsigned long long)rights_statistics(stress.rights).signals);
+    engine_destroy(cpu);
+    fixture_destroy(&stress.fixture);
+    assert_int_equal(stress.violations, 0);
+}
+
+#define IN_TRANSLATED_CODE (1u << RISCV_UNDOABLE_TRANSLATED)
+#define IN_C_CODE          (1u << RISCV_UNDOABLE_C)
 
 static void an_access_can_be_undone_wherever_it_is_interrupted(void **state)
 {
     (void)state;
-    const char *text = getenv("RAVELIN_RIGHTS_SECONDS");
-    struct sigaction action = { .sa_sigaction = take_step, .sa_flags = SA_SIGINFO }, before;
-    sigfillset(&action.sa_mask);
-    assert_int_equal(sigaction(SIGTRAP, &action, &before), 0);
-    struct stress stress = { 0 };
-    prepare(&stress, ENGINE_JIT, ALL_IN_LINE, 1);
-    struct riscv_cpu *cpu = stress.fixture.cpu;
-    stepper = (struct stepper){ .stress = &stress, .cpu = cpu, .seed = 77 };
-    pthread_t hart;
-    assert_int_equal(pthread_create(&hart, NULL, run_hart, cpu), 0);
-    while (cpu->translated == 0) { /* it runs much more slowly from then on */
-        usleep(1000);
-    }
-    pthread_kill(hart, SIGTRAP);
-    double until = now() + (text != NULL ? strtod(text, NULL) : 1);
-    while (now() < until || stepper.trials == 0) {
-        usleep(1000);
-    }
-    vcpu_request(&cpu->vcpu, VCPU_STOP);
-    atomic_store(&stepper.stop, true);
-    pthread_join(hart, NULL);
-    sigaction(SIGTRAP, &before, NULL);
-    print_message("# %llu changes\n", (unsigned long long)stepper.trials);
-    engine_destroy(cpu);
-    fixture_destroy(&stress.fixture);
-    assert_int_equal(stress.violations, 0);
+    step(ENGINE_JIT, ALL_IN_LINE, IN_TRANSLATED_CODE);
+}
+
+static void an_access_of_the_interpreter_can_be_undone_wherever_it_is_interrupted(void **state)
+{
+    (void)state;
+    step(ENGINE_INTERP, 0, IN_C_CODE);
+}
+
+static void an_access_of_c_code_of_translated_code_can_be_undone_wherever_it_is_interrupted(void **state)
+{
+    (void)state;
+    step(ENGINE_JIT, 0, IN_C_CODE);
+}
+
+static void what_translated_code_keeps_over_c_code_can_be_undone(void **state)
+{
+    (void)state;
+    step(ENGINE_JIT, CROOKED, IN_C_CODE);
+}
+
+static void a_page_walk_can_be_undone_wherever_it_is_interrupted(void **state)
+{
+    (void)state;
+    step(ENGINE_INTERP, PAGED, IN_C_CODE);
 }
 #else
 static void an_access_can_be_undone_wherever_it_is_interrupted(void **state)
@@ -516,6 +622,12 @@ static void an_access_can_be_undone_wherever_it_is_interrupted(void **state)
     (void)state;
     print_message("# left out: it single-steps x86-64, and a thread sanitizer's handlers come too late for that\n");
 }
+#define an_access_of_the_interpreter_can_be_undone_wherever_it_is_interrupted \
+    an_access_can_be_undone_wherever_it_is_interrupted
+#define an_access_of_c_code_of_translated_code_can_be_undone_wherever_it_is_interrupted \
+    an_access_can_be_undone_wherever_it_is_interrupted
+#define what_translated_code_keeps_over_c_code_can_be_undone an_access_can_be_undone_wherever_it_is_interrupted
+#define a_page_walk_can_be_undone_wherever_it_is_interrupted an_access_can_be_undone_wherever_it_is_interrupted
 #endif
 
 int main(void)
@@ -526,7 +638,17 @@ int main(void)
         cmocka_unit_test(translated_code_that_is_interrupted_begins_its_access_again),
         cmocka_unit_test(page_walks_of_interpreted_code_use_no_right_after_it_was_taken),
         cmocka_unit_test(page_walks_of_translated_code_use_no_right_after_it_was_taken),
+        cmocka_unit_test(interpreted_code_that_is_interrupted_begins_its_access_again),
+        cmocka_unit_test(c_code_of_translated_code_that_is_interrupted_begins_its_access_again),
+        cmocka_unit_test(page_walks_that_are_interrupted_begin_again),
         cmocka_unit_test(an_access_can_be_undone_wherever_it_is_interrupted),
+        cmocka_unit_test(an_access_of_the_interpreter_can_be_undone_wherever_it_is_interrupted),
+        cmocka_unit_test(an_access_of_c_code_of_translated_code_can_be_undone_wherever_it_is_interrupted),
+        cmocka_unit_test(what_translated_code_keeps_over_c_code_can_be_undone),
+        cmocka_unit_test(a_page_walk_can_be_undone_wherever_it_is_interrupted),
     };
+    if (getenv("ONLY") != NULL) {
+        cmocka_set_test_filter(getenv("ONLY"));
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,28 +40,46 @@ struct world {
     uint64_t rewrite_to; /* what another hart stores just before the walker's update; 0: nothing */
 };
 
-static _Atomic uint64_t *entry_of(void *context, gpa_t address, enum memory_access access)
+static _Atomic uint64_t *entry_of(struct world *world, gpa_t address)
 {
-    struct world *world = context;
     uint64_t offset = address.bits - TABLES;
     assert_true(offset < sizeof world->entries && offset % 8 == 0);
-    _Atomic uint64_t *entry = &world->entries[0][0] + offset / 8;
-    world->reads += access == MEMORY_READ;
-    world->writes += access == MEMORY_WRITE;
-    if (access == MEMORY_WRITE && world->rewrite_to != 0) {
+    return &world->entries[0][0] + offset / 8;
+}
+
+static bool load_entry(void *context, gpa_t address, uint64_t *value)
+{
+    struct world *world = context;
+    world->reads++;
+    *value = *entry_of(world, address);
+    return !world->refuse_reads;
+}
+
+static bool update_entry(void *context, gpa_t address, uint64_t *expected, uint64_t desired)
+{
+    struct world *world = context;
+    _Atomic uint64_t *entry = entry_of(world, address);
+    world->writes++;
+    if (world->rewrite_to != 0) {
         *entry = world->rewrite_to;
         world->rewrite_to = 0;
     }
-    bool refused = access == MEMORY_READ ? world->refuse_reads : world->refuse_writes;
-    return refused ? NULL : entry;
+    if (world->refuse_writes) {
+        return false;
+    }
+    atomic_compare_exchange_strong(entry, expected, desired);
+    return true;
 }
 
 static int create(void **state)
 {
     struct world *world = check_alloc(sizeof *world);
-    world->regime = (struct riscv_regime){
-        .geometry = riscv_geometry(8), .root = gpa(TABLES), .updates = true, .entry = entry_of, .context = world
-    };
+    world->regime = (struct riscv_regime){ .geometry = riscv_geometry(8),
+                                           .root = gpa(TABLES),
+                                           .updates = true,
+                                           .load = load_entry,
+                                           .update = update_entry,
+                                           .context = world };
     *state = world;
     return 0;
 }

@@ -5,7 +5,11 @@
  *
  * Misaligned accesses to memory are carried out. They are not atomic, as the architecture allows, and a store that
  * crosses into a page that refuses it stores nothing. Misaligned accesses to devices are access faults.
+ *
+ * Whoever takes page rights does not wait for a thread that the host has preempted in here: memory/restart.h, and
+ * cpu->direct for what a translation cache does not hold.
  */
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 #include "arch/riscv/translate.h"
 
@@ -15,89 +19,106 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guest memory is used in place and is little-endian");
 
-/* ---- Host memory ------------------------------------------------------------------------------------------------ */
+/* ---- One access ------------------------------------------------------------------------------------------------- */
 
-/* An aligned access is one host access, never torn; for a misaligned one nothing is promised. */
-static uint64_t host_load(const uint8_t *host, uint64_t size)
+static bool load_by(const struct tlb_entry *entry, uint64_t tag, uint64_t address, uint64_t size, uint64_t *value)
 {
-    uint64_t value = 0;
-    if (((uintptr_t)host & (size - 1)) != 0) {
-        memcpy(&value, host, size);
-        return value;
-    }
-    const void *place = host;
+    uint8_t bits8;
+    uint16_t bits16;
+    uint32_t bits32;
+    bool done;
     switch (size) {
-    case 1: return __atomic_load_n((const uint8_t *)place, __ATOMIC_RELAXED);
-    case 2: return __atomic_load_n((const uint16_t *)place, __ATOMIC_RELAXED);
-    case 4: return __atomic_load_n((const uint32_t *)place, __ATOMIC_RELAXED);
-    default: return __atomic_load_n((const uint64_t *)place, __ATOMIC_RELAXED);
+    case 1:
+        done = restart_load8(entry, tag, address, &bits8);
+        *value = done ? bits8 : 0;
+        return done;
+    case 2:
+        done = restart_load16(entry, tag, address, &bits16);
+        *value = done ? bits16 : 0;
+        return done;
+    case 4:
+        done = restart_load32(entry, tag, address, &bits32);
+        *value = done ? bits32 : 0;
+        return done;
+    default: return restart_load64(entry, tag, address, value);
     }
 }
 
-static void host_store(uint8_t *host, uint64_t size, uint64_t value)
+static bool store_by(const struct tlb_entry *entry, uint64_t tag, uint64_t address, uint64_t size, uint64_t value)
 {
-    if (((uintptr_t)host & (size - 1)) != 0) {
-        memcpy(host, &value, size);
-        return;
-    }
-    void *place = host;
     switch (size) {
-    case 1: __atomic_store_n((uint8_t *)place, (uint8_t)value, __ATOMIC_RELAXED); break;
-    case 2: __atomic_store_n((uint16_t *)place, (uint16_t)value, __ATOMIC_RELAXED); break;
-    case 4: __atomic_store_n((uint32_t *)place, (uint32_t)value, __ATOMIC_RELAXED); break;
-    default: __atomic_store_n((uint64_t *)place, value, __ATOMIC_RELAXED); break;
+    case 1: return restart_store8(entry, tag, address, (uint8_t)value);
+    case 2: return restart_store16(entry, tag, address, (uint16_t)value);
+    case 4: return restart_store32(entry, tag, address, (uint32_t)value);
+    default: return restart_store64(entry, tag, address, value);
     }
 }
 
 /* ---- Across two pages ------------------------------------------------------------------------------------------- */
 
-/* The two parts of an access that crosses a page boundary. */
-struct parts {
-    uint8_t *host[2];
-    uint64_t size[2];
-};
-
-/* Both parts are decided before either is touched. tval is the first byte of the part that fails. */
-static bool resolve_parts(struct riscv_cpu *cpu, uint64_t address, uint64_t size, enum memory_access kind,
-                          struct parts *parts)
+/* A part of an access that crosses a page boundary: an entry for it, whose tag is its page. NULL: a trap is recorded.
+ * tval is the first byte of the part that fails. */
+static struct tlb_entry *resolve_part(struct riscv_cpu *cpu, enum riscv_direct where, uint64_t address, uint64_t size,
+                                      enum memory_access kind)
 {
-    parts->size[0] = PAGE_SIZE - (address & PAGE_MASK);
-    parts->size[1] = size - parts->size[0];
-    for (unsigned i = 0; i < 2; i++) {
-        struct riscv_page page;
-        if (!riscv_resolve(cpu, cpu->data_tlb, address, parts->size[i], kind, &page)) {
-            return false;
-        }
-        if (page.host == NULL) {
-            riscv_raise_access_fault(cpu, kind, address);
-            return false;
-        }
-        parts->host[i] = page.host + (address & PAGE_MASK);
-        address += parts->size[i];
+    struct riscv_page page;
+    struct tlb_entry *direct = riscv_resolve_direct(cpu, where, address & ~PAGE_MASK, address, size, kind, &page);
+    if (direct != NULL && page.host == NULL) {
+        riscv_raise_access_fault(cpu, kind, address);
+        return NULL;
     }
-    return true;
+    return direct;
+}
+
+static bool load_part(struct riscv_cpu *cpu, uint64_t address, uint64_t size, uint8_t *bytes)
+{
+    const struct tlb_entry *entry = resolve_part(cpu, RISCV_DIRECT_DATA, address, size, MEMORY_READ);
+    for (uint64_t i = 0; entry != NULL && i < size;) {
+        if (likely(restart_load8(entry, address & ~PAGE_MASK, address + i, &bytes[i]))) {
+            i++;
+        } else {
+            entry = resolve_part(cpu, RISCV_DIRECT_DATA, address, size, MEMORY_READ);
+        }
+    }
+    return entry != NULL;
+}
+
+static uint64_t size_before_boundary(uint64_t address)
+{
+    return PAGE_SIZE - (address & PAGE_MASK);
 }
 
 static bool load_across(struct riscv_cpu *cpu, uint64_t address, uint64_t size, uint64_t *value)
 {
-    struct parts parts;
-    if (!resolve_parts(cpu, address, size, MEMORY_READ, &parts)) {
+    const uint64_t first = size_before_boundary(address);
+    uint8_t bytes[sizeof *value] = { 0 };
+    if (!load_part(cpu, address, first, bytes) || !load_part(cpu, address + first, size - first, bytes + first)) {
         return false;
     }
-    *value = 0;
-    memcpy(value, parts.host[0], parts.size[0]);
-    memcpy((uint8_t *)value + parts.size[0], parts.host[1], parts.size[1]);
+    memcpy(value, bytes, sizeof *value);
     return true;
 }
 
+/* Both parts are decided before either is touched, and are stored both or not at all. */
 static bool store_across(struct riscv_cpu *cpu, uint64_t address, uint64_t size, uint64_t value)
 {
-    struct parts parts;
-    if (!resolve_parts(cpu, address, size, MEMORY_WRITE, &parts)) {
-        return false;
+    const uint64_t first = size_before_boundary(address), beyond = address + first;
+    bool done = false;
+    while (!done) {
+        const struct tlb_entry *a = resolve_part(cpu, RISCV_DIRECT_DATA, address, first, MEMORY_WRITE);
+        const struct tlb_entry *b =
+            a != NULL ? resolve_part(cpu, RISCV_DIRECT_BEYOND, beyond, size - first, MEMORY_WRITE) : NULL;
+        if (b == NULL) {
+            return false;
+        }
+        const uint32_t undoable = riscv_inside_stand(cpu);
+        done = a->write == (address & ~PAGE_MASK) && b->write == beyond;
+        if (likely(done)) {
+            memcpy(tlb_host(a, address), &value, first);
+            memcpy(tlb_host(b, beyond), (const uint8_t *)&value + first, size - first);
+        }
+        riscv_inside_go_on(cpu, undoable);
     }
-    memcpy(parts.host[0], &value, parts.size[0]);
-    memcpy(parts.host[1], (const uint8_t *)&value + parts.size[0], parts.size[1]);
     return true;
 }
 
@@ -108,27 +129,43 @@ static bool crosses(uint64_t address, uint64_t size)
 
 /* ---- Loads and stores ------------------------------------------------------------------------------------------- */
 
+static bool load_device(struct riscv_cpu *cpu, const struct riscv_page *page, uint64_t address, uint32_t size,
+                        uint64_t *value)
+{
+    cpu->statistics.device_accesses++;
+    if (!memory_device_read(page->slot, page->address, size, value)) {
+        riscv_raise_access_fault(cpu, MEMORY_READ, address);
+        return false;
+    }
+    return true;
+}
+
 bool riscv_load_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *value)
 {
     if (unlikely(crosses(address, size))) {
         return load_across(cpu, address, size, value);
     }
-    const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);
-    if (entry->read == (address & ~PAGE_MASK)) { /* known, but misaligned */
-        *value = host_load(tlb_host(entry, address), size);
-        return true;
+    const uint64_t tag = address & ~PAGE_MASK;
+    const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address); /* may be known, but misaligned */
+    while (!load_by(entry, tag, address, size, value)) {
+        struct riscv_page page;
+        entry = riscv_resolve_direct(cpu, RISCV_DIRECT_DATA, tag, address, size, MEMORY_READ, &page);
+        if (entry == NULL) {
+            return false;
+        }
+        if (page.host == NULL) {
+            return load_device(cpu, &page, address, size, value);
+        }
     }
-    struct riscv_page page;
-    if (!riscv_resolve(cpu, cpu->data_tlb, address, size, MEMORY_READ, &page)) {
-        return false;
-    }
-    if (page.host != NULL) {
-        *value = host_load(page.host + (address & PAGE_MASK), size);
-        return true;
-    }
+    return true;
+}
+
+static bool store_device(struct riscv_cpu *cpu, const struct riscv_page *page, uint64_t address, uint32_t size,
+                         uint64_t value)
+{
     cpu->statistics.device_accesses++;
-    if (!memory_device_read(page.slot, page.address, size, value)) {
-        riscv_raise_access_fault(cpu, MEMORY_READ, address);
+    if (!memory_device_write(page->slot, page->address, size, value)) {
+        riscv_raise_access_fault(cpu, MEMORY_WRITE, address);
         return false;
     }
     return true;
@@ -139,106 +176,128 @@ bool riscv_store_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, ui
     if (unlikely(crosses(address, size))) {
         return store_across(cpu, address, size, value);
     }
+    const uint64_t tag = address & ~PAGE_MASK;
     const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);
-    if (entry->write == (address & ~PAGE_MASK)) {
-        host_store(tlb_host(entry, address), size, value);
-        return true;
-    }
-    struct riscv_page page;
-    if (!riscv_resolve(cpu, cpu->data_tlb, address, size, MEMORY_WRITE, &page)) {
-        return false;
-    }
-    if (page.host != NULL) {
-        host_store(page.host + (address & PAGE_MASK), size, value);
-        return true;
-    }
-    cpu->statistics.device_accesses++;
-    if (!memory_device_write(page.slot, page.address, size, value)) {
-        riscv_raise_access_fault(cpu, MEMORY_WRITE, address);
-        return false;
+    while (!store_by(entry, tag, address, size, value)) {
+        struct riscv_page page;
+        entry = riscv_resolve_direct(cpu, RISCV_DIRECT_DATA, tag, address, size, MEMORY_WRITE, &page);
+        if (entry == NULL) {
+            return false;
+        }
+        if (page.host == NULL) {
+            return store_device(cpu, &page, address, size, value);
+        }
     }
     return true;
 }
 
 /* ---- Atomics ---------------------------------------------------------------------------------------------------- */
 
-void *riscv_atomic_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, enum memory_access access)
+const struct tlb_entry *riscv_atomic_entry(struct riscv_cpu *cpu, uint64_t address, uint32_t size,
+                                           enum memory_access access)
 {
     struct riscv_page page;
-    if (!riscv_resolve(cpu, cpu->data_tlb, address, size, access, &page)) {
-        return NULL;
-    }
-    if (page.host == NULL) { /* devices support no atomics: a property of the memory ("PMAs") */
+    const struct tlb_entry *direct =
+        riscv_resolve_direct(cpu, RISCV_DIRECT_DATA, tlb_tag(address, size), address, size, access, &page);
+    if (direct != NULL && page.host == NULL) { /* devices support no atomics: a property of the memory ("PMAs") */
         riscv_raise_access_fault(cpu, access, address);
         return NULL;
     }
-    return page.host + (address & PAGE_MASK);
+    return direct;
 }
 
-static void *reserve(struct riscv_cpu *cpu, uint64_t address, uint32_t size)
+/* The reservation is noted before the load, so that a handler which takes the right afterwards finds it. */
+static bool reserve(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *value)
 {
+    const uint64_t tag = tlb_tag(address, size);
     const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);
-    void *host = entry->read == tlb_tag(address, size) ? tlb_host(entry, address)
-                                                       : riscv_atomic_slow(cpu, address, size, MEMORY_READ);
-    cpu->reservation.host = host;
     cpu->reservation.size = size;
-    return host;
+    for (;;) {
+        cpu->reservation.host = tlb_host(entry, address);
+        atomic_signal_fence(memory_order_seq_cst);
+        if (load_by(entry, tag, address, size, value)) {
+            cpu->reservation.value = *value;
+            return true;
+        }
+        entry = riscv_atomic_entry(cpu, address, size, MEMORY_READ);
+        if (entry == NULL) {
+            cpu->reservation.host = NULL;
+            return false;
+        }
+    }
 }
 
 bool riscv_lr32(struct riscv_cpu *cpu, uint64_t address, uint32_t *result)
 {
-    const uint32_t *host = reserve(cpu, address, sizeof *host);
-    if (host == NULL) {
+    uint64_t value;
+    if (!reserve(cpu, address, sizeof *result, &value)) {
         return false;
     }
-    *result = __atomic_load_n(host, __ATOMIC_SEQ_CST);
-    cpu->reservation.value = *result;
+    *result = (uint32_t)value;
     return true;
 }
 
 bool riscv_lr64(struct riscv_cpu *cpu, uint64_t address, uint64_t *result)
 {
-    const uint64_t *host = reserve(cpu, address, sizeof *host);
-    if (host == NULL) {
-        return false;
-    }
-    *result = __atomic_load_n(host, __ATOMIC_SEQ_CST);
-    cpu->reservation.value = *result;
-    return true;
+    return reserve(cpu, address, sizeof *result, result);
 }
 
 /* Any SC, successful or not, ends the reservation. */
 static bool use_reservation(struct riscv_cpu *cpu, const void *host, uint32_t size)
 {
-    bool held = cpu->reservation.host == host && cpu->reservation.size == size;
+    const void *reserved = cpu->reservation.host;
     cpu->reservation.host = NULL;
-    return held;
+    return reserved != NULL && reserved == host && cpu->reservation.size == size;
 }
 
-bool riscv_sc32(struct riscv_cpu *cpu, uint64_t address, uint32_t data, uint64_t *result)
+/* An entry that lets write there, now; NULL: a trap is recorded. */
+static const struct tlb_entry *writable_entry(struct riscv_cpu *cpu, uint64_t address, uint32_t size)
 {
-    uint32_t *host = riscv_atomic_host(cpu, address, sizeof *host);
-    if (host == NULL) {
-        return false;
-    }
-    uint32_t expected = (uint32_t)cpu->reservation.value;
-    bool stored = use_reservation(cpu, host, sizeof *host) &&
-                  __atomic_compare_exchange_n(host, &expected, data, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    *result = stored ? 0 : 1;
-    return true;
+    const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);
+    return entry->write == tlb_tag(address, size) ? entry : riscv_atomic_entry(cpu, address, size, MEMORY_WRITE);
 }
 
-bool riscv_sc64(struct riscv_cpu *cpu, uint64_t address, uint64_t data, uint64_t *result)
-{
-    uint64_t *host = riscv_atomic_host(cpu, address, sizeof *host);
-    if (host == NULL) {
-        return false;
+#define DEFINE_SC(bits)                                                                                   \
+    bool riscv_sc##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t data, uint64_t *result)   \
+    {                                                                                                     \
+        const uint##bits##_t expected = (uint##bits##_t)cpu->reservation.value;                           \
+        const struct tlb_entry *entry = writable_entry(cpu, address, sizeof data);                        \
+        uint##bits##_t old = 0;                                                                           \
+        if (entry == NULL) {                                                                              \
+            return false;                                                                                 \
+        }                                                                                                 \
+        if (!use_reservation(cpu, tlb_host(entry, address), sizeof data)) {                               \
+            *result = 1;                                                                                  \
+            return true;                                                                                  \
+        }                                                                                                 \
+        while (!restart_cas##bits(entry, tlb_tag(address, sizeof data), address, expected, data, &old)) { \
+            entry = riscv_atomic_entry(cpu, address, sizeof data, MEMORY_WRITE);                          \
+            if (entry == NULL) {                                                                          \
+                return false;                                                                             \
+            }                                                                                             \
+        }                                                                                                 \
+        *result = old == expected ? 0 : 1;                                                                \
+        return true;                                                                                      \
     }
-    uint64_t expected = cpu->reservation.value;
-    bool stored = use_reservation(cpu, host, sizeof *host) &&
-                  __atomic_compare_exchange_n(host, &expected, data, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    *result = stored ? 0 : 1;
-    return true;
+
+DEFINE_SC(32)
+DEFINE_SC(64)
+
+/* For an access in more than one step, or by instructions that there is no sequence for: no handler drops anything
+ * until riscv_inside_go_on(), with what is given back in *undoable. NULL, and nothing to end: a trap is recorded. */
+static void *stand_on(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint32_t *undoable)
+{
+    for (;;) {
+        const struct tlb_entry *entry = writable_entry(cpu, address, size);
+        if (entry == NULL) {
+            return NULL;
+        }
+        *undoable = riscv_inside_stand(cpu);
+        if (likely(entry->write == tlb_tag(address, size))) {
+            return tlb_host(entry, address);
+        }
+        riscv_inside_go_on(cpu, *undoable);
+    }
 }
 
 /* What memory held. riscv_machine_create() has made sure that the host can do this. */
@@ -259,11 +318,13 @@ static riscv_bits128 host_cas128(riscv_bits128 *host, riscv_bits128 expected, ri
 bool riscv_amo_cas128(struct riscv_cpu *cpu, uint64_t address, riscv_bits128 expected, riscv_bits128 desired,
                       riscv_bits128 *result)
 {
-    riscv_bits128 *host = riscv_atomic_host(cpu, address, sizeof *host);
+    uint32_t undoable;
+    riscv_bits128 *host = stand_on(cpu, address, sizeof *host, &undoable);
     if (host == NULL) {
         return false;
     }
     *result = host_cas128(host, expected, desired);
+    riscv_inside_go_on(cpu, undoable);
     return true;
 }
 
@@ -300,11 +361,13 @@ bool riscv_cbo_flush(struct riscv_cpu *cpu, uint64_t address)
 bool riscv_cbo_zero(struct riscv_cpu *cpu, uint64_t address)
 {
     uint64_t block = address & ~(CACHE_BLOCK_SIZE - 1);
-    void *host = riscv_atomic_host(cpu, block, CACHE_BLOCK_SIZE);
+    uint32_t undoable;
+    void *host = stand_on(cpu, block, CACHE_BLOCK_SIZE, &undoable);
     if (host == NULL) {
         cpu->trap.tval = address;
         return false;
     }
     memset(host, 0, CACHE_BLOCK_SIZE);
+    riscv_inside_go_on(cpu, undoable);
     return true;
 }

@@ -6,6 +6,7 @@
  * the TLBs; everything else makes them forget. A TLB holds one address space at a time; cpu->translations, behind them,
  * holds several, but what the page tables said only.
  */
+#include "arch/riscv/inside.h"
 #include "arch/riscv/pmp.h"
 #include "arch/riscv/primitives.h"
 
@@ -18,10 +19,12 @@ static const enum riscv_context translated[] = { RISCV_CONTEXT_U, RISCV_CONTEXT_
 
 static void for_translated(struct riscv_cpu *cpu, unsigned level, void (*flush)(struct tlb *tlb))
 {
+    riscv_inside_postpone(cpu);
     for (size_t i = 0; i < TRANSLATED_COUNT; i++) {
         flush(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + translated[i]]);
     }
     cpu->statistics.tlb_flushes++;
+    riscv_inside_catch_up(cpu);
 }
 
 /* A level that has never run knows nothing. */
@@ -39,22 +42,26 @@ static void flush_tlbs(struct riscv_cpu *cpu, unsigned level)
 
 void riscv_flush_level(struct riscv_cpu *cpu, unsigned level)
 {
+    riscv_inside_postpone(cpu);
     flush_tlbs(cpu, level);
     translations_forget_all(cpu->translations); /* tables may be out of reach now */
     if (level == cpu->level) {
         riscv_walk_cache_clear(&cpu->walk_cache);
         cpu->reservation.host = NULL;
     }
+    riscv_inside_catch_up(cpu);
 }
 
 void riscv_flush(struct riscv_cpu *cpu)
 {
+    riscv_inside_postpone(cpu);
     for (unsigned level = 0; level < cpu->level_count; level++) {
         flush_tlbs(cpu, level);
     }
     translations_forget_all(cpu->translations);
     riscv_walk_cache_clear(&cpu->walk_cache);
     cpu->statistics.tlb_flushes++;
+    riscv_inside_catch_up(cpu);
 }
 
 /* ---- Fences ----------------------------------------------------------------------------------------------------- */
@@ -100,7 +107,7 @@ static void fence_all_pages(struct riscv_cpu *cpu, unsigned level, const uint32_
 }
 
 /* "Supervisor Memory-Management Fence Instruction": with an address-space identifier, global pages may stay. */
-static void fence_level(struct riscv_cpu *cpu, unsigned level, const struct riscv_fence *fence)
+static void drop_by_fence(struct riscv_cpu *cpu, unsigned level, const struct riscv_fence *fence)
 {
     const uint32_t named = space_of(level, fence->asid);
     const uint32_t *space = fence->all_spaces ? NULL : &named;
@@ -113,6 +120,13 @@ static void fence_level(struct riscv_cpu *cpu, unsigned level, const struct risc
     for (uint64_t i = 0; i < page_count; i++) {
         fence_page(cpu, level, fence->start + i * PAGE_SIZE, space, is_current);
     }
+}
+
+static void fence_level(struct riscv_cpu *cpu, unsigned level, const struct riscv_fence *fence)
+{
+    riscv_inside_postpone(cpu);
+    drop_by_fence(cpu, level, fence);
+    riscv_inside_catch_up(cpu);
 }
 
 void riscv_fence_levels(struct riscv_cpu *cpu, const struct riscv_fence *fence)
@@ -172,6 +186,7 @@ void riscv_address_space_changed(struct riscv_cpu *cpu)
         return;
     }
     cpu->now->filled_under_satp = satp;
+    riscv_inside_postpone(cpu);
     riscv_walk_cache_clear(&cpu->walk_cache);
     if ((changed & RISCV_SATP_MODE_MASK) != 0 || (changed & RISCV_SATP_ASID_MASK) == 0) {
         translations_forget_all(cpu->translations);
@@ -179,6 +194,7 @@ void riscv_address_space_changed(struct riscv_cpu *cpu)
     } else {
         for_translated(cpu, cpu->level, tlb_flush_space);
     }
+    riscv_inside_catch_up(cpu);
 }
 
 void riscv_sfence_vma(struct riscv_cpu *cpu, bool has_address, uint64_t address, bool has_asid, uint64_t asid)

@@ -112,6 +112,22 @@ struct riscv_statistics {
     uint64_t interrupts[64];
 };
 
+/* What a handler on the hart's thread, which drops what rights have allowed (memory/straggler.h), may interrupt. */
+enum riscv_undoable {
+    RISCV_UNDOABLE_NOT,        /* nothing: it drops nothing */
+    RISCV_UNDOABLE_TRANSLATED, /* translated code, whose accesses it can undo (engine/jit) */
+    RISCV_UNDOABLE_C,          /* C code, which makes accesses by memory/restart.h only */
+};
+
+/* Places for what the slow path has found. The tag is set before the rights are looked at, and the handler clears it:
+ * so an access by such an entry is not made if rights were taken in between. */
+enum riscv_direct {
+    RISCV_DIRECT_DATA,
+    RISCV_DIRECT_BEYOND, /* the second page of an access that crosses */
+    RISCV_DIRECT_TABLE,  /* an entry of a page table, by its guest-physical address */
+    RISCV_DIRECT_COUNT,
+};
+
 struct riscv_machine;
 
 struct riscv_cpu {
@@ -160,8 +176,10 @@ struct riscv_cpu {
     uint32_t levels_cached; /* bit n: level n has run, so that its TLBs are initialized; they take no memory before */
     uint64_t denying[4]; /* bits of a page's attribute word that deny the running level to read, write, fetch, and fetch
                             in user mode (enum riscv_denying) */
-    _Atomic uint32_t translated;  /* not 0: translated code runs, and a handler may undo its accesses (JIT) */
+    _Atomic uint32_t undoable;    /* enum riscv_undoable */
+    uint32_t addends_void;        /* a handler came while C code ran that translated code may have called (JIT) */
     struct rights_reader *reader; /* towards changes of page rights (inside.h); NULL: there is one level only */
+    struct tlb_entry direct[RISCV_DIRECT_COUNT]; /* what the slow path has found for the access under way */
     struct riscv_violation violation;
     uint32_t pins_held;             /* bit n: pins[n] is not 0 */
     uint64_t pins[RISCV_PIN_COUNT]; /* bits of control registers that are a higher level's to decide (pins.h) */

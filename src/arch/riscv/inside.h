@@ -54,6 +54,46 @@ static inline void riscv_inside_serve(struct riscv_cpu *cpu)
     }
 }
 
+/* Around what changes translation caches, or asks for rights: a handler that is to drop caches waits for the end.
+ * Nests. What was found in between holds no longer: an access by it must ask (cpu->direct, or the caches). */
+static inline void riscv_inside_postpone(struct riscv_cpu *cpu)
+{
+    if (unlikely(cpu->reader != NULL)) {
+        rights_postpone(cpu->reader);
+    }
+}
+
+static inline void riscv_inside_catch_up(struct riscv_cpu *cpu)
+{
+    if (unlikely(cpu->reader != NULL)) {
+        rights_catch_up(cpu->reader);
+    }
+}
+
+/* Around an access that cannot be undone in its middle: no handler drops anything, and whoever changes rights waits.
+ * What was found before is to be looked at again in between. */
+static inline uint32_t riscv_inside_stand(struct riscv_cpu *cpu)
+{
+    uint32_t before = atomic_load_explicit(&cpu->undoable, memory_order_relaxed);
+    atomic_store_explicit(&cpu->undoable, RISCV_UNDOABLE_NOT, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+    return before;
+}
+
+static inline void riscv_inside_go_on(struct riscv_cpu *cpu, uint32_t before)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+    atomic_store_explicit(&cpu->undoable, before, memory_order_relaxed);
+}
+
+/* On the hart's own thread, outside: from here on to the end C code can be undone, and `interrupted` with `context` is
+ * rights_attach()'s; NULL: what undoes C code and no other. Nothing without trust levels. */
+void riscv_inside_attach(struct riscv_cpu *cpu, void (*interrupted)(void *context, void *registers), void *context);
+void riscv_inside_detach(struct riscv_cpu *cpu);
+
+/* In the handler. */
+void riscv_inside_interrupt(struct riscv_cpu *cpu, void *registers);
+
 /* Before the word of a page is loaded: what it allows of `kinds` may be used and cached. */
 static inline void riscv_inside_hold(struct riscv_cpu *cpu, gpa_t address, unsigned kinds)
 {

@@ -15,6 +15,7 @@
 
 #include "arch/riscv/cpu.h"
 #include "float/float.h"
+#include "memory/restart.h"
 
 #include <stdint.h>
 
@@ -31,31 +32,25 @@ bool riscv_csr_write(struct riscv_cpu *cpu, uint32_t number, uint64_t value);
 bool riscv_load_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t *value);
 bool riscv_store_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, uint64_t value);
 
-/* Guest memory is shared between host threads, so that plain C accesses would be races: these compile to the same
- * single instructions but are defined, and never torn. */
-#define RISCV_DEFINE_LOAD_STORE(bits)                                                                      \
-    static inline bool riscv_load##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t *result)   \
-    {                                                                                                      \
-        const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);                                 \
-        if (likely(entry->read == tlb_tag(address, bits / 8))) {                                           \
-            *result = __atomic_load_n((const uint##bits##_t *)tlb_host(entry, address), __ATOMIC_RELAXED); \
-            return true;                                                                                   \
-        }                                                                                                  \
-        uint64_t value;                                                                                    \
-        if (!riscv_load_slow(cpu, address, bits / 8, &value)) {                                            \
-            return false;                                                                                  \
-        }                                                                                                  \
-        *result = (uint##bits##_t)value;                                                                   \
-        return true;                                                                                       \
-    }                                                                                                      \
-    static inline bool riscv_store##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t data)     \
-    {                                                                                                      \
-        const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);                                 \
-        if (likely(entry->write == tlb_tag(address, bits / 8))) {                                          \
-            __atomic_store_n((uint##bits##_t *)tlb_host(entry, address), data, __ATOMIC_RELAXED);          \
-            return true;                                                                                   \
-        }                                                                                                  \
-        return riscv_store_slow(cpu, address, bits / 8, data);                                             \
+#define RISCV_DEFINE_LOAD_STORE(bits)                                                                    \
+    static inline bool riscv_load##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t *result) \
+    {                                                                                                    \
+        const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);                               \
+        if (likely(restart_load##bits(entry, tlb_tag(address, bits / 8), address, result))) {            \
+            return true;                                                                                 \
+        }                                                                                                \
+        uint64_t value;                                                                                  \
+        if (!riscv_load_slow(cpu, address, bits / 8, &value)) {                                          \
+            return false;                                                                                \
+        }                                                                                                \
+        *result = (uint##bits##_t)value;                                                                 \
+        return true;                                                                                     \
+    }                                                                                                    \
+    static inline bool riscv_store##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t data)   \
+    {                                                                                                    \
+        const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);                               \
+        return likely(restart_store##bits(entry, tlb_tag(address, bits / 8), address, data)) ||          \
+               riscv_store_slow(cpu, address, bits / 8, data);                                           \
     }
 
 RISCV_DEFINE_LOAD_STORE(8)
@@ -65,77 +60,74 @@ RISCV_DEFINE_LOAD_STORE(64)
 
 /* ---- Atomics: on the host's own --------------------------------------------------------------------------------- */
 
-/* Host memory for an atomic access of `size` bytes (4, 8, 16) to an aligned address, or NULL with a trap recorded:
- * a store/AMO exception for MEMORY_WRITE, a load exception for MEMORY_READ, an access fault where there is no RAM. */
-void *riscv_atomic_slow(struct riscv_cpu *cpu, uint64_t address, uint32_t size, enum memory_access access);
-
-static inline void *riscv_atomic_host(struct riscv_cpu *cpu, uint64_t address, uint32_t size)
-{
-    const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);
-    if (likely(entry->write == tlb_tag(address, size))) {
-        return tlb_host(entry, address);
-    }
-    return riscv_atomic_slow(cpu, address, size, MEMORY_WRITE);
-}
+/* An entry whose tag is tlb_tag(address, size), for an atomic access of `size` bytes (4, 8, 16) to an aligned address;
+ * or NULL with a trap recorded: a store/AMO exception for MEMORY_WRITE, a load exception for MEMORY_READ, an access
+ * fault where there is no RAM. If the access by it is refused (memory/restart.h), ask again. */
+const struct tlb_entry *riscv_atomic_entry(struct riscv_cpu *cpu, uint64_t address, uint32_t size,
+                                           enum memory_access access);
 
 bool riscv_lr32(struct riscv_cpu *cpu, uint64_t address, uint32_t *result);
 bool riscv_lr64(struct riscv_cpu *cpu, uint64_t address, uint64_t *result);
 bool riscv_sc32(struct riscv_cpu *cpu, uint64_t address, uint32_t data, uint64_t *result);
 bool riscv_sc64(struct riscv_cpu *cpu, uint64_t address, uint64_t data, uint64_t *result);
 
-#define RISCV_DEFINE_AMO(name, bits, operation)                                                                \
+/* Makes the access `done` by the cache's entry, or else by those that the slow path gives. */
+#define RISCV_TRY_ATOMIC(bits, done)                                      \
+    const struct tlb_entry *entry = tlb_entry(cpu->data_tlb, address);    \
+    const uint64_t tag = tlb_tag(address, bits / 8);                      \
+    while (unlikely(!(done))) {                                           \
+        entry = riscv_atomic_entry(cpu, address, bits / 8, MEMORY_WRITE); \
+        if (entry == NULL) {                                              \
+            return false;                                                 \
+        }                                                                 \
+    }
+
+#define RISCV_DEFINE_AMO(name, bits)                                                                           \
     static inline bool riscv_amo_##name##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t operand, \
                                               uint##bits##_t *result)                                          \
     {                                                                                                          \
-        uint##bits##_t *host = riscv_atomic_host(cpu, address, bits / 8);                                      \
-        if (unlikely(host == NULL)) {                                                                          \
-            return false;                                                                                      \
-        }                                                                                                      \
-        *result = operation(host, operand, __ATOMIC_SEQ_CST);                                                  \
+        RISCV_TRY_ATOMIC(bits, restart_##name##bits(entry, tag, address, operand, result))                     \
         return true;                                                                                           \
     }
 
-/* Minimum and maximum: no host has them all, so compare and swap until nobody came between. */
-#define RISCV_DEFINE_AMO_CHOICE(name, bits, type, better)                                                       \
-    static inline bool riscv_amo_##name##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t operand,  \
-                                              uint##bits##_t *result)                                           \
-    {                                                                                                           \
-        uint##bits##_t *host = riscv_atomic_host(cpu, address, bits / 8);                                       \
-        if (unlikely(host == NULL)) {                                                                           \
-            return false;                                                                                       \
-        }                                                                                                       \
-        uint##bits##_t old = __atomic_load_n(host, __ATOMIC_RELAXED);                                           \
-        uint##bits##_t desired;                                                                                 \
-        do {                                                                                                    \
-            desired = (type)operand better(type) old ? operand : old;                                           \
-        } while (!__atomic_compare_exchange_n(host, &old, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)); \
-        *result = old;                                                                                          \
-        return true;                                                                                            \
+/* What no host does in one step and gives the old value of: compare and swap until nobody came between. */
+#define RISCV_DEFINE_AMO_COMPUTED(name, bits, computed)                                                        \
+    static inline bool riscv_amo_##name##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t operand, \
+                                              uint##bits##_t *result)                                          \
+    {                                                                                                          \
+        uint##bits##_t old, seen = 0;                                                                          \
+        RISCV_TRY_ATOMIC(bits, restart_peek##bits(entry, tag, address, &seen))                                 \
+        do {                                                                                                   \
+            old = seen;                                                                                        \
+            while (unlikely(!restart_cas##bits(entry, tag, address, old, (computed), &seen))) {                \
+                entry = riscv_atomic_entry(cpu, address, bits / 8, MEMORY_WRITE);                              \
+                if (entry == NULL) {                                                                           \
+                    return false;                                                                              \
+                }                                                                                              \
+            }                                                                                                  \
+        } while (seen != old);                                                                                 \
+        *result = old;                                                                                         \
+        return true;                                                                                           \
     }
 
 #define RISCV_DEFINE_CAS(bits)                                                                               \
     static inline bool riscv_amo_cas##bits(struct riscv_cpu *cpu, uint64_t address, uint##bits##_t expected, \
                                            uint##bits##_t desired, uint##bits##_t *result)                   \
     {                                                                                                        \
-        uint##bits##_t *host = riscv_atomic_host(cpu, address, bits / 8);                                    \
-        if (unlikely(host == NULL)) {                                                                        \
-            return false;                                                                                    \
-        }                                                                                                    \
-        __atomic_compare_exchange_n(host, &expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
-        *result = expected;                                                                                  \
+        RISCV_TRY_ATOMIC(bits, restart_cas##bits(entry, tag, address, expected, desired, result))            \
         return true;                                                                                         \
     }
 
-#define RISCV_DEFINE_AMOS(bits)                            \
-    RISCV_DEFINE_AMO(swap, bits, __atomic_exchange_n)      \
-    RISCV_DEFINE_AMO(add, bits, __atomic_fetch_add)        \
-    RISCV_DEFINE_AMO(and, bits, __atomic_fetch_and)        \
-    RISCV_DEFINE_AMO(or, bits, __atomic_fetch_or)          \
-    RISCV_DEFINE_AMO(xor, bits, __atomic_fetch_xor)        \
-    RISCV_DEFINE_AMO_CHOICE(min, bits, int##bits##_t, <)   \
-    RISCV_DEFINE_AMO_CHOICE(max, bits, int##bits##_t, >)   \
-    RISCV_DEFINE_AMO_CHOICE(minu, bits, uint##bits##_t, <) \
-    RISCV_DEFINE_AMO_CHOICE(maxu, bits, uint##bits##_t, >) \
+#define RISCV_DEFINE_AMOS(bits)                                                                       \
+    RISCV_DEFINE_AMO(swap, bits)                                                                      \
+    RISCV_DEFINE_AMO(add, bits)                                                                       \
+    RISCV_DEFINE_AMO_COMPUTED(and, bits, old &operand)                                                \
+    RISCV_DEFINE_AMO_COMPUTED(or, bits, old | operand)                                                \
+    RISCV_DEFINE_AMO_COMPUTED(xor, bits, old ^ operand)                                               \
+    RISCV_DEFINE_AMO_COMPUTED(min, bits, (int##bits##_t)operand < (int##bits##_t)old ? operand : old) \
+    RISCV_DEFINE_AMO_COMPUTED(max, bits, (int##bits##_t)operand > (int##bits##_t)old ? operand : old) \
+    RISCV_DEFINE_AMO_COMPUTED(minu, bits, operand < old ? operand : old)                              \
+    RISCV_DEFINE_AMO_COMPUTED(maxu, bits, operand > old ? operand : old)                              \
     RISCV_DEFINE_CAS(bits)
 
 RISCV_DEFINE_AMOS(32)

@@ -6,6 +6,7 @@
 #include "arch/riscv/pmp.h"
 #include "arch/riscv/walk.h"
 #include "memory/attributes.h"
+#include "memory/restart.h"
 
 #include <string.h>
 
@@ -62,10 +63,19 @@ static void note_violation(struct riscv_cpu *cpu, uint64_t word, enum memory_acc
 
 /* ---- 1 First-stage page walk ------------------------------------------------------------------------------------ */
 
-/* The walker's own accesses go through the layers below with the rights of S. */
-static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_access kind)
+/* Announces an access by an entry in `direct`: from here on a handler that drops rights makes it void. */
+static struct tlb_entry *announce(struct riscv_cpu *cpu, enum riscv_direct where, uint64_t tag)
 {
-    struct riscv_cpu *cpu = context;
+    struct tlb_entry *direct = &cpu->direct[where];
+    direct->read = direct->write = tag;
+    atomic_signal_fence(memory_order_seq_cst);
+    return direct;
+}
+
+/* The walker's own accesses go through the layers below with the rights of S. */
+static struct tlb_entry *table_entry(struct riscv_cpu *cpu, gpa_t address, enum memory_access kind)
+{
+    struct tlb_entry *direct = announce(cpu, RISCV_DIRECT_TABLE, address.bits);
     const struct memory_slot *slot = ram_at(cpu, address);
     if (slot == NULL || !riscv_pmp_permits(cpu, address, sizeof(uint64_t), RISCV_MODE_S, kind)) {
         return NULL;
@@ -80,8 +90,26 @@ static _Atomic uint64_t *table_entry(void *context, gpa_t address, enum memory_a
     if (kind == MEMORY_WRITE) {
         memory_mark_dirty(slot, address);
     }
-    void *entry = slot->host + (address.bits - slot->base.bits);
-    return entry;
+    direct->addend = (uintptr_t)slot->host - slot->base.bits;
+    return direct;
+}
+
+static bool load_entry(void *context, gpa_t where, uint64_t *value)
+{
+    const struct tlb_entry *entry;
+    do {
+        entry = table_entry(context, where, MEMORY_READ);
+    } while (entry != NULL && unlikely(!restart_load64(entry, where.bits, where.bits, value)));
+    return entry != NULL;
+}
+
+static bool update_entry(void *context, gpa_t where, uint64_t *expected, uint64_t desired)
+{
+    const struct tlb_entry *entry;
+    do {
+        entry = table_entry(context, where, MEMORY_WRITE);
+    } while (entry != NULL && unlikely(!restart_cas64(entry, where.bits, where.bits, *expected, desired, expected)));
+    return entry != NULL;
 }
 
 /* Svadu on its own updates always; with Svade beside it, menvcfg.ADUE decides ("Svadu"). */
@@ -128,7 +156,8 @@ static enum riscv_verdict first_stage_walk(struct riscv_cpu *cpu, const struct r
         .has_napot = riscv_has(&cpu->features, RISCV_EXT_SVNAPOT),
         .has_memory_types = riscv_menvcfg_PBMTE(state) != 0,
         .observe = access->observe,
-        .entry = table_entry,
+        .load = load_entry,
+        .update = update_entry,
         .context = cpu,
         .cache = &cpu->walk_cache,
     };
@@ -232,7 +261,7 @@ static const struct layer {
     { "trust-level attributes", trust_level_attributes }, /* 7 */
 };
 
-enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page)
+static enum riscv_verdict ask_layers(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page)
 {
     *page = (struct riscv_page){
         .address = gpa(access->address),
@@ -253,6 +282,14 @@ enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_acc
         }
     }
     return RISCV_GRANTED;
+}
+
+enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_access *access, struct riscv_page *page)
+{
+    riscv_inside_postpone(cpu);
+    enum riscv_verdict verdict = ask_layers(cpu, access, page);
+    riscv_inside_catch_up(cpu);
+    return verdict;
 }
 
 /* ---- Accesses of the running instruction ------------------------------------------------------------------------ */
@@ -297,8 +334,8 @@ static unsigned cachable_rights(const struct riscv_page *page, enum memory_acces
     return memory_is_dirty(page->slot, page->address) ? page->rights : page->rights & ~(unsigned)MEMORY_WRITE;
 }
 
-bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
-                   struct riscv_page *page)
+static bool resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
+                    struct riscv_page *page)
 {
     size_t context = (size_t)(tlb - cpu->tlbs) % RISCV_CONTEXT_COUNT;
     const struct riscv_access access = {
@@ -309,7 +346,7 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
         .sum = contexts[context].sum,
     };
     cpu->statistics.tlb_misses++;
-    enum riscv_verdict verdict = riscv_translate(cpu, &access, page);
+    enum riscv_verdict verdict = ask_layers(cpu, &access, page);
     if (unlikely(verdict != RISCV_GRANTED)) {
         riscv_raise(cpu, cause_of(verdict, kind), address);
         if (verdict == RISCV_VIOLATION) {
@@ -331,6 +368,26 @@ bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uin
         }
     }
     return true;
+}
+
+bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
+                   struct riscv_page *page)
+{
+    riscv_inside_postpone(cpu);
+    bool done = resolve(cpu, tlb, address, size, kind, page);
+    riscv_inside_catch_up(cpu);
+    return done;
+}
+
+struct tlb_entry *riscv_resolve_direct(struct riscv_cpu *cpu, enum riscv_direct where, uint64_t tag, uint64_t address,
+                                       uint64_t size, enum memory_access kind, struct riscv_page *page)
+{
+    struct tlb_entry *direct = announce(cpu, where, tag);
+    if (!riscv_resolve(cpu, cpu->data_tlb, address, size, kind, page)) {
+        return NULL;
+    }
+    direct->addend = (uintptr_t)page->host - (address & ~PAGE_MASK);
+    return direct;
 }
 
 /* ---- Fetch ------------------------------------------------------------------------------------------------------ */
@@ -382,10 +439,20 @@ bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uin
             .observe = true,
         };
         struct riscv_page page;
+        const uint64_t tag = address & ~PAGE_MASK;
+        const struct tlb_entry *direct = announce(cpu, RISCV_DIRECT_DATA, tag);
         if (riscv_translate(cpu, &access, &page) != RISCV_GRANTED) {
             return false;
         }
-        memcpy(to, page.host + (address & PAGE_MASK), part);
+        const uint32_t undoable = riscv_inside_stand(cpu);
+        const bool holds = direct->read == tag;
+        if (holds) {
+            memcpy(to, page.host + (address & PAGE_MASK), part);
+        }
+        riscv_inside_go_on(cpu, undoable);
+        if (!holds) {
+            continue;
+        }
         to += part;
         address += part;
         size -= part;

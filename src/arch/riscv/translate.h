@@ -47,6 +47,12 @@ enum riscv_verdict riscv_translate(struct riscv_cpu *cpu, const struct riscv_acc
 bool riscv_resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
                    struct riscv_page *page);
 
+/* The same for data, for an access by memory/restart.h that asks the entry returned, in cpu->direct, for `tag`. If that
+ * refuses, rights were taken meanwhile, and all of this is to be asked again. NULL: as false. page->host NULL: a
+ * device, and the entry is of no use. */
+struct tlb_entry *riscv_resolve_direct(struct riscv_cpu *cpu, enum riscv_direct where, uint64_t tag, uint64_t address,
+                                       uint64_t size, enum memory_access kind, struct riscv_page *page);
+
 /* Records the access fault for this kind of access. */
 void riscv_raise_access_fault(struct riscv_cpu *cpu, enum memory_access kind, uint64_t address);
 

@@ -40,7 +40,7 @@ void riscv_pause(struct riscv_cpu *cpu)
     }
 }
 
-static bool reservation_is_lost(const struct riscv_reservation *reservation)
+static bool value_has_changed(const struct riscv_reservation *reservation)
 {
     if (reservation->host == NULL) {
         return true;
@@ -50,10 +50,19 @@ static bool reservation_is_lost(const struct riscv_reservation *reservation)
     return value != reservation->value;
 }
 
+/* Whoever takes the right to read it takes the reservation. */
+static bool reservation_is_lost(struct riscv_cpu *cpu)
+{
+    const uint32_t undoable = riscv_inside_stand(cpu);
+    const bool lost = value_has_changed(&cpu->reservation);
+    riscv_inside_go_on(cpu, undoable);
+    return lost;
+}
+
 void riscv_wait_on_reservation(struct riscv_cpu *cpu, bool timed)
 {
     for (unsigned i = 0; i < LOOKS_BEFORE_SLEEP; i++) {
-        if (reservation_is_lost(&cpu->reservation) || vcpu_attention(&cpu->vcpu) != 0) {
+        if (reservation_is_lost(cpu) || vcpu_attention(&cpu->vcpu) != 0) {
             return;
         }
         host_pause();

@@ -192,11 +192,11 @@ static enum riscv_walk_result mark_used(const struct riscv_regime *regime, gpa_t
     if (!regime->updates) {
         return (*pte & PTE_A) == 0 ? RISCV_WALK_NOT_ACCESSED : RISCV_WALK_NOT_DIRTY;
     }
-    _Atomic uint64_t *entry = regime->entry(regime->context, where, MEMORY_WRITE);
-    if (entry == NULL) {
+    uint64_t found = *pte;
+    if (!regime->update(regime->context, where, &found, *pte | needed)) {
         return RISCV_WALK_TABLE_OUT_OF_REACH;
     }
-    *changed = !atomic_compare_exchange_strong(entry, pte, *pte | needed);
+    *changed = found != *pte;
     *pte |= needed;
     return RISCV_WALK_DONE;
 }
@@ -239,11 +239,10 @@ enum riscv_walk_result riscv_walk(const struct riscv_regime *regime, uint64_t ad
     unsigned level = begin(regime, address, &table);
     for (;;) { /* each turn goes down a level, ends, or repeats one whose entry another hart changed */
         gpa_t where = entry_place(regime->geometry, table, level, address);
-        _Atomic uint64_t *entry = regime->entry(regime->context, where, MEMORY_READ);
-        if (entry == NULL) {
+        uint64_t pte;
+        if (!regime->load(regime->context, where, &pte)) {
             return RISCV_WALK_TABLE_OUT_OF_REACH;
         }
-        uint64_t pte = atomic_load_explicit(entry, memory_order_relaxed);
         enum riscv_walk_result outcome = check_entry(regime, pte);
         if (outcome != RISCV_WALK_DONE) {
             return outcome;

@@ -55,9 +55,10 @@ struct riscv_regime {
     bool has_napot;               /* Svnapot */
     bool has_memory_types;        /* Svpbmt */
     bool observe;                 /* change nothing: neither tables nor dirty pages. For debuggers. */
-    /* The host memory of a table entry (8 bytes, aligned), for MEMORY_READ or MEMORY_WRITE; NULL: refused. This is
-     * where the layers below come in, with the rights of the walker. */
-    _Atomic uint64_t *(*entry)(void *context, gpa_t address, enum memory_access access);
+    /* Reads a table entry (8 bytes, aligned; atomically), and replaces it if it is still *expected (else *expected is
+     * what it is). False: refused. This is where the layers below come in, with the rights of the walker. */
+    bool (*load)(void *context, gpa_t where, uint64_t *entry);
+    bool (*update)(void *context, gpa_t where, uint64_t *expected, uint64_t desired);
     void *context;
     struct riscv_walk_cache *cache; /* may be NULL */
 };

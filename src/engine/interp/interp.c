@@ -151,9 +151,11 @@ void interp_run(struct riscv_cpu *cpu)
 {
     CHECK(!((struct interp *)cpu->interp)->heats);
     while (hart_wait_started(cpu)) {
+        riscv_inside_attach(cpu, NULL, NULL);
         riscv_inside_enter(cpu);
         run_loop(cpu);
         riscv_inside_leave(cpu);
+        riscv_inside_detach(cpu);
     }
 }
 

@@ -9,6 +9,8 @@
  */
 #include "engine/jit/guess.h"
 
+#include "memory/restart.h"
+
 #define STEPS_MAX 64u /* in computing one address, which may look like anything */
 #define MEMO_MAX  4u
 
@@ -98,13 +100,13 @@ static bool evaluate_load(struct guess *guess, const struct ir_value *load, uint
         return false;
     }
     const struct tlb_entry *entry = tlb_entry(guess->cpu->data_tlb, address);
-    if (entry->read != tlb_tag(address, size)) {
-        return false;
+    if (size == 8) {
+        return restart_load64(entry, tlb_tag(address, 8), address, result);
     }
-    const void *host = tlb_host(entry, address);
-    *result = size == 8 ? __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED)
-                        : __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
-    return true;
+    uint32_t low = 0;
+    const bool known = restart_load32(entry, tlb_tag(address, 4), address, &low);
+    *result = low;
+    return known;
 }
 
 static bool evaluate_sum(struct guess *guess, const struct ir_value *value, uint64_t *result)

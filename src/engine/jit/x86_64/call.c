@@ -113,11 +113,11 @@ void select_call(struct compile *compile, struct ir_value *value)
     }
     load_arguments(compile, value);
     if (compile->interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 0);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_C);
     }
     call_c(compile, (uint64_t)(uintptr_t)callee->function);
     if (compile->interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 1);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_TRANSLATED);
     }
     if (callee->may_trap) {
         emit_rm(emit, OP_MOV_STORE, 4, REG_RAX, emit_at(REG_RSP, FRAME_VALUE));

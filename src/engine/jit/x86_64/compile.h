@@ -173,7 +173,7 @@ struct compile {
     unsigned jump_count, jump_room;
     struct stub *stubs;
     unsigned stub_count, stub_room;
-    bool interruptible; /* accesses can be undone: see undo.h; C code that uses guest memory is marked */
+    bool interruptible; /* accesses can be undone: see undo.h; cpu->undoable tells of C code */
     struct undo undo;   /* of this region */
     bool uses_xmm, uses_vectors;
     bool failed; /* out of spill room: the region is too large */
@@ -294,6 +294,9 @@ enum emit_condition select_condition(struct compile *compile, struct ir_value *v
 /* memory_access.c */
 void select_load(struct compile *compile, struct ir_value *value);
 void select_store(struct compile *compile, struct ir_value *value);
+/* Behind a call of C code, where these registers hold addends: they are 0 if a handler came meanwhile (undo.h). */
+void recheck_addends(struct compile *compile, uint32_t kept);
+
 void load_stub(struct compile *compile, const struct stub *stub);
 void store_stub(struct compile *compile, const struct stub *stub);
 

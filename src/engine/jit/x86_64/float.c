@@ -80,6 +80,7 @@ static void select_by_runtime(struct compile *compile, struct ir_value *value)
         done(compile, argument);
     }
     call_runtime(compile, what_of(compile, value));
+    recheck_addends(compile, compile->kept_gpr);
     end_operation(compile);
     struct emit_memory result = emit_at(REG_RSP, FRAME_RESULT);
     if (type_is_float(value->type)) {
@@ -432,6 +433,7 @@ static void runtime_stub(struct compile *compile, const struct stub *stub)
         store_xmm(compile, stub->dst, FRAME_THIRD);
     }
     call_runtime(compile, stub->what);
+    recheck_addends(compile, stub->kept);
     struct emit_memory result = emit_at(REG_RSP, FRAME_RESULT);
     if (stub->dst_is_float) {
         emit_rm(emit, OP_MOVSD, 4, stub->dst, result);

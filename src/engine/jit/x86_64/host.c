@@ -361,29 +361,29 @@ static void interrupted(void *context, void *registers)
 {
     struct host *host = context;
     const struct undo_place place = { host->memory.executable, host->runtime.thunks, host->runtime.end };
-    undo_access(&host->undo, &place, registers);
-    rights_interrupt(host->cpu->reader);
+    if (atomic_load_explicit(&host->cpu->undoable, memory_order_relaxed) == RISCV_UNDOABLE_TRANSLATED) {
+        undo_access(&host->undo, &place, registers);
+    } else {
+        host->cpu->addends_void = 1; /* C code may have been called by translated code, which looks */
+    }
+    riscv_inside_interrupt(host->cpu, registers);
 }
 
 void host_attach(struct host *host)
 {
-    if (host->cpu->reader != NULL) {
-        rights_attach(host->cpu->reader, &host->cpu->translated, interrupted, host);
-    }
+    riscv_inside_attach(host->cpu, interrupted, host);
 }
 
 void host_detach(struct host *host)
 {
-    if (host->cpu->reader != NULL) {
-        rights_detach(host->cpu->reader);
-    }
+    riscv_inside_detach(host->cpu);
 }
 
 /* The thread's own handler sees the word in order with all else the thread does. */
-static void set_translated(struct host *host, uint32_t translated)
+static void set_undoable(struct host *host, uint32_t undoable)
 {
     atomic_signal_fence(memory_order_seq_cst);
-    atomic_store_explicit(&host->cpu->translated, translated, memory_order_relaxed);
+    atomic_store_explicit(&host->cpu->undoable, undoable, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst);
 }
 
@@ -406,9 +406,10 @@ struct host_result host_enter(struct host *host, const void *checked_entry)
     if (has_float) {
         runtime_float_enter(host->cpu);
     }
-    set_translated(host, 1);
+    const uint32_t before = atomic_load_explicit(&host->cpu->undoable, memory_order_relaxed);
+    set_undoable(host, RISCV_UNDOABLE_TRANSLATED);
     uint64_t result = enter(host->cpu, checked_entry);
-    set_translated(host, 0);
+    set_undoable(host, before);
     if ((host->cpu->facts_key & FACTS_KEY_FLOAT) != 0) { /* it may have been turned on or off */
         runtime_float_leave(host->cpu);
     }

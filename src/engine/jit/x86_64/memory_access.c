@@ -300,6 +300,23 @@ static void give_up_group(struct compile *compile, const struct stub *stub)
     }
 }
 
+void recheck_addends(struct compile *compile, uint32_t kept)
+{
+    struct emit *emit = &compile->emit;
+    if (!compile->interruptible || kept == 0) {
+        return;
+    }
+    emit_group_mi(emit, GROUP_CMP, 4, CPU_AT(addends_void), 0);
+    uint32_t over = emit_jump_forward(emit, CC_E);
+    for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+        if ((kept >> reg & 1) != 0) {
+            emit_rr(emit, OP_XOR, 4, reg, reg);
+        }
+    }
+    emit_store_i(emit, 4, CPU_AT(addends_void), 0);
+    emit_patch(emit, over, emit->cursor);
+}
+
 static void leave_if_trapped(struct compile *compile, const struct stub *stub)
 {
     uint32_t place = emit_jump_forward(&compile->emit, CC_E);
@@ -314,6 +331,7 @@ void load_stub(struct compile *compile, const struct stub *stub)
     pass_address(compile, stub);
     emit_call_to(emit, compile->runtime->load[log2_of(stub->size)][xmm_in_use(compile)]);
     leave_if_trapped(compile, stub);
+    recheck_addends(compile, stub->kept);
     emit_load(compile, stub->size, (enum load_form)stub->form, stub->dst,
               emit_at(REG_RSP, stub->size == 16 ? FRAME_VECTOR_RESULT : FRAME_RESULT));
     give_up_group(compile, stub);
@@ -331,5 +349,6 @@ void store_stub(struct compile *compile, const struct stub *stub)
     emit_store(emit, stub->size, source, emit_at(REG_RSP, place));
     emit_call_to(emit, compile->runtime->store[log2_of(stub->size)][xmm_in_use(compile)]);
     leave_if_trapped(compile, stub);
+    recheck_addends(compile, stub->kept);
     give_up_group(compile, stub);
 }

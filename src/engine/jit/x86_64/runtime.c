@@ -286,7 +286,7 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
 {
     uint32_t start = emit->cursor;
     if (interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 0);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_C);
     }
     keep_registers(emit, xmm, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
@@ -298,7 +298,7 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
     emit_rr(emit, OP_TEST, 4, REG_RAX, REG_RAX);
     keep_registers(emit, xmm, true); /* moves leave flags alone */
     if (interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 1);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_TRANSLATED);
     }
     emit_return(emit);
     return start;
@@ -307,8 +307,8 @@ static uint32_t emit_memory_thunk(struct emit *emit, bool store, unsigned size, 
 static uint32_t emit_float_thunk(struct emit *emit, enum runtime_xmm xmm, bool interruptible)
 {
     uint32_t start = emit->cursor;
-    if (interruptible) { /* registers rest in the frame meanwhile */
-        emit_store_i(emit, 4, CPU_AT(translated), 0);
+    if (interruptible) {
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_C);
     }
     keep_registers(emit, xmm, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
@@ -318,7 +318,7 @@ static uint32_t emit_float_thunk(struct emit *emit, enum runtime_xmm xmm, bool i
     emit_rm(emit, OP_MOV_STORE, 8, REG_RAX, frame_at(FRAME_RESULT));
     keep_registers(emit, xmm, true);
     if (interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 1);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_TRANSLATED);
     }
     emit_return(emit);
     return start;
@@ -328,7 +328,7 @@ static uint32_t emit_vector_thunk(struct emit *emit, bool interruptible)
 {
     uint32_t start = emit->cursor;
     if (interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 0);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_NOT);
     }
     keep_registers(emit, RUNTIME_XMM_WHOLE, false);
     emit_rm(emit, OP_LEA, 8, REG_RDI, emit_at(REG_RBP, -CPU_BIAS));
@@ -337,7 +337,7 @@ static uint32_t emit_vector_thunk(struct emit *emit, bool interruptible)
     call_aligned(emit, (uint64_t)(uintptr_t)runtime_vector);
     keep_registers(emit, RUNTIME_XMM_WHOLE, true);
     if (interruptible) {
-        emit_store_i(emit, 4, CPU_AT(translated), 1);
+        emit_store_i(emit, 4, CPU_AT(undoable), RISCV_UNDOABLE_TRANSLATED);
     }
     emit_return(emit);
     return start;

@@ -86,7 +86,7 @@ static inline uint64_t runtime_result(enum host_exit exit, uint32_t link)
     return (uint64_t)link << 32 | (uint64_t)exit;
 }
 
-/* Emits the shared code. `interruptible`: it marks cpu->translated while C code uses guest memory. */
+/* Emits the shared code. `interruptible`: it says in cpu->undoable when C code runs. */
 void runtime_emit(struct runtime *runtime, struct emit *emit, bool interruptible);
 
 /* MXCSR for a guest's rounding mode; no flags. RMM has none: to nearest even, and operations go to runtime_float(). */

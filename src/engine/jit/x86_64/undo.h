@@ -10,7 +10,10 @@
  * Marks. Addends that were found keep standing in registers for the accesses after the first of a group (struct group).
  * A mark tells from where on which registers do. The handler sets them to 0, which means that nothing was found.
  *
- * Owned by a struct host and changed by its thread while cpu->translated is 0.
+ * While C code runs that translated code has called, registers rest wherever that has put them. A handler that comes
+ * then says so in cpu->addends_void; who has called looks there, and sets addends to 0 itself (recheck_addends()).
+ *
+ * Owned by a struct host and changed by its thread while cpu->undoable is not RISCV_UNDOABLE_TRANSLATED.
  */
 #ifndef RAVELIN_ENGINE_JIT_X86_64_UNDO_H
 #define RAVELIN_ENGINE_JIT_X86_64_UNDO_H
