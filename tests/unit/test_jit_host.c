@@ -8,6 +8,7 @@
 #include "engine/jit/host.h"
 #include "engine/jit/ir_internal.h"
 #include "ir_random.h"
+#include "jit_callees.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -22,14 +23,12 @@
 #define BLOCK_LIMIT  40u
 #define FACTS_KEY    (0x1234u | FACTS_KEY_FLOAT)
 #define SLOT_COUNT   40u
-#define FCSR_FLAGS   UINT64_C(0x1f)
 #define ROUNDING(rm) ((uint64_t)(rm) << 5)
 
 struct bench {
     struct fixture fixture;
     struct riscv_cpu *cpu;
     struct host *host;
-    uint64_t log;     /* of calls, in the run of now */
     uint64_t *counts; /* what attention is asked after: NULL never */
 };
 
@@ -57,159 +56,6 @@ static uint8_t *window(void)
 {
     return memory_pointer(bench.fixture.memory, gpa(WINDOW), WINDOW_SIZE, MEMORY_READ);
 }
-
-/* ---- Functions that regions call: by the number of their arguments, for those that may trap --------------------- */
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0xbf58476d1ce4e5b9);
-    return hash ^ hash >> 29;
-}
-
-static uint64_t hash_state(const struct riscv_state *state)
-{
-    uint64_t hash = 1;
-    for (unsigned i = 0; i < 32; i++) {
-        hash = mix(mix(hash, state->x[i]), state->f[i]);
-    }
-    return hash;
-}
-
-/* What every function does, on whichever state: that of the CPU or the evaluator's. */
-static uint64_t act(struct riscv_state *state, const struct ir_callee *callee, uint64_t hash)
-{
-    bench.log = callee->pure ? bench.log : mix(bench.log, hash);
-    if (callee->reads_state) {
-        hash = mix(hash, hash_state(state));
-    }
-    if (callee->writes_state) {
-        for (unsigned i = 0; i < 32; i++) {
-            state->x[i] ^= hash << i;
-            state->f[i] += hash;
-        }
-    }
-    if (callee->uses_float) {
-        bench.log = mix(bench.log, state->csr.fcsr & FCSR_FLAGS);
-        state->csr.fcsr &= ~FCSR_FLAGS;
-    }
-    return hash;
-}
-
-static uint64_t hash_arguments(const uint64_t *arguments, unsigned count)
-{
-    uint64_t hash = count;
-    for (unsigned i = 0; i < count; i++) {
-        hash = mix(hash, arguments[i]);
-    }
-    return hash;
-}
-
-static bool succeeds(uint64_t hash)
-{
-    return hash % 8 != 0;
-}
-
-static const struct ir_callee callees[6][IR_ARGUMENTS_MAX + 1];
-
-enum { PURE, MAY_TRAP, READS, WRITES, FLOATS, PLAIN };
-
-/* Arguments come in the widths the region has; the pattern of narrow ones is not known here: see narrow_calls(). */
-#define ARGUMENTS_0 (uint64_t[]){ 0 }
-#define ARGUMENTS_1 \
-    (uint64_t[])    \
-    {               \
-        a           \
-    }
-#define ARGUMENTS_2 \
-    (uint64_t[])    \
-    {               \
-        a, b        \
-    }
-#define ARGUMENTS_3 \
-    (uint64_t[])    \
-    {               \
-        a, b, c     \
-    }
-#define ARGUMENTS_4 \
-    (uint64_t[])    \
-    {               \
-        a, b, c, d  \
-    }
-#define LIST_0(first) first
-#define LIST_1(first) first, uint64_t a
-#define LIST_2(first) first, uint64_t a, uint64_t b
-#define LIST_3(first) first, uint64_t a, uint64_t b, uint64_t c
-#define LIST_4(first) first, uint64_t a, uint64_t b, uint64_t c, uint64_t d
-#define CPU           struct riscv_cpu *cpu
-
-static void disturb_float(void)
-{
-    volatile double x = 1, y = 3;
-    x = x / y; /* raises inexact in the host's own flags */
-}
-
-#define DEFINE(n)                                                                                \
-    static bool may_trap_##n(LIST_##n(CPU), uint64_t *result)                                    \
-    {                                                                                            \
-        *result = act(&cpu->state, &callees[MAY_TRAP][n], hash_arguments(ARGUMENTS_##n, n));     \
-        return succeeds(*result);                                                                \
-    }                                                                                            \
-    static uint32_t reads_##n(LIST_##n(CPU))                                                     \
-    {                                                                                            \
-        return (uint32_t)act(&cpu->state, &callees[READS][n], hash_arguments(ARGUMENTS_##n, n)); \
-    }                                                                                            \
-    static void writes_##n(LIST_##n(CPU))                                                        \
-    {                                                                                            \
-        act(&cpu->state, &callees[WRITES][n], hash_arguments(ARGUMENTS_##n, n));                 \
-    }                                                                                            \
-    static bool floats_##n(LIST_##n(CPU))                                                        \
-    {                                                                                            \
-        disturb_float();                                                                         \
-        return act(&cpu->state, &callees[FLOATS][n], hash_arguments(ARGUMENTS_##n, n)) % 2 != 0; \
-    }                                                                                            \
-    static uint64_t plain_##n(LIST_##n(CPU))                                                     \
-    {                                                                                            \
-        return act(&cpu->state, &callees[PLAIN][n], hash_arguments(ARGUMENTS_##n, n));           \
-    }
-DEFINE(0)
-DEFINE(1)
-DEFINE(2)
-DEFINE(3)
-DEFINE(4)
-
-static uint64_t pure_0(void)
-{
-    return hash_arguments(ARGUMENTS_0, 0);
-}
-static uint64_t pure_1(uint64_t a)
-{
-    return hash_arguments(ARGUMENTS_1, 1);
-}
-static uint64_t pure_2(uint64_t a, uint64_t b)
-{
-    return hash_arguments(ARGUMENTS_2, 2);
-}
-static uint64_t pure_3(uint64_t a, uint64_t b, uint64_t c)
-{
-    return hash_arguments(ARGUMENTS_3, 3);
-}
-static uint64_t pure_4(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
-{
-    return hash_arguments(ARGUMENTS_4, 4);
-}
-
-#define EACH(entry)        { entry(0), entry(1), entry(2), entry(3), entry(4) }
-#define CALLEE_PURE(n)     { .name = "pure", .function = (void *)pure_##n, .result = IR_I64, .pure = true }
-#define CALLEE_MAY_TRAP(n) { .name = "may_trap", .function = (void *)may_trap_##n, .result = IR_I64, .may_trap = true }
-#define CALLEE_READS(n)    { .name = "reads", .function = (void *)reads_##n, .result = IR_I32, .reads_state = true }
-#define CALLEE_WRITES(n)   { .name = "writes", .function = (void *)writes_##n, .result = IR_VOID, .writes_state = true }
-#define CALLEE_FLOATS(n)   { .name = "floats", .function = (void *)floats_##n, .result = IR_BOOL, .uses_float = true }
-#define CALLEE_PLAIN(n)    { .name = "plain", .function = (void *)plain_##n, .result = IR_F64 }
-
-static const struct ir_callee callees[6][IR_ARGUMENTS_MAX + 1] = {
-    EACH(CALLEE_PURE),   EACH(CALLEE_MAY_TRAP), EACH(CALLEE_READS),
-    EACH(CALLEE_WRITES), EACH(CALLEE_FLOATS),   EACH(CALLEE_PLAIN),
-};
 
 /* ---- The evaluator's side ---------------------------------------------------------------------------------------- */
 
@@ -371,10 +217,10 @@ static void run_both(struct ir_region *region, uint64_t seed)
                                           .load_vector = model_load_vector,
                                           .store_vector = model_store_vector,
                                           .call = model_call };
-    bench.log = 0;
+    call_log = 0;
     struct ir_outcome outcome = ir_evaluate(region, &model->machine, BLOCK_LIMIT);
     model->cpu->state.csr.fcsr |= model->machine.flags;
-    uint64_t log = bench.log;
+    uint64_t log = call_log;
     if (outcome.how == IR_LEFT_ATTENTION) { /* a loop without end, maybe: nothing to compare */
         free(model->cpu);
         free(model);
@@ -383,7 +229,7 @@ static void run_both(struct ir_region *region, uint64_t seed)
 
     struct host_code code;
     assert_true(compile(region, rounding, &code));
-    bench.log = 0;
+    call_log = 0;
     uint64_t before = cpu->instructions;
     struct host_result result = host_enter(bench.host, code.checked_entry);
     uint64_t pc = result.exit == HOST_EXIT_LINK ? link_pc(region, result.link) : cpu->state.pc;
@@ -410,7 +256,7 @@ static void run_both(struct ir_region *region, uint64_t seed)
         fprintf(stderr, "memory differs\n");
         same = false;
     }
-    if (bench.log != log) {
+    if (call_log != log) {
         fprintf(stderr, "calls differ\n");
         same = false;
     }
@@ -1022,6 +868,98 @@ static void a_block_with_too_many_values_at_once_is_refused_however_much_room_th
     bench_destroy();
 }
 
+/* x11 = the exclusive or of the lower halves of `count` vectors made of x10, all of them there at once. */
+static struct ir_region *splats(unsigned count)
+{
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    struct ir_value **values = malloc(count * sizeof(struct ir_value *));
+    ir_mark(block, PC, 0);
+    struct ir_value *x = ir_get(block, IR_I64, X(10)), *sum = ir_vector_constant(block, 0, 0);
+    for (unsigned i = 0; i < count; i++) {
+        struct ir_value *word = ir_binary(block, IR_ADD, x, ir_constant(block, IR_I64, (uint64_t)i << i % 50));
+        values[i] = ir_vector(block, IR_VSPLAT, IR_LANES(64, 0), word, NULL, NULL);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        sum = ir_vector(block, IR_VXOR, 0, sum, values[i], NULL);
+    }
+    ir_put(block, X(11), ir_vector(block, IR_VEXTRACT, IR_LANES(64, 0), sum, NULL, NULL));
+    ir_exit(block, PC + 4, 1);
+    free(values);
+    return region;
+}
+
+static void a_block_with_too_many_vectors_at_once_is_refused(void **state)
+{
+    (void)state;
+    bench_create();
+    struct host_request request = { .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M },
+                                    .facts_key = FACTS_KEY };
+    struct host_code code;
+    request.region = splats(150);
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_REFUSED);
+    ir_free(request.region);
+    request.region = splats(128);
+    assert_int_equal(host_compile(bench.host, &request, &code), HOST_COMPILED);
+    ir_free(request.region);
+    bench.cpu->state.x[10] = 7;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < 128; i++) {
+        sum ^= 7 + ((uint64_t)i << i % 50);
+    }
+    assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+    assert_int_equal(bench.cpu->state.x[11], sum);
+    bench_destroy();
+}
+
+/* Copies 16 bytes from x10 to x11. */
+static struct ir_region *copy_vector(void)
+{
+    struct ir_region *region = ir_create();
+    struct ir_block *block = ir_add_block(region, PC);
+    ir_mark(block, PC, 0);
+    struct ir_value *loaded = ir_load(block, 16, IR_V128, ir_get(block, IR_I64, X(10)));
+    ir_store(block, 16, ir_get(block, IR_I64, X(11)), loaded);
+    ir_exit(block, PC + 4, 1);
+    return region;
+}
+
+static void a_vector_is_loaded_and_stored_across_pages_and_never_in_part(void **state)
+{
+    (void)state;
+    bench_create();
+    struct riscv_cpu *cpu = bench.cpu;
+    struct host_code code = compile_at(copy_vector(), 0, NULL);
+    uint8_t *pages = memory_pointer(bench.fixture.memory, gpa(WINDOW - PAGE_SIZE), 2 * PAGE_SIZE, MEMORY_WRITE);
+    for (unsigned offset = 0; offset <= 17; offset++) { /* from beside the boundary to beside it on the other side */
+        uint64_t from = PAGE_SIZE - offset, to = PAGE_SIZE - 17 + offset + 0x100;
+        memset(pages, 0, 2 * PAGE_SIZE);
+        for (unsigned i = 0; i < 16; i++) {
+            pages[from + i] = (uint8_t)(i + 1);
+        }
+        cpu->state.x[10] = WINDOW - PAGE_SIZE + from;
+        cpu->state.x[11] = WINDOW - PAGE_SIZE + to;
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+        assert_memory_equal(pages + from, pages + to, 16);
+        cpu->state.x[10] = cpu->state.x[11];
+        cpu->state.x[11] = WINDOW - PAGE_SIZE + from;
+        memset(pages + from, 0, 16);
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_LINK);
+        assert_memory_equal(pages + from, pages + to, 16);
+    }
+    memset(pages, 1, PAGE_SIZE);
+    memset(pages + PAGE_SIZE, 0, PAGE_SIZE);
+    cpu->state.x[10] = WINDOW - PAGE_SIZE;
+    for (unsigned inside = 1; inside < 16; inside++) { /* beyond the end of RAM */
+        cpu->state.x[11] = WINDOW + PAGE_SIZE - inside;
+        assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_TRAPPED);
+        for (unsigned i = 0; i < 16; i++) {
+            assert_int_equal(pages[2 * PAGE_SIZE - 1 - i], 0);
+        }
+    }
+    bench_destroy();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1037,6 +975,8 @@ int main(void)
         cmocka_unit_test(a_box_that_is_used_whole_outlives_a_call),
         cmocka_unit_test(full_code_memory_refuses_and_is_usable_again_after_a_flush),
         cmocka_unit_test(a_block_with_too_many_values_at_once_is_refused_however_much_room_there_is),
+        cmocka_unit_test(a_block_with_too_many_vectors_at_once_is_refused),
+        cmocka_unit_test(a_vector_is_loaded_and_stored_across_pages_and_never_in_part),
         cmocka_unit_test(random_regions_do_what_the_evaluator_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
