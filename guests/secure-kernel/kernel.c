@@ -141,6 +141,7 @@ static void take_block(struct secure_kernel_block *block)
         die("the monitor's block is not one of this version");
     }
     memcpy(kernel.symbols, block->symbols, sizeof kernel.symbols);
+    memcpy(kernel.tracers, block->tracers, sizeof kernel.tracers);
     kernel.own = (struct range){ block->memory_base, block->memory_base + block->memory_size };
     kernel.free_memory = (uint64_t)kernel_end;
     kernel.free_memory_end = ((uint64_t)block & ~(PAGE_SIZE - 1)) - STACK_SIZE; /* the first processor's stack */
@@ -216,6 +217,7 @@ void kernel_start(struct frame *frame, uint32_t number, struct secure_kernel_blo
     if (first) {
         take_block(block);
         make_vps();
+        trace_begin();
     }
     struct vp *vp = &kernel.vps[number];
     vp->frame = frame;

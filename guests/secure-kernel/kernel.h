@@ -7,6 +7,7 @@
  *   protect.c    which pages have which rights: while the guest starts, and from its first process on
  *   pages.c      refused accesses: what of it the guest legitimately does, and what is an attack
  *   patch.c      which patches of the guest kernel's text are legitimate
+ *   trace.c      those that its tracers make, if the policy permits them
  *   pins.c       control registers that must keep their value
  *   service.c    calls of the guest: its use of a secret that it cannot read
  *   store.c      stores, by their encoding
@@ -60,10 +61,17 @@ struct patch_site {
     int32_t target;  /* from the site */
 };
 
+/* An instruction of the text that became an ebreak: trace.c. */
+struct trace_probe {
+    uint32_t offset;   /* from the image's start */
+    uint32_t original; /* its bits; above those of a compressed one 0 */
+};
+
 struct kernel {
     struct lock lock;
     uint64_t free_memory, free_memory_end; /* what was not given away yet */
     uint64_t symbols[SECURE_KERNEL_SYMBOL_COUNT];
+    uint64_t tracers[SECURE_KERNEL_TRACER_COUNT];
     uint64_t image;     /* physical, of _start */
     uint64_t image_end; /* physical */
     struct range own, text, init, rodata;
@@ -72,8 +80,12 @@ struct kernel {
     bool locked; /* the guest's start is over: everything is as protect.h says */
     uint64_t satp_mode;
     struct patch_site *sites;
-    uint64_t site_mask; /* of the table, whose size is a power of two */
-    uint64_t refused;   /* or, when observing, what would have been */
+    uint64_t site_mask;  /* of the table, whose size is a power of two */
+    uint32_t *functions; /* that can be traced: offsets from the image's start, ascending; NULL: none */
+    uint64_t function_count;
+    struct trace_probe *probes; /* in any order */
+    uint32_t probe_count;
+    uint64_t refused; /* or, when observing, what would have been */
     uint64_t patched, granted, revoked;
     uint8_t sign_key[32], attest_key[32];
     struct vp *vps;
@@ -90,6 +102,12 @@ static inline bool kernel_permits(enum secure_kernel_permission permission)
 static inline uint64_t kernel_physical(uint64_t address)
 {
     return address - kernel.symbols[SECURE_KERNEL_START] + kernel.image;
+}
+
+/* Offset from the image's start of the place that calls who traces functions. */
+static inline uint32_t kernel_tracer_call(void)
+{
+    return (uint32_t)(kernel.symbols[SECURE_KERNEL_TRACER_CALL] - kernel.symbols[SECURE_KERNEL_START]);
 }
 
 /* Virtual: Linux puts modules in the 2 GiB before the image's end, as far as they are before its start (its
@@ -135,6 +153,11 @@ void pages_refused(struct vp *vp, const struct abi_message *message);
 /* patch.c: reads the table of sites, after it became unwritable; whether these bytes may be stored there */
 void patch_begin(void);
 bool patch_is_legitimate(uint64_t physical, uint64_t value, unsigned size);
+
+/* trace.c: reads the table of functions that can be traced, before the guest runs. Whether these bytes may be stored
+ * in the text; if they are part of a longer instruction, all of it has been changed when this returns. */
+void trace_begin(void);
+bool trace_permits(struct vp *vp, uint64_t physical, uint64_t value, unsigned size);
 
 /* pins.c: this processor's registers while the guest starts on it, and from then on; a write to one */
 void pins_prepare(struct vp *vp);

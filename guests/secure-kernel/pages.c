@@ -6,7 +6,9 @@
  *   - executing a loaded module or a translated BPF program for the first time: the page becomes executable, and loses
  *     the right to be written at that moment;
  *   - writing to such a page when it has been freed and serves something else: it loses the right to be executed;
- *   - patching such a page by the function that patches text: carried out here, the page stays executable.
+ *   - patching such a page by the function that patches text: carried out here, the page stays executable;
+ *   - tracing, if the policy permits it (trace.c): the text is patched, and copies of instructions that probes replaced
+ *     are executed. These are in pages anywhere outside the modules' region, which take part in what modules may.
  *
  * A page is thus never writable and executable in kernel mode at once. What is executable and not of the image was
  * granted here: no book is kept, the rights themselves tell.
@@ -17,7 +19,8 @@
 #include "kernel.h"
 
 #define BPF_REGION_SIZE (UINT64_C(128) << 20)
-#define POKE_SIZE       256u /* of the patching function, if the kernel does not tell its end */
+#define KERNEL_HALF     (UINT64_C(1) << 63) /* of virtual addresses */
+#define POKE_SIZE       256u                /* of the patching function, if the kernel does not tell its end */
 
 #define RIGHTS_DATA     (ABI_R | ABI_W | ABI_UX)
 #define RIGHTS_CODE     (ABI_R | ABI_KX | ABI_UX)
@@ -40,7 +43,7 @@ static bool may_hold_code(uint64_t address)
 {
     uint64_t image_start = kernel.symbols[SECURE_KERNEL_START];
     if (address >= image_start || address < kernel_modules_start()) {
-        return false;
+        return address >= KERNEL_HALF && kernel_permits(SECURE_KERNEL_TRACING) && kernel_permits(SECURE_KERNEL_MODULES);
     }
     bool bpf = address >= image_start - BPF_REGION_SIZE;
     return kernel_permits(bpf ? SECURE_KERNEL_BPF : SECURE_KERNEL_MODULES);
@@ -122,7 +125,8 @@ static void store_refused_in_image(struct vp *vp, const struct abi_message *mess
     struct store store;
     uint64_t value;
     if (text && !message_is_user(message) && decode(vp, message, &store, &value) &&
-        patch_is_legitimate(memory->physical, value, store.size)) {
+        (patch_is_legitimate(memory->physical, value, store.size) ||
+         trace_permits(vp, memory->physical, value, store.size))) {
         carry_out(vp, message, &store, value);
         return;
     }

@@ -32,6 +32,7 @@ static const struct rule rules[] = {
     { "modules", "any", "none", SECURE_KERNEL_MODULES },
     { "bpf", "any", "none", SECURE_KERNEL_BPF },
     { "static-keys", "table", "none", SECURE_KERNEL_STATIC_KEYS },
+    { "tracing", "allow", "refuse", SECURE_KERNEL_TRACING },
 };
 #define RULE_COUNT (sizeof rules / sizeof *rules)
 #define RULE_PIN   RULE_COUNT /* its number in the set of rules seen */
@@ -107,8 +108,8 @@ static bool parse_words(struct place place, const struct word *words, unsigned c
         number++;
     }
     if (number == RULE_COUNT && !is(words[0], "pin")) {
-        return error_set(error, "%s:%u: %s is no rule: write mode, modules, bpf, static-keys or pin", place.name,
-                         place.line, show(words[0]).text);
+        return error_set(error, "%s:%u: %s is no rule: write mode, modules, bpf, static-keys, tracing or pin",
+                         place.name, place.line, show(words[0]).text);
     }
     if ((*seen >> number & 1) != 0) {
         return error_set(error, "%s:%u: there is a rule for %s already: leave one of them out", place.name, place.line,

@@ -7,6 +7,7 @@
  *     modules any*|none
  *     bpf any*|none
  *     static-keys table*|none
+ *     tracing refuse*|allow
  *     pin all*|none|REGISTER...        of satp stvec sstatus senvcfg scounteren
  *
  * docs/manual/secure-kernel.md tells what they mean. The text may be hostile.

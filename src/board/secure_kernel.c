@@ -31,7 +31,28 @@ static const struct {
     [SECURE_KERNEL_POKE] = { "copy_to_kernel_nofault", false },
     [SECURE_KERNEL_POKE_END] = { "strncpy_from_kernel_nofault", false },
     [SECURE_KERNEL_SECONDARY] = { "secondary_start_sbi", false },
+    [SECURE_KERNEL_FUNCTIONS] = { "__start_mcount_loc", false },
+    [SECURE_KERNEL_FUNCTIONS_END] = { "__stop_mcount_loc", false },
+    [SECURE_KERNEL_TRACER] = { "ftrace_caller", false },
+    [SECURE_KERNEL_TRACER_CALL] = { "ftrace_call", false },
 };
+
+/* Linux, kernel/trace/: all that ftrace_call is made to call. */
+static const char *const tracer_names[] = {
+    "ftrace_stub",
+    "arch_ftrace_ops_list_func",
+    "ftrace_ops_list_func",
+    "ftrace_ops_assist_func",
+    "ftrace_pid_func",
+    "function_trace_call",
+    "function_stack_trace_call",
+    "function_no_repeats_trace_call",
+    "function_stack_no_repeats_trace_call",
+    "ftrace_graph_func",
+    "stack_trace_call",
+    "perf_ftrace_function_call",
+};
+_Static_assert(sizeof tracer_names / sizeof *tracer_names == SECURE_KERNEL_TRACER_COUNT, "a place for each");
 
 static bool load_policy(const struct secure_kernel_config *config, struct policy *policy, struct error *error)
 {
@@ -93,6 +114,17 @@ static bool find_symbols(const struct secure_kernel_config *config,
         }
     }
     return check_symbols(config, symbols, error);
+}
+
+/* Those that are in the text. */
+static void find_tracers(uint64_t (*symbol)(const void *context, const char *name), const void *context,
+                         struct secure_kernel_block *block)
+{
+    for (size_t i = 0; i < SECURE_KERNEL_TRACER_COUNT; i++) {
+        uint64_t address = symbol(context, tracer_names[i]);
+        bool in_text = block->symbols[SECURE_KERNEL_START] <= address && address < block->symbols[SECURE_KERNEL_ETEXT];
+        block->tracers[i] = in_text ? address : 0;
+    }
 }
 
 static bool read_program(const struct secure_kernel_config *config, struct loader_image *image, struct error *error)
@@ -162,6 +194,7 @@ bool secure_kernel_load(const struct secure_kernel_config *config,
         !load_program(config, base, &kernel->image, error)) {
         return false;
     }
+    find_tracers(symbol, context, &kernel->block);
     kernel->present = true;
     kernel->block_address = base + SECURE_KERNEL_MEMORY - BLOCK_PAGES * PAGE_SIZE;
     kernel->block.magic = SECURE_KERNEL_BLOCK_MAGIC;

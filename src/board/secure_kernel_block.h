@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define SECURE_KERNEL_BLOCK_MAGIC   UINT64_C(0x4b434f4c424b5653) /* "SVKBLOCK" */
-#define SECURE_KERNEL_BLOCK_VERSION 1u
+#define SECURE_KERNEL_BLOCK_VERSION 2u
 #define SECURE_KERNEL_SEED_SIZE     64u
 
 /* Symbols of a Linux kernel for RISC-V; virtual addresses, 0 if the kernel has none of that name. */
@@ -29,8 +29,14 @@ enum secure_kernel_symbol {
     SECURE_KERNEL_POKE, /* copy_to_kernel_nofault, and what follows it: the function that patches text and modules */
     SECURE_KERNEL_POKE_END,
     SECURE_KERNEL_SECONDARY, /* secondary_start_sbi: where the other harts start */
+    SECURE_KERNEL_FUNCTIONS, /* __start_mcount_loc, __stop_mcount_loc: functions that can be traced */
+    SECURE_KERNEL_FUNCTIONS_END,
+    SECURE_KERNEL_TRACER,      /* ftrace_caller: what they call then */
+    SECURE_KERNEL_TRACER_CALL, /* ftrace_call: from where that calls one of the tracers */
     SECURE_KERNEL_SYMBOL_COUNT,
 };
+
+#define SECURE_KERNEL_TRACER_COUNT 12u
 
 /* What is permitted after the start is over; the policy file in another form. */
 enum secure_kernel_permission {
@@ -38,6 +44,7 @@ enum secure_kernel_permission {
     SECURE_KERNEL_MODULES = 2,     /* loadable modules */
     SECURE_KERNEL_BPF = 4,         /* translated BPF programs */
     SECURE_KERNEL_STATIC_KEYS = 8, /* patches that the kernel's own table of static keys allows */
+    SECURE_KERNEL_TRACING = 16,    /* the function tracer, and probes if modules are permitted too */
 };
 
 /* Registers that are pinned; bits as in CrInterceptControl. */
@@ -58,6 +65,7 @@ struct secure_kernel_block {
     uint64_t image;                    /* where the guest's kernel was loaded: what _start is the virtual address of */
     uint64_t entry;                    /* where it starts */
     uint64_t symbols[SECURE_KERNEL_SYMBOL_COUNT];
+    uint64_t tracers[SECURE_KERNEL_TRACER_COUNT]; /* functions that a tracer may be; virtual, 0: there is none */
     uint32_t permissions;
     uint32_t pins;
     uint8_t seed[SECURE_KERNEL_SEED_SIZE];

@@ -7,6 +7,7 @@
 #   open      no secure kernel: each attack succeeds
 #   observe   observing: each attack succeeds and is told of
 #   reboot    the guest reboots, and is protected again
+#   trace     the function tracers and probes work where the policy allows them, and nothing else does; else are refused
 #   files     what cannot work is refused with one line
 . "$(dirname "$0")/guest.sh"
 ravelin=$1 what=$2 cpus=$3
@@ -141,6 +142,51 @@ MAIN
     expect 'first start' && expect 'second start'
     [ "$(grep -c '^secure kernel: locked' "$work/console")" -eq 2 ] || fail "not protected after the reboot"
     [ "$(refusals)" -eq 0 ] || fail "false alarms: $(refusals)"
+    ;;
+trace)
+    initramfs main <<'MAIN'
+dmesg -n 1
+mount -t tracefs tracefs /sys/kernel/tracing
+cd /sys/kernel/tracing
+echo function >current_tracer && echo "function on" # all functions: that is slow
+echo 0 >tracing_on
+[ "$(head -n 2000 trace | grep -c .)" -gt 1000 ] && echo "function traced"
+echo nop >current_tracer && echo "function off"
+echo 1 >tracing_on
+echo 'vfs_*' >set_ftrace_filter
+echo function_graph >current_tracer && echo "function_graph on"
+cat /proc/version >/dev/null
+grep -q 'vfs_read()' trace && echo "function_graph traced"
+echo nop >current_tracer && echo "function_graph off"
+echo do_sys_openat2 >set_ftrace_filter
+echo 1 >options/func_stack_trace
+echo function >current_tracer
+cat /proc/version >/dev/null
+grep -q 'do_sys_openat2 <-' trace && echo "one function traced"
+echo nop >current_tracer
+for offset in 8 10 12 14 16 18 20 24; do # Linux refuses those where no instruction begins
+    echo "p:probe$offset do_sys_openat2+$offset" >>kprobe_events && echo 1 >events/kprobes/probe$offset/enable
+done 2>/dev/null
+cat /proc/version >/dev/null
+awk '$2 > 0 { n++ } END { print "probes hit " n }' kprobe_profile
+for event in events/kprobes/probe*; do echo 0 >$event/enable; done
+echo >kprobe_events && echo "probes gone"
+cat /proc/version >/dev/null && echo "still running"
+MAIN
+    echo 'tracing allow' >"$work/policy"
+    run "$work/main.gz" --secure-kernel builtin --policy "$work/policy"
+    [ "$(refusals)" -eq 0 ] || fail "false alarms: $(refusals)"
+    for told in 'function on' 'function traced' 'function off' 'function_graph on' 'function_graph traced' \
+        'function_graph off' 'one function traced' 'probes hit [1-9]' 'probes gone' 'still running'; do
+        expect "$told"
+    done
+    run "$work/main.gz" --secure-kernel builtin
+    [ "$(refusals)" -gt 0 ] || fail "the tracer was not refused"
+    ! console 'probes hit [1-9]' || fail "probes were not refused"
+    expect 'still running'
+    attacks --secure-kernel builtin --policy "$work/policy"
+    expect 'after text 0022'
+    expect 'attack what=data 139'
     ;;
 files)
     refused() { # refused STATUS TEXT OPTION...: one line that has TEXT

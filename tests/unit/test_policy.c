@@ -43,6 +43,7 @@ static void an_empty_policy_is_the_default(void **state)
         assert_int_equal(policy.pins, expected.pins);
     }
     assert_int_equal(expected.permissions & SECURE_KERNEL_ENFORCE, SECURE_KERNEL_ENFORCE);
+    assert_int_equal(expected.permissions & SECURE_KERNEL_TRACING, 0);
     assert_int_equal(expected.pins, 0x1f);
 }
 
@@ -66,6 +67,16 @@ static void each_rule_changes_its_own_permission(void **state)
     }
 }
 
+static void tracing_is_allowed_by_name_only(void **state)
+{
+    (void)state;
+    struct policy all;
+    policy_default(&all);
+    assert_int_equal(parsed("tracing allow").permissions, all.permissions | SECURE_KERNEL_TRACING);
+    assert_int_equal(parsed("tracing refuse").permissions, all.permissions);
+    assert_refused("tracing any", "p:1: tracing any: write tracing allow or tracing refuse");
+}
+
 static void pins_are_chosen_by_name(void **state)
 {
     (void)state;
@@ -78,7 +89,7 @@ static void pins_are_chosen_by_name(void **state)
 static void each_mistake_is_told_with_its_line(void **state)
 {
     (void)state;
-    assert_refused("\nmods any", "p:2: mods is no rule: write mode, modules, bpf, static-keys or pin");
+    assert_refused("\nmods any", "p:2: mods is no rule: write mode, modules, bpf, static-keys, tracing or pin");
     assert_refused("mode\n", "p:1: mode takes one word: see the manual's page on the secure kernel");
     assert_refused("mode enforce now", "p:1: mode takes one word: see the manual's page on the secure kernel");
     assert_refused("mode strict", "p:1: mode strict: write mode enforce or mode observe");
@@ -87,7 +98,7 @@ static void each_mistake_is_told_with_its_line(void **state)
     const char *pins = "p:1: pin all: write pin all, pin none, or registers of satp stvec sstatus senvcfg scounteren";
     assert_refused("pin all stvec", pins);
     assert_refused("pin a b c d e f g h", "p:1: a rule has at most 8 words: begin a new line for the next one");
-    assert_refused("\x1b[2J any", "p:1: ?[2J is no rule: write mode, modules, bpf, static-keys or pin");
+    assert_refused("\x1b[2J any", "p:1: ?[2J is no rule: write mode, modules, bpf, static-keys, tracing or pin");
 }
 
 static void what_is_shown_of_a_long_word_is_short(void **state)
@@ -100,11 +111,9 @@ static void what_is_shown_of_a_long_word_is_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_empty_policy_is_the_default),
-        cmocka_unit_test(each_rule_changes_its_own_permission),
-        cmocka_unit_test(pins_are_chosen_by_name),
-        cmocka_unit_test(each_mistake_is_told_with_its_line),
-        cmocka_unit_test(what_is_shown_of_a_long_word_is_short),
+        cmocka_unit_test(an_empty_policy_is_the_default),     cmocka_unit_test(each_rule_changes_its_own_permission),
+        cmocka_unit_test(tracing_is_allowed_by_name_only),    cmocka_unit_test(pins_are_chosen_by_name),
+        cmocka_unit_test(each_mistake_is_told_with_its_line), cmocka_unit_test(what_is_shown_of_a_long_word_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

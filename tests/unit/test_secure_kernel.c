@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the secure kernel (guests/secure-kernel/) that only compute, on the host. */
+#include "call.h"
 #include "kernel.h"
 #include "sha256.h"
 
@@ -16,6 +17,19 @@ struct kernel kernel;
 void *kernel_allocate(uint64_t size)
 {
     return calloc(1, size);
+}
+
+/* Rights change in pairs: a page loses the right to be executed, and gets it back. */
+static unsigned protect_count;
+static uint32_t protect_last;
+
+bool call_protect(struct vp *vp, uint64_t first, uint64_t count, uint32_t rights)
+{
+    (void)vp;
+    (void)first;
+    protect_count += (unsigned)count;
+    protect_last = rights;
+    return true;
 }
 
 /* ---- SHA-256 ----------------------------------------------------------------------------------------------------- */
@@ -220,6 +234,189 @@ static void a_table_outside_read_only_data_is_not_believed(void **state)
     assert_false(patch_is_legitimate(kernel.image + SITE, NOP, 4));
 }
 
+/* ---- Tracing ----------------------------------------------------------------------------------------------------- */
+
+#define FUNCTION      0x100u
+#define SECOND        0x206u /* crosses words */
+#define TRACER        0xf10u
+#define TRACER_CALL   0xf20u
+#define TRACING       0xf40u
+#define NOP_PAIR      UINT64_C(0x0000001300000013)
+#define CALL          UINT64_C(0xe10282e700001297) /* auipc t0, 1; jalr t0, -496(t0): FUNCTION to TRACER */
+#define CALL_SECOND   UINT64_C(0xd0a282e700001297)
+#define CALL_TRACING  UINT64_C(0x020080e700000097) /* auipc ra, 0; jalr ra, 32(ra): TRACER_CALL to TRACING */
+#define EBREAK        UINT32_C(0x00100073)
+#define PROBED        (FUNCTION + 8u)  /* c.addi sp, -16 */
+#define PROBED_LONG   (FUNCTION + 10u) /* addi a0, a0, 1 */
+#define LONG_ORIGINAL UINT32_C(0x00150513)
+
+struct traced {
+    uint16_t text[2048];
+    uint64_t table[4];
+} __attribute__((aligned(4096)));
+
+static void put(struct traced *image, uint32_t offset, uint32_t bits)
+{
+    memcpy((char *)image + offset, &bits, sizeof bits);
+}
+
+static uint32_t bits_at(const struct traced *image, uint32_t offset)
+{
+    uint32_t bits;
+    memcpy(&bits, (const char *)image + offset, sizeof bits);
+    return bits;
+}
+
+static struct traced *set_up_tracing(void)
+{
+    static struct traced image;
+    uint64_t at = (uint64_t)(uintptr_t)&image;
+    for (size_t i = 0; i < sizeof image.text / sizeof *image.text; i++) {
+        image.text[i] = 0x0001; /* c.nop */
+    }
+    put(&image, PROBED, 0x00011141);
+    put(&image, PROBED_LONG, LONG_ORIGINAL);
+    const uint64_t table[] = { START + FUNCTION, START + SECOND, START + SECOND, START + 2 * sizeof image.text };
+    memcpy(image.table, table, sizeof table);
+    kernel = (struct kernel){
+        .permissions = SECURE_KERNEL_TRACING,
+        .image = at,
+        .text = { at, at + sizeof image.text },
+        .init = { at + sizeof image.text, at + sizeof image },
+        .tracers = { 0, START + TRACING },
+    };
+    kernel.symbols[SECURE_KERNEL_START] = START;
+    kernel.symbols[SECURE_KERNEL_FUNCTIONS] = START + offsetof(struct traced, table);
+    kernel.symbols[SECURE_KERNEL_FUNCTIONS_END] = START + sizeof image.text + sizeof table;
+    kernel.symbols[SECURE_KERNEL_TRACER] = START + TRACER;
+    kernel.symbols[SECURE_KERNEL_TRACER_CALL] = START + TRACER_CALL;
+    protect_count = 0;
+    trace_begin();
+    return &image;
+}
+
+static void tear_down_tracing(void)
+{
+    free(kernel.functions);
+    free(kernel.probes);
+}
+
+static bool trace_takes(uint32_t offset, uint64_t value, unsigned size)
+{
+    struct vp vp = { .number = 0 };
+    return trace_permits(&vp, kernel.image + offset, value, size);
+}
+
+static void a_function_takes_nops_and_the_call_in_pieces_of_any_size(void **state)
+{
+    (void)state;
+    set_up_tracing();
+    assert_int_equal(kernel.function_count, 2);
+    const struct {
+        uint32_t offset;
+        uint64_t form;
+    } sites[] = { { FUNCTION, NOP_PAIR },
+                  { FUNCTION, CALL },
+                  { SECOND, NOP_PAIR },
+                  { SECOND, CALL_SECOND },
+                  { TRACER_CALL, CALL_TRACING } };
+    for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
+        for (unsigned size = 1; size <= 8; size *= 2) {
+            for (unsigned at = 0; at + size <= 8; at += size) {
+                assert_true(trace_takes(sites[i].offset + at, sites[i].form >> 8 * at, size));
+            }
+        }
+    }
+    tear_down_tracing();
+}
+
+static void other_calls_and_other_places_are_refused(void **state)
+{
+    (void)state;
+    set_up_tracing();
+    assert_false(trace_takes(FUNCTION, CALL_SECOND, 8)); /* elsewhere */
+    assert_false(trace_takes(FUNCTION, CALL_TRACING, 8));
+    assert_false(trace_takes(FUNCTION + 2, NOP_PAIR, 8)); /* runs over its end */
+    assert_false(trace_takes(FUNCTION - 2, NOP_PAIR << 16, 8));
+    assert_false(trace_takes(FUNCTION + 16, NOP_PAIR, 8));
+    assert_false(trace_takes(TRACER_CALL, CALL_TRACING + (UINT64_C(1) << 52), 8));
+    assert_false(trace_takes(TRACER, NOP_PAIR, 8));
+    assert_false(trace_takes(0, CALL, 8));
+    kernel.permissions = SECURE_KERNEL_STATIC_KEYS;
+    assert_false(trace_takes(FUNCTION, CALL, 8));
+    tear_down_tracing();
+}
+
+static void an_instruction_becomes_a_breakpoint_and_itself_again_as_a_whole(void **state)
+{
+    (void)state;
+    struct traced *image = set_up_tracing();
+    assert_true(trace_takes(PROBED_LONG, EBREAK & 0xffff, 2)); /* its first half brings both */
+    assert_int_equal(bits_at(image, PROBED_LONG), EBREAK);
+    assert_int_equal(protect_count, 2);
+    assert_int_equal(protect_last, ABI_R | ABI_KX | ABI_UX);
+    assert_true(trace_takes(PROBED_LONG + 2, EBREAK >> 16, 2)); /* the second finds itself there */
+    assert_int_equal(protect_count, 2);
+    assert_false(trace_takes(PROBED_LONG + 2, LONG_ORIGINAL >> 16, 2)); /* the second half alone */
+    assert_false(trace_takes(PROBED_LONG, LONG_ORIGINAL + (1u << 20), 4));
+    assert_true(trace_takes(PROBED_LONG, LONG_ORIGINAL & 0xffff, 2));
+    assert_int_equal(bits_at(image, PROBED_LONG), LONG_ORIGINAL);
+    assert_true(trace_takes(PROBED_LONG + 2, LONG_ORIGINAL >> 16, 2));
+    assert_true(trace_takes(PROBED_LONG, EBREAK, 4));
+    assert_true(trace_takes(PROBED_LONG, LONG_ORIGINAL, 4));
+    assert_true(trace_takes(PROBED, 0x9002, 2));
+    assert_int_equal(bits_at(image, PROBED) & 0xffff, 0x9002);
+    assert_int_equal(bits_at(image, PROBED_LONG), LONG_ORIGINAL);
+    assert_int_equal(kernel.probe_count, 1);
+    assert_true(trace_takes(PROBED, 0x1141, 2));
+    assert_int_equal(kernel.probe_count, 0);
+    tear_down_tracing();
+}
+
+static void no_breakpoint_changes_the_length_or_the_middle_of_an_instruction(void **state)
+{
+    (void)state;
+    struct traced *image = set_up_tracing();
+    assert_false(trace_takes(PROBED, EBREAK & 0xffff, 2));
+    assert_false(trace_takes(PROBED, EBREAK, 4));
+    assert_false(trace_takes(PROBED_LONG, 0x9002, 2));
+    assert_false(trace_takes(PROBED_LONG + 2, 0x9002, 2));
+    assert_false(trace_takes(PROBED_LONG + 2, EBREAK & 0xffff, 2));
+    assert_false(trace_takes(PROBED + 1, EBREAK & 0xffff, 2));
+    assert_false(trace_takes(PROBED, 0x02, 1));
+    assert_false(trace_takes(FUNCTION, 0x9002, 2));     /* tracing has it */
+    assert_false(trace_takes(FUNCTION - 2, 0x9002, 2)); /* before the first function */
+    assert_false(trace_takes(PROBED, 0x0001, 2));       /* another instruction */
+    assert_int_equal(bits_at(image, PROBED_LONG), LONG_ORIGINAL);
+    assert_int_equal(protect_count, 0);
+    tear_down_tracing();
+}
+
+static void there_are_as_many_breakpoints_as_there_is_room_for(void **state)
+{
+    (void)state;
+    set_up_tracing();
+    kernel.probe_count = 4096;
+    assert_false(trace_takes(PROBED, 0x9002, 2));
+    kernel.probe_count = 4095;
+    assert_true(trace_takes(PROBED, 0x9002, 2));
+    tear_down_tracing();
+}
+
+static void a_table_of_functions_that_was_not_in_the_image_is_not_believed(void **state)
+{
+    (void)state;
+    set_up_tracing();
+    tear_down_tracing();
+    kernel.functions = NULL;
+    kernel.probes = NULL;
+    kernel.function_count = 0;
+    kernel.init.start += 16;
+    trace_begin();
+    assert_null(kernel.functions);
+    assert_false(trace_takes(FUNCTION, CALL, 8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +428,12 @@ int main(void)
         cmocka_unit_test(a_static_key_takes_its_two_forms_in_pieces_of_any_size),
         cmocka_unit_test(other_bytes_and_other_places_are_refused),
         cmocka_unit_test(a_table_outside_read_only_data_is_not_believed),
+        cmocka_unit_test(a_function_takes_nops_and_the_call_in_pieces_of_any_size),
+        cmocka_unit_test(other_calls_and_other_places_are_refused),
+        cmocka_unit_test(an_instruction_becomes_a_breakpoint_and_itself_again_as_a_whole),
+        cmocka_unit_test(no_breakpoint_changes_the_length_or_the_middle_of_an_instruction),
+        cmocka_unit_test(there_are_as_many_breakpoints_as_there_is_room_for),
+        cmocka_unit_test(a_table_of_functions_that_was_not_in_the_image_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
