@@ -30,4 +30,7 @@ void vtl_begin(struct vtl *vtl, const struct vtl_begin *begin)
     vtl->vps[0].levels[begin->level].left = 0;
     vtl_switch_to(first, begin->level);
     riscv_cpu_state_changed(first);
+    for (unsigned i = 0; i < vtl->machine->cpu_count; i++) {
+        vtl_note_enabled(first, i, begin->level);
+    }
 }

@@ -5,6 +5,8 @@
 #include "core/alarm.h"
 #include "vtl/vtl_internal.h"
 
+#include <string.h>
+
 #define SBI_HSM       UINT64_C(0x48534d)
 #define SBI_HSM_START 0u
 #define SBI_HSM_STOP  1u
@@ -79,7 +81,8 @@ bool vtl_start(struct riscv_cpu *cpu)
     vp->starts = false;
     if (starts) {
         vp->levels[level].initial = vp->start;
-        vp->levels[level].entered = level == cpu->level;
+        vp->levels[level].entered = false; /* whatever it was before */
+        memset(vp->levels[level].event, 0, sizeof vp->levels[level].event);
     }
     vtl_materialize(cpu, level);
     if (level != cpu->level) {

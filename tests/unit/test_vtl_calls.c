@@ -380,6 +380,36 @@ static void starting_a_vp_checks_in_order(void **state)
     assert_int_equal(other->state.x[2], good.sp);
 }
 
+static void a_level_that_is_started_again_begins_anew(void **state)
+{
+    struct world *world = *state;
+    struct riscv_cpu *other = world->base.machine->cpus[1];
+    struct vtl_context context = world_context(1);
+    world_begin(world);
+    world_raise(world, 1, 0);
+    assert_int_equal(world_enable_vp(world, 1, 1), VTL_SUCCESS);
+    for (unsigned round = 0; round < 3; round++) {
+        assert_int_equal(start_vp(world, 1, 1, &context), VTL_SUCCESS);
+        assert_true(hart_wait_started(other));
+        assert_int_equal(other->level, 1);
+        assert_true(other->state.pc == context.pc && other->state.x[2] == context.sp);
+        assert_int_equal(other->state.x[8], 0);
+        assert_true(other->state.csr.sepc == 0 && other->state.csr.scause == 0 && other->state.csr.stval == 0);
+        assert_true(other->state.csr.stimecmp == UINT64_MAX && (other->state.csr.mip & 2) == 0);
+        assert_int_equal(other->state.csr.menvcfg, world->cpu->state.csr.menvcfg);
+        assert_int_equal(other->state.csr.mhartid, 1);
+        assert_int_equal(world->vtl->vps[1].levels[1].event[0], 0);
+        other->state.x[8] = 8;
+        other->state.csr.sepc = CODE;
+        other->state.csr.scause = 2;
+        other->state.csr.stval = 0x73;
+        other->state.csr.mip |= 2;
+        riscv_set_supervisor_timer(other, 1000);
+        world->vtl->vps[1].levels[1].event[0] = VTL_EVENT_PENDING | 2 << 8;
+        hart_stop(other);
+    }
+}
+
 static void lower_levels_can_be_denied_to_start_vps(void **state)
 {
     struct world *world = *state;
@@ -420,6 +450,7 @@ int main(void)
         TEST(interrupts_are_sent_to_any_level),
         TEST(vps_are_numbered_as_harts),
         TEST(starting_a_vp_checks_in_order),
+        TEST(a_level_that_is_started_again_begins_anew),
         TEST(lower_levels_can_be_denied_to_start_vps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

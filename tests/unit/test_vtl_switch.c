@@ -329,6 +329,55 @@ static void a_fence_waits_for_a_lock_and_can_be_interrupted(void **state)
     assert_int_equal(world->cpu->state.pc, CODE + 4);
 }
 
+/* Hart masks of legacy calls are in memory; a0 0 means all. */
+static void a_legacy_fence_waits_for_a_lock_as_well(void **state)
+{
+    struct world *world = *state;
+    two_levels(world);
+    atomic_store(&world->vtl->vps[1].levels[1].secure[0], VTL_SECURE_TLB_LOCKED);
+    world_down(world);
+    const uint64_t masks[] = { 1, 2 };
+    memcpy(world_bytes(world, ASSIST), masks, sizeof masks);
+    for (uint64_t extension = 6; extension <= 7; extension++) {
+        world->cpu->state.pc = CODE;
+        assert_int_equal(sbi(world, extension, 0, ASSIST, 0), 0); /* on itself */
+        assert_int_equal(world->cpu->state.pc, CODE + 4);
+        world->cpu->state.pc = CODE;
+        assert_int_equal(sbi(world, extension, 0, ASSIST + 8, 0), ASSIST + 8); /* to be made again */
+        assert_int_equal(world->cpu->state.pc, CODE);
+        assert_int_equal(sbi(world, extension, 0, 0, 0), 0);
+        assert_int_equal(world->cpu->state.pc, CODE);
+        assert_int_equal(sbi(world, extension, 0, HOLE, 0), -3);
+        assert_int_equal(world->cpu->state.pc, CODE + 4);
+    }
+    world->cpu->state.pc = CODE;
+    sbi(world, 5, 0, ASSIST + 8, 0); /* FENCE.I has nothing to do with it */
+    assert_int_equal(world->cpu->state.pc, CODE + 4);
+    atomic_store(&world->vtl->vps[1].levels[1].secure[0], 0);
+    world->cpu->state.pc = CODE;
+    assert_int_equal(sbi(world, 6, 0, ASSIST + 8, 0), 0);
+    assert_int_equal(world->cpu->state.pc, CODE + 4);
+}
+
+static void note_incident(void *context, const struct vtl_incident *incident)
+{
+    uint64_t *enabled = context;
+    if (incident->kind == VTL_INCIDENT_ENABLED && incident->enforcer == 1) {
+        *enabled |= UINT64_C(1) << incident->target;
+    }
+}
+
+static void who_begins_in_a_higher_level_is_told_of_it(void **state)
+{
+    struct world *world = *state;
+    uint64_t enabled = 0;
+    vtl_watch(world->vtl)->observe = note_incident;
+    vtl_watch(world->vtl)->context = &enabled;
+    vtl_begin(world->vtl, &(struct vtl_begin){ .level = 1, .pc = CODE });
+    assert_int_equal(world->cpu->level, 1);
+    assert_int_equal(enabled, 3); /* on both VPs */
+}
+
 static void locks_end_when_their_level_is_left(void **state)
 {
     struct world *world = *state;
@@ -408,6 +457,8 @@ int main(void)
         TEST(a_hart_with_a_higher_level_is_not_started_from_below),
         TEST(a_hart_starts_in_level_0_after_it_was_stopped_in_another),
         TEST(a_fence_waits_for_a_lock_and_can_be_interrupted),
+        TEST(a_legacy_fence_waits_for_a_lock_as_well),
+        TEST(who_begins_in_a_higher_level_is_told_of_it),
         TEST(locks_end_when_their_level_is_left),
         TEST(a_reset_zeroes_secrets_and_leaves_level_0),
         TEST(without_zero_on_reset_memory_stays),

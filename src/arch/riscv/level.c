@@ -44,9 +44,8 @@ bool riscv_level_shares_x(unsigned number)
 
 void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level)
 {
-    CHECK(level < cpu->level_count && level != cpu->level);
-    const struct riscv_state *from = &cpu->state;
-    struct riscv_state *to = &cpu->levels[level].state;
+    const struct riscv_state running = cpu->state, *from = &running;
+    struct riscv_state *to = riscv_level_state(cpu, level);
     riscv_state_reset(to);
     to->mode = RISCV_MODE_S;
     to->csr.mcounteren = from->csr.mcounteren;

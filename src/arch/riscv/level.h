@@ -106,8 +106,8 @@ void riscv_level_switch(struct riscv_cpu *cpu, unsigned to);
 /* Gives a level its translation caches, if it has none yet: before it runs. Not every level of every hart does. */
 void riscv_level_cache(struct riscv_cpu *cpu, unsigned level);
 
-/* A level that has never run gets its first registers: the machine level's as the running one has them, all others at
- * their reset values. Not for the running level. */
+/* A level gets its first registers: the machine level's and the shared ones as the running one has them, all others at
+ * their reset values. For the running level, to be followed by riscv_cpu_state_changed(). */
 void riscv_level_prepare(struct riscv_cpu *cpu, unsigned level);
 
 /* Sets stimecmp of a level that runs or not, and its alarm. */

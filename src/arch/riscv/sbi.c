@@ -438,35 +438,67 @@ static bool legacy_mask(const struct call *call, uint64_t *mask, uint64_t *base)
     return riscv_debug_read(call->cpu, call->a[0], mask, sizeof *mask) && hart_mask(call->cpu->machine, mask, base);
 }
 
+/* A trust level may hold up the end of a remote fence of address translation: the call is made again then. */
+static bool fence_may_end(const struct call *call, uint64_t mask, uint64_t base)
+{
+    struct riscv_cpu *cpu = call->cpu;
+    const struct riscv_trust_ops *trust = cpu->machine->trust;
+    if (likely(trust == NULL) || trust->fence_may_end(cpu, mask, base)) {
+        return true;
+    }
+    cpu->state.pc -= 4;
+    return false;
+}
+
+/* False: to be made again. */
+static bool legacy_fence(const struct call *call, uint64_t extension, int64_t *result)
+{
+    uint64_t mask = 0, base = 0;
+    if (!legacy_mask(call, &mask, &base)) {
+        *result = SBI_ERR_INVALID_PARAM;
+        return true;
+    }
+    const struct riscv_fence fence = extension == SBI_EXT_LEGACY_SFENCE_VMA
+                                         ? fence_of(call->a[1], call->a[2])
+                                         : fence_of_space(call->a[1], call->a[2], call->a[3]);
+    for_each_group(call->cpu, mask, base, extension == SBI_EXT_LEGACY_FENCE_I ? NULL : &fence, hart_fence);
+    *result = 0;
+    return extension == SBI_EXT_LEGACY_FENCE_I || fence_may_end(call, mask, base);
+}
+
 static int64_t legacy_getchar(const struct call *call)
 {
     uint8_t byte;
     return call->platform->console_read(call->platform->context, &byte, 1) == 1 ? byte : -1;
 }
 
-static int64_t legacy_call(const struct call *call, uint64_t extension)
+static int64_t legacy_send_ipi(const struct call *call)
 {
     uint64_t mask = 0, base = 0;
-    switch (extension) {
-    case SBI_EXT_LEGACY_SET_TIMER: riscv_set_supervisor_timer(call->cpu, call->a[0]); return 0;
-    case SBI_EXT_LEGACY_PUTCHAR: put_byte(call); return 0;
-    case SBI_EXT_LEGACY_GETCHAR: return legacy_getchar(call);
-    case SBI_EXT_LEGACY_CLEAR_IPI:
-        riscv_set_mip_SSIP(&call->cpu->state, 0);
-        riscv_interrupts_changed(call->cpu);
-        return 0;
-    case SBI_EXT_LEGACY_SHUTDOWN: call->platform->reset(call->platform->context, SBI_RESET_SHUTDOWN, false); return 0;
-    default: break;
-    }
     if (!legacy_mask(call, &mask, &base)) {
         return SBI_ERR_INVALID_PARAM;
     }
-    const struct riscv_fence fence = extension == SBI_EXT_LEGACY_SFENCE_VMA
-                                         ? fence_of(call->a[1], call->a[2])
-                                         : fence_of_space(call->a[1], call->a[2], call->a[3]);
-    for_each_group(call->cpu, mask, base, extension == SBI_EXT_LEGACY_FENCE_I ? NULL : &fence,
-                   extension == SBI_EXT_LEGACY_SEND_IPI ? post_software_interrupts : hart_fence);
+    for_each_group(call->cpu, mask, base, NULL, post_software_interrupts);
     return 0;
+}
+
+/* False: to be made again. */
+static bool legacy_call(const struct call *call, uint64_t extension, int64_t *result)
+{
+    *result = 0;
+    switch (extension) {
+    case SBI_EXT_LEGACY_SET_TIMER: riscv_set_supervisor_timer(call->cpu, call->a[0]); break;
+    case SBI_EXT_LEGACY_PUTCHAR: put_byte(call); break;
+    case SBI_EXT_LEGACY_GETCHAR: *result = legacy_getchar(call); break;
+    case SBI_EXT_LEGACY_CLEAR_IPI:
+        riscv_set_mip_SSIP(&call->cpu->state, 0);
+        riscv_interrupts_changed(call->cpu);
+        break;
+    case SBI_EXT_LEGACY_SEND_IPI: *result = legacy_send_ipi(call); break;
+    case SBI_EXT_LEGACY_SHUTDOWN: call->platform->reset(call->platform->context, SBI_RESET_SHUTDOWN, false); break;
+    default: return legacy_fence(call, extension, result);
+    }
+    return true;
 }
 
 /* -- Dispatch ------------------------------------------------------------------------------------------------------ */
@@ -493,18 +525,6 @@ static bool may_go_on(struct riscv_cpu *cpu, uint64_t extension, uint64_t functi
     return false;
 }
 
-/* A trust level may hold up the end of a remote fence: the call is made again then. */
-static bool fence_may_end(const struct call *call)
-{
-    struct riscv_cpu *cpu = call->cpu;
-    const struct riscv_trust_ops *trust = cpu->machine->trust;
-    if (likely(trust == NULL) || call->function == 0 || trust->fence_may_end(cpu, call->a[0], call->a[1])) {
-        return true;
-    }
-    cpu->state.pc -= 4;
-    return false;
-}
-
 bool sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
 {
     uint64_t *x = cpu->state.x;
@@ -524,7 +544,10 @@ bool sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
         return true;
     }
     if (extension <= SBI_EXT_LEGACY_SHUTDOWN) {
-        x[10] = (uint64_t)legacy_call(&call, extension);
+        int64_t answer;
+        if (legacy_call(&call, extension, &answer)) {
+            x[10] = (uint64_t)answer;
+        }
         return true;
     }
     struct result result = failure(SBI_ERR_NOT_SUPPORTED);
@@ -539,7 +562,8 @@ bool sbi_call(const struct sbi_platform *platform, struct riscv_cpu *cpu)
     case SBI_EXT_DBCN: result = console_call(&call); break;
     default: break;
     }
-    if (extension == SBI_EXT_RFENCE && result.error == SBI_SUCCESS && !fence_may_end(&call)) {
+    bool is_fence = extension == SBI_EXT_RFENCE && call.function != 0 && result.error == SBI_SUCCESS;
+    if (is_fence && !fence_may_end(&call, call.a[0], call.a[1])) {
         return true;
     }
     x[10] = (uint64_t)result.error;
