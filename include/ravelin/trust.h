@@ -94,6 +94,11 @@ RAVELIN_API bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void 
  * Before the start, which fails if the file is none. */
 RAVELIN_API bool ravelin_vm_set_symbols(struct ravelin_vm *vm, const char *path, struct ravelin_error *error);
 
+/* How far the kernel moves itself from where it was linked (KASLR), if that is known: names of places fit from the
+ * start. 0, the initial one: it stays, or its trap handler tells later. A multiple of RAVELIN_PAGE_SIZE. Before the
+ * start. */
+RAVELIN_API bool ravelin_vm_set_symbols_slide(struct ravelin_vm *vm, uint64_t slide, struct ravelin_error *error);
+
 /* What a held level leaves to every level below it: a set of enum ravelin_right for a range, or for a list of pages
  * (addresses, in any order). All pages are RAM and the set is legal, or nothing is changed and false returned. When the
  * call returns no vCPU and no device uses an older right. A list is told to the vCPUs once: prefer it to many calls.

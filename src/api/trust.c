@@ -74,6 +74,19 @@ bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, co
     return true;
 }
 
+bool ravelin_vm_set_symbols_slide(struct ravelin_vm *vm, uint64_t slide, struct ravelin_error *error)
+{
+    if (!api_may_change(vm, error)) {
+        return false;
+    }
+    if ((slide & PAGE_MASK) != 0) {
+        return api_error(error, "a kernel cannot move itself by %#llx: give a multiple of 0x1000",
+                         (unsigned long long)slide);
+    }
+    vm->config.symbols_slide = slide;
+    return true;
+}
+
 /* ---- Intercepts ------------------------------------------------------------------------------------------------- */
 
 static struct ravelin_intercept intercept_of(const struct vtl_incident *incident)

@@ -69,6 +69,7 @@ struct virt_config {
     /* Told of what happens between trust levels, see vtl/events.h; NULL: nobody. */
     void (*events)(void *context, const char *line);
     void *events_context;
+    uint64_t symbols_slide;  /* how far the kernel moves itself from where it was linked */
     const char *symbols;     /* the kernel's System.map, for events; NULL: the table inside the kernel, if it has one */
     enum engine_kind engine; /* tracing instructions takes the interpreter in any case */
     struct virt_disk disks[VIRT_DISK_COUNT_MAX];

@@ -14,6 +14,7 @@ void virt_events_open(struct virt *virt)
         .context = virt->config.events_context,
         .machine = virt->machine,
         .symbols = virt->boot.symbols,
+        .symbols_are_placed = virt->config.symbols_slide != 0,
     };
     if (kernel->bytes != NULL && kernel->format == LOADER_FORMAT_IMAGE) { /* one piece, from its first byte on */
         config.kernel = kernel->segments[0].address;

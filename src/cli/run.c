@@ -166,6 +166,34 @@ static bool add_disk(struct ravelin_vm *vm, const char *argument, struct ravelin
     return added;
 }
 
+/* 0x and 1 to 16 digits. */
+static bool parse_slide(const char *text, uint64_t *slide)
+{
+    size_t digits = strlen(text) > 2 ? strlen(text) - 2 : 0;
+    if (strncmp(text, "0x", 2) != 0 || digits == 0 || digits > 16 ||
+        strspn(text + 2, "0123456789abcdefABCDEF") != digits) {
+        return false;
+    }
+    *slide = strtoull(text, NULL, 16);
+    return true;
+}
+
+static bool set_symbols(struct ravelin_vm *vm, const char *argument, struct ravelin_error *error)
+{
+    const char *text;
+    uint64_t slide = 0;
+    char *path = run_files_symbols(argument, &text);
+    bool set = true;
+    if (text != NULL && !parse_slide(text, &slide)) {
+        snprintf(error->text, sizeof error->text,
+                 "--symbols: \"%.64s\" is no slide: give it in hexadecimal, for example slide=0x2000000", text);
+        set = false;
+    }
+    set = set && ravelin_vm_set_symbols(vm, path, error) && ravelin_vm_set_symbols_slide(vm, slide, error);
+    free(path);
+    return set;
+}
+
 static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *values, struct ravelin_error *error)
 {
     bool network = strcmp(values->net, "user") == 0;
@@ -176,7 +204,7 @@ static bool set_machine(struct ravelin_vm *vm, const struct cli_run_values *valu
                (values->trust_levels == 0 || ravelin_vm_set_trust_levels(vm, (unsigned)values->trust_levels, error)) &&
                ravelin_vm_set_trust_target(vm, strcmp(values->trust_target, "restricted") == 0, error) &&
                ravelin_vm_set_secure_kernel(vm, values->secure_kernel, values->policy, error) &&
-               ravelin_vm_set_symbols(vm, values->symbols, error) &&
+               (values->symbols == NULL || set_symbols(vm, values->symbols, error)) &&
                (values->dump == NULL || ravelin_vm_set_dump(vm, values->dump, stderr, error)) &&
                ravelin_vm_set_network(vm, network ? RAVELIN_NETWORK_USER : RAVELIN_NETWORK_NONE, error) &&
                ravelin_vm_set_reboot(vm, !values->no_reboot, error);

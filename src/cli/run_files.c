@@ -40,8 +40,25 @@ static void add(struct files *files, const char *option, const char *argument, c
     files->list[files->count++] = (struct named_file){ .option = option, .path = path, .output = output };
 }
 
+char *run_files_symbols(const char *argument, const char **slide)
+{
+    static const char key[] = ",slide=";
+    const char *end = strstr(argument, key);
+    for (const char *next = end; next != NULL; next = strstr(next + 1, key)) {
+        end = next; /* the last one: names may have commas */
+    }
+    *slide = end != NULL ? end + strlen(key) : NULL;
+    char *path = end != NULL ? strndup(argument, (size_t)(end - argument)) : strdup(argument);
+    if (path == NULL) {
+        abort(); /* no memory for a file name */
+    }
+    return path;
+}
+
 static void collect(struct files *files, const struct cli_run_values *values)
 {
+    const char *slide;
+    char *symbols = values->symbols != NULL ? run_files_symbols(values->symbols, &slide) : NULL;
     const char *console = strncmp(values->console, "file:", 5) == 0 ? values->console + 5 : NULL;
     add(files, "--console", console, "", true);
     add(files, "--stats", values->stats, "", true);
@@ -55,7 +72,8 @@ static void collect(struct files *files, const struct cli_run_values *values)
     add(files, "--elf", values->elf, "", false);
     add(files, "--secure-kernel", values->secure_kernel, "", false);
     add(files, "--policy", values->policy, "", false);
-    add(files, "--symbols", values->symbols, "", false);
+    add(files, "--symbols", symbols, "", false);
+    free(symbols);
     for (unsigned i = 0; i < values->disks.count && i < RAVELIN_DISK_LIMIT; i++) {
         add(files, "--disk", values->disks.items[i], ",readonly", false);
     }

@@ -11,4 +11,7 @@
  * (the same file by whatever name; devices may be shared). */
 bool run_files_are_distinct(const struct cli_run_values *values);
 
+/* FILE[,slide=0x…] of --symbols: the file's name, to be freed, and the text of the slide in `argument`; NULL: none. */
+char *run_files_symbols(const char *argument, const char **slide);
+
 #endif

@@ -95,6 +95,14 @@ void symbols_finish(struct symbols *symbols)
     }
 }
 
+void symbols_move(struct symbols *symbols, uint64_t by)
+{
+    for (size_t i = 0; i < symbols->count; i++) {
+        symbols->table[i].address += by;
+    }
+    symbols_finish(symbols); /* some may have come round */
+}
+
 bool symbols_find(const struct symbols *symbols, uint64_t address, struct symbols_place *place)
 {
     if (symbols->count == 0 || address > symbols->table[symbols->count - 1].address) {

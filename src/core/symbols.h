@@ -39,6 +39,9 @@ bool symbols_add(struct symbols *symbols, uint64_t address, char type, const cha
 void symbols_finish(struct symbols *symbols);
 void symbols_free(struct symbols *symbols); /* NULL is allowed */
 
+/* Adds to every address, modulo 2^64: for a kernel that was moved from where it was linked. */
+void symbols_move(struct symbols *symbols, uint64_t by);
+
 size_t symbols_count(const struct symbols *symbols);
 
 /* The last symbol at or before an address; of several at one address, the global one (capital letter), of those the

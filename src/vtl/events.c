@@ -337,6 +337,7 @@ struct vtl_events *vtl_events_create(const struct vtl_events_config *config)
     for (unsigned i = 0; i < KIND_COUNT; i++) {
         events->budgets[i] = (struct budget){ .line_count = events->config.burst, .filled = events->told };
     }
+    events->has_slide = config->symbols_are_placed;
     if (config->symbols != NULL) {
         events->has_vector = symbols_address(config->symbols, "handle_exception", &events->vector);
         events->has_link_base = symbols_address(config->symbols, "_start", &events->link_base) ||
@@ -348,7 +349,7 @@ struct vtl_events *vtl_events_create(const struct vtl_events_config *config)
 void vtl_events_reset(struct vtl_events *events)
 {
     if (events != NULL) {
-        events->has_slide = false;
+        events->has_slide = events->config.symbols_are_placed;
         events->slide = 0;
     }
 }

@@ -26,6 +26,7 @@ struct vtl_events_config {
     void *context;
     const struct riscv_machine *machine; /* for its clock and its instructions */
     const struct symbols *symbols;       /* of the kernel in level 0, borrowed; NULL: none */
+    bool symbols_are_placed;             /* where the kernel is, however it moves itself */
     /* Where the kernel was loaded, guest-physical, so that places in it have names by whatever address they are
      * reached. Size 0: not known. */
     uint64_t kernel, kernel_size;

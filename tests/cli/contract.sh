@@ -198,6 +198,12 @@ refuse 1 'unpack it with gunzip' run --firmware image.gz
 refuse 1 'cannot open missing' run --kernel image --initrd missing
 refuse 1 'cannot open missing' run --kernel image --trust-levels 2 --events events --symbols missing
 refuse 1 'text:1: this is no line of a System.map' run --kernel image --trust-levels 2 --events events --symbols text
+for slide in '' 0 0x 2000000 0x2000000x 0x12345678123456789 -0x1000 0x1000,slide= 0xg; do
+    refuse 2 'is no slide: give it in hexadecimal' run --kernel image --trust-levels 2 --events events --symbols "map,slide=$slide"
+done
+refuse 2 'cannot move itself by 0x1001' run --kernel image --trust-levels 2 --events events --symbols map,slide=0x1001
+refuse 2 'the same file' run --kernel image --trust-levels 2 --events map --symbols map,slide=0x1000
+refuse 1 'cannot open map,slid=0x1000' run --kernel image --trust-levels 2 --events events --symbols map,slid=0x1000
 refuse 1 'addresses of 0' run --kernel image --trust-levels 2 --events events --symbols zeromap
 refuse 1 'empty is empty' run --kernel image --initrd empty
 refuse 1 'big does not fit into .* at least --memory' run --kernel image --initrd big --memory 6M
@@ -247,6 +253,7 @@ ends 124 'a guest that loops runs into its time' run --elf loop --timeout 0.5
 holds 'the time-out is told in one line' test "$(wc -l < err)" -eq 1
 ends 0 'a Linux Image starts in S-mode' run --kernel image
 ends 0 'with trust levels and their events' run --kernel image --trust-levels 2 --events events --symbols map
+ends 0 'and a kernel that moves itself' run --kernel image --trust-levels 2 --events events --symbols map,slide=0x2000000
 holds 'leaves a file of events' test -f events
 rm -f events
 ends 0 'a packed Image too' run --kernel image.gz

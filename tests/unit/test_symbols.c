@@ -56,6 +56,24 @@ static void addresses_belong_to_the_symbol_before_them(void **state)
     symbols_free(symbols);
 }
 
+static void symbols_move_together_and_round_the_end(void **state)
+{
+    (void)state;
+    struct error error;
+    struct symbols *symbols = parse("ffffffff80000000 T first\nffffffff80001000 T second\n"
+                                    "fffffffffffff000 A absolute\n",
+                                    &error);
+    struct symbols_place place;
+    assert_non_null(symbols);
+    symbols_move(symbols, 0x200000);
+    assert_place(symbols, 0xffffffff80200004, "first", 4);
+    assert_place(symbols, 0xffffffff80201000, "second", 0);
+    assert_false(symbols_find(symbols, 0xffffffff80201001, &place)); /* the last one now */
+    assert_place(symbols, 0x1ff000, "absolute", 0);
+    assert_false(symbols_find(symbols, 0x1fefff, &place));
+    symbols_free(symbols);
+}
+
 static void global_symbols_go_before_local_ones_and_first_before_later(void **state)
 {
     (void)state;
@@ -238,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_belong_to_the_symbol_before_them),
+        cmocka_unit_test(symbols_move_together_and_round_the_end),
         cmocka_unit_test(global_symbols_go_before_local_ones_and_first_before_later),
         cmocka_unit_test(names_are_found),
         cmocka_unit_test(the_text_of_proc_kallsyms_does_too),

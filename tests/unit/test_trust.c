@@ -370,6 +370,17 @@ static void what_happens_between_levels_is_told_as_it_happens(void **state)
     finish(vm);
 }
 
+static void kernels_move_by_whole_pages(void **state)
+{
+    (void)state;
+    struct ravelin_vm *vm = ravelin_vm_create();
+    assert_true(ravelin_vm_set_symbols_slide(vm, 0, &error));
+    assert_false(ravelin_vm_set_symbols_slide(vm, PAGE - 1, &error));
+    assert_true(ravelin_vm_set_symbols_slide(vm, PAGE, &error));
+    assert_false(ravelin_vm_set_symbols_slide(vm, PAGE + 1, &error));
+    ravelin_vm_destroy(vm);
+}
+
 static void a_machine_with_bad_symbols_does_not_start(void **state)
 {
     (void)state;
@@ -402,6 +413,7 @@ int main(void)
         cmocka_unit_test(what_was_pinned_before_the_start_is_so_again_after_a_reset),
         cmocka_unit_test(registers_are_pinned_and_unpinned_while_the_guest_runs),
         cmocka_unit_test(what_happens_between_levels_is_told_as_it_happens),
+        cmocka_unit_test(kernels_move_by_whole_pages),
         cmocka_unit_test(a_machine_with_bad_symbols_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

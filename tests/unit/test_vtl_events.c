@@ -15,6 +15,7 @@
 #define BURST      200u
 
 struct events_fixture {
+    bool placed;
     struct fixture base;
     struct symbols *symbols;
     struct vtl_events *events;
@@ -44,6 +45,7 @@ static void open_log(struct events_fixture *fixture, unsigned burst)
                                                                      .context = fixture,
                                                                      .machine = fixture->base.machine,
                                                                      .symbols = fixture->symbols,
+                                                                     .symbols_are_placed = fixture->placed,
                                                                      .kernel = RAM_BASE,
                                                                      .kernel_size = 0x4000,
                                                                      .burst = burst });
@@ -145,6 +147,23 @@ static void a_refused_access_says_who_what_and_where(void **state)
     assert_text(line, "physical_symbol", "secret+0x8");
     assert_missing(line, "walk");
     assert_number(line, "cause", 7);
+}
+
+static void symbols_that_are_placed_need_no_trap_handler(void **state)
+{
+    struct events_fixture *fixture = *state;
+    struct vtl_incident incident = page_incident();
+    vtl_events_destroy(fixture->events);
+    symbols_move(fixture->symbols, SLIDE);
+    fixture->placed = true;
+    open_log(fixture, 5);
+    incident.stvec = TEXT + SLIDE + 0x5000; /* whole pages from it */
+    for (unsigned i = 0; i < 2; i++) {
+        const json_t *line = note(fixture, &incident);
+        assert_text(line, "symbol", "patch\"\\text+0x10");
+        assert_text(line, "physical_symbol", "secret+0x8");
+        vtl_events_reset(fixture->events);
+    }
 }
 
 static void a_kernel_that_has_not_moved_itself_yet_is_named_as_linked(void **state)
@@ -334,6 +353,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_refused_access_says_who_what_and_where, create, destroy),
+        cmocka_unit_test_setup_teardown(symbols_that_are_placed_need_no_trap_handler, create, destroy),
         cmocka_unit_test_setup_teardown(a_kernel_that_has_not_moved_itself_yet_is_named_as_linked, create, destroy),
         cmocka_unit_test_setup_teardown(programs_and_other_levels_have_no_symbols_of_the_kernel, create, destroy),
         cmocka_unit_test_setup_teardown(half_an_instruction_is_not_disassembled, create, destroy),
