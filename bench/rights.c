@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How fast memory/rights.h changes page rights, without a guest: threads stand in for vCPUs and do what translated code
+ * How fast memory/rights.h changes page rights, without a guest: threads stand in for vCPUs and do what the interpreter
  * does at a load or store and at a block boundary.
  *
  *     bench-rights [seconds for each row, 1]
  *
  * vCPUs beside the changer: those that `compute` touch no page that is changed; those that `share` touch the changed
- * pages at random, so that nearly every change concerns all of them. Rates are changed pages a second of wall time; the
- * changer's own processor time is given beside it, for hosts that have other work.
+ * pages at random, so that nearly every change concerns all of them; those that `stick` do so, too, and cannot be
+ * interrupted in the middle: what it would be to wait for threads that the host has preempted. Rates are changed pages
+ * a second of wall time; the changer's own processor time is given beside it, for hosts that have other work.
  */
 #include "memory/rights.h"
 #include "core/check.h"
+#include "memory/restart.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -19,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #define BASE         UINT64_C(0x80000000)
@@ -36,20 +37,19 @@ struct machine {
     uint64_t page_count;
 };
 
+enum kind { COMPUTES, SHARES, STICKS };
+
 struct vcpu_thread {
     struct vcpu vcpu;
     struct machine *machine;
     struct rights_reader *reader;
     pthread_t thread;
-    bool shares;
+    enum kind kind;
     _Atomic bool stop;
     _Atomic uint64_t work;
     _Atomic uint32_t undoable;
     uint64_t seed;
-    struct cached {
-        uint64_t page;
-        uint64_t *host;
-    } cache[CACHE_SIZE];
+    struct tlb_entry cache[CACHE_SIZE];
 };
 
 static double row_seconds = 1;
@@ -83,50 +83,12 @@ static void drop(void *context, unsigned level)
     memset(self->cache, 0xff, sizeof self->cache);
 }
 
-#if defined(__x86_64__)
-/* As translated code: asks the cache, then touches the page; interrupted, it begins again. 0: the cache does not know.
- */
-__asm__("bench_touch:\n"
-        "    cmp %rsi, (%rdi)\n"
-        "    jne 1f\n"
-        "    mov 8(%rdi), %rax\n"
-        "    lock incq (%rax)\n"
-        "bench_touch_end:\n"
-        "    mov $1, %eax\n"
-        "    ret\n"
-        "1:  xor %eax, %eax\n"
-        "    ret\n");
-int bench_touch(const struct cached *entry, uint64_t page);
-extern const char bench_touch_end[];
-
 static void interrupted(void *context, void *registers)
 {
     struct vcpu_thread *self = context;
-    greg_t *pc = &((ucontext_t *)registers)->uc_mcontext.gregs[REG_RIP];
-    greg_t begin = (greg_t)(uintptr_t)bench_touch, end = (greg_t)(uintptr_t)bench_touch_end;
-    *pc = *pc > begin && *pc < end ? begin : *pc;
+    restart_undo(registers);
     rights_interrupt(self->reader);
 }
-
-static void attach(struct vcpu_thread *self)
-{
-    rights_attach(self->reader, &self->undoable, interrupted, self);
-}
-#else
-static int bench_touch(const struct cached *entry, uint64_t page)
-{
-    if (entry->page != page) {
-        return 0;
-    }
-    __atomic_fetch_add(entry->host, 1, __ATOMIC_RELAXED);
-    return 1;
-}
-
-static void attach(struct vcpu_thread *self)
-{
-    (void)self;
-}
-#endif
 
 static void set_undoable(struct vcpu_thread *self, uint32_t undoable)
 {
@@ -135,24 +97,25 @@ static void set_undoable(struct vcpu_thread *self, uint32_t undoable)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-static void resolve(struct vcpu_thread *self, uint64_t page)
+static void resolve(struct vcpu_thread *self, uint64_t address, struct tlb_entry *entry)
 {
-    gpa_t address = gpa(page << PAGE_SHIFT);
-    rights_hold(self->reader, 0, address, MEMORY_READ | MEMORY_WRITE);
-    uint64_t word = attributes_load(memory_find(self->machine->memory, address), address);
+    rights_postpone(self->reader);
+    rights_hold(self->reader, 0, gpa(address), MEMORY_READ | MEMORY_WRITE);
+    uint64_t word = attributes_load(memory_find(self->machine->memory, gpa(address)), gpa(address));
     if ((attributes_denied(word, 0) & ATTRIBUTE_WRITE) == 0) {
-        self->cache[page % CACHE_SIZE].page = page;
-        self->cache[page % CACHE_SIZE].host =
-            memory_pointer(self->machine->memory, address, sizeof(uint64_t), MEMORY_READ);
+        const void *host = memory_pointer(self->machine->memory, gpa(address), sizeof(uint64_t), MEMORY_READ);
+        entry->write = address;
+        entry->addend = (uintptr_t)host - address;
     }
+    rights_catch_up(self->reader);
 }
 
 static void touch(struct vcpu_thread *self, uint64_t page)
 {
-    if (bench_touch(&self->cache[page % CACHE_SIZE], page) == 0) {
-        set_undoable(self, 0);
-        resolve(self, page);
-        set_undoable(self, 1);
+    uint64_t address = page << PAGE_SHIFT, before;
+    struct tlb_entry *entry = &self->cache[page % CACHE_SIZE];
+    if (!restart_add64(entry, address, address, 1, &before)) {
+        resolve(self, address, entry);
     }
 }
 
@@ -160,11 +123,13 @@ static void *run_vcpu(void *argument)
 {
     struct vcpu_thread *self = argument;
     uint64_t value = 1;
-    attach(self);
+    if (RESTART_POSSIBLE) {
+        rights_attach(self->reader, &self->undoable, interrupted, self);
+    }
+    set_undoable(self, RESTART_POSSIBLE && self->kind != STICKS);
     rights_enter(self->reader, 0);
-    set_undoable(self, 1);
     while (!atomic_load_explicit(&self->stop, memory_order_relaxed)) {
-        if (self->shares) {
+        if (self->kind != COMPUTES) {
             touch(self, FIRST + next_random(&self->seed) % SHARED_PAGES);
         }
         for (unsigned i = 0; i < 20; i++) { /* a block of instructions */
@@ -173,15 +138,14 @@ static void *run_vcpu(void *argument)
         }
         atomic_store_explicit(&self->work, self->work + 1, memory_order_relaxed);
         if (unlikely(vcpu_attention(&self->vcpu) != 0)) {
-            set_undoable(self, 0);
             vcpu_take(&self->vcpu, UINT32_MAX);
             rights_serve(self->reader);
-            set_undoable(self, 1);
         }
     }
-    set_undoable(self, 0);
     rights_leave(self->reader);
-    rights_detach(self->reader);
+    if (RESTART_POSSIBLE) {
+        rights_detach(self->reader);
+    }
     return NULL;
 }
 
@@ -208,11 +172,11 @@ static void machine_end(struct machine *machine)
     memory_destroy(machine->memory);
 }
 
-static struct vcpu_thread *vcpus_begin(struct machine *machine, unsigned count, bool shares)
+static struct vcpu_thread *vcpus_begin(struct machine *machine, unsigned count, enum kind kind)
 {
     struct vcpu_thread *vcpus = check_alloc(VCPU_MAX * sizeof *vcpus);
     for (unsigned i = 0; i < count; i++) {
-        vcpus[i] = (struct vcpu_thread){ .machine = machine, .shares = shares, .seed = 99 + i };
+        vcpus[i] = (struct vcpu_thread){ .machine = machine, .kind = kind, .seed = 99 + i };
         vcpu_init(&vcpus[i].vcpu, i);
         drop(&vcpus[i], 0);
         vcpus[i].reader = rights_add_reader(machine->rights, &vcpus[i].vcpu, drop, &vcpus[i]);
@@ -275,23 +239,24 @@ static double measure(struct rights *rights, const uint64_t *pages, uint64_t cou
     return (double)done / (end - begin);
 }
 
-static void row(const char *name, uint64_t count, bool sorted, size_t list, unsigned vcpu_count, bool shares)
+static void row(const char *name, uint64_t count, bool sorted, size_t list, unsigned vcpu_count, enum kind kind)
 {
+    static const char *const names[] = { "compute", "share", "stick" };
     struct machine machine;
     machine_begin(&machine, count << PAGE_SHIFT);
     uint64_t *pages = make_pages(count, sorted);
-    struct vcpu_thread *vcpus = vcpus_begin(&machine, vcpu_count, shares);
+    struct vcpu_thread *vcpus = vcpus_begin(&machine, vcpu_count, kind);
     usleep(20000);
     double own;
     double rate = measure(machine.rights, pages, count, list, &own);
     vcpus_end(vcpus, vcpu_count);
     struct rights_statistics statistics = rights_statistics(machine.rights);
-    const char *kind = vcpu_count == 0 ? "" : shares ? "share" : "compute";
     double calls = (double)statistics.calls;
     printf("%-32s %7" PRIu64 " pages %s, %3zu a call, %u vCPUs %-8s%11.0f /s, own time %7.1f ns each; "
-           "a call: %.2f waits, %.4f signals\n",
-           name, count, sorted ? "sorted" : "random", list, vcpu_count, kind, rate, own * 1e9,
-           (double)statistics.waits / calls, (double)statistics.signals / calls);
+           "a call: %.2f waits, %.4f signals, %.4f naps\n",
+           name, count, sorted ? "sorted" : "random", list, vcpu_count, vcpu_count == 0 ? "" : names[kind], rate,
+           own * 1e9, (double)statistics.waits / calls, (double)statistics.signals / calls,
+           (double)statistics.yields / calls);
     fflush(stdout);
     free(pages);
     machine_end(&machine);
@@ -375,17 +340,18 @@ int main(int argc, char **argv)
     }
     const unsigned vcpu_counts[] = { 1, 2, 4, 8 };
     for (unsigned i = 0; i < 4; i++) {
-        row("single-page calls", i % 2 == 0 ? 100000 : 1000000, i < 2, 1, 0, false);
+        row("single-page calls", i % 2 == 0 ? 100000 : 1000000, i < 2, 1, 0, COMPUTES);
     }
-    row("lists", 100000, true, LIST_SIZE, 0, false);
-    row("lists", 1000000, false, LIST_SIZE, 0, false);
+    row("lists", 100000, true, LIST_SIZE, 0, COMPUTES);
+    row("lists", 1000000, false, LIST_SIZE, 0, COMPUTES);
     for (unsigned i = 0; i < 4; i++) {
-        row("single-page calls", 100000, false, 1, vcpu_counts[i], false);
-        row("lists", 100000, false, LIST_SIZE, vcpu_counts[i], false);
+        row("single-page calls", 100000, false, 1, vcpu_counts[i], COMPUTES);
+        row("lists", 100000, false, LIST_SIZE, vcpu_counts[i], COMPUTES);
     }
     for (unsigned i = 0; i < 4; i++) {
-        row("single-page calls, pages in use", SHARED_PAGES, false, 1, vcpu_counts[i], true);
-        row("lists, pages in use", SHARED_PAGES, false, LIST_SIZE, vcpu_counts[i], true);
+        row("single-page calls, pages in use", SHARED_PAGES, false, 1, vcpu_counts[i], SHARES);
+        row("single-page calls, pages in use", SHARED_PAGES, false, 1, vcpu_counts[i], STICKS);
+        row("lists, pages in use", SHARED_PAGES, false, LIST_SIZE, vcpu_counts[i], SHARES);
     }
     flatness();
     defaults();
