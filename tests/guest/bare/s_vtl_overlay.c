@@ -309,6 +309,7 @@ static volatile uint64_t watched, stage, answer;
 static uint64_t watch(uint64_t argument)
 {
     (void)argument;
+    store((uint64_t)&mine->assist + FAR, 8, PATTERN + 9);
     while (stage == 1) {
         answer = *(volatile uint64_t *)watched;
     }
@@ -368,6 +369,14 @@ static void other_vps(void)
         note_is(soon(PATTERN), 1, i | 0x3000);
     }
     rule_noted("all VPs of a level see an overlay page of one of them as soon as it is there, and no longer");
+    uint64_t other = (uint64_t)&slot_of(1, 1)->assist;
+    watched = other + FAR;
+    note_is(soon(PATTERN + 9), 1, 0);
+    note_is(vtl_at(place, other | 1), OK, 1);
+    note_is(soon(OTHER), 1, 2);
+    note_is(vtl_at(place, 0), OK, 3);
+    note_is(soon(PATTERN + 9), 1, 4);
+    rule_noted("of two at one address that of the lower VP is seen");
     stage = 2;
     while (stage != 3) {
         bare_pause();

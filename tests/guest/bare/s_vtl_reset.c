@@ -48,6 +48,7 @@ static uint64_t hide(uint64_t argument)
     fill(secret);
     fill(read_only);
     fill(plain);
+    store((uint64_t)&mine->assist + 2048, 8, MAGIC);
     return vtl_protect(0, secret) | vtl_protect(VR, read_only) << 8;
 }
 
@@ -102,6 +103,12 @@ static void as_at_the_start(void)
     rule_is("and VINA", vtl_read(NAME_VINA), 1);
 }
 
+static uint64_t read_assist(uint64_t argument)
+{
+    (void)argument;
+    return load((uint64_t)&mine->assist + 2048, 8);
+}
+
 static uint64_t fresh_config(uint64_t argument)
 {
     (void)argument;
@@ -116,6 +123,7 @@ static void first_run(void)
     uint64_t before = me->exceptions;
     load(secret, 8);
     rule_is("and it is hidden", me->exceptions, before + 1);
+    rule_is("and has written to its assist page", vtl_at(read_assist, 0), MAGIC);
     remembered->magic = MAGIC;
     remembered->run = UNEXPECTED;
     intercepted();
@@ -134,6 +142,7 @@ static void second_run(void)
     vtl_begin();
     vtl_raise(1, 0);
     rule_is("level 1 is as at the start", vtl_at(fresh_config, 0), CONFIG_USUAL & ~1u);
+    rule_is("and its assist page zero", vtl_at(read_assist, 0), 0);
     vtl_at(config, CONFIG_USUAL & ~CONFIG_ZERO);
     vtl_at(hide, 0);
     vtl_at(reset_at_1, 0);
