@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- Integer ------------------------------------------------------------------------------------------------------- */
+/* -- A chain of multiplications -------------------------------------------------------------------------------------
+ */
 
-uint64_t integer_unit(void)
+uint64_t multiply_chain_unit(void)
 {
     uint64_t a = 1, b = 2, c = 3;
     for (uint32_t i = 1; i <= 200000; i++) {

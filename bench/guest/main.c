@@ -22,6 +22,7 @@ static const struct {
     uint64_t (*unit)(void);
 } workloads[] = {
     { "integer", integer_unit },
+    { "multiply-chain", multiply_chain_unit },
     { "branchy", branchy_unit },
     { "hashing", hashing_unit },
     { "sorting", sorting_unit },

@@ -8,20 +8,21 @@
 
 #include <stdint.h>
 
-uint64_t integer_unit(void);      /* dependent arithmetic, multiplications, a little division */
-uint64_t branchy_unit(void);      /* a byte-code machine: unpredictable branches and an indirect jump a step */
-uint64_t hashing_unit(void);      /* SHA-256 of 64 KiB */
-uint64_t sorting_unit(void);      /* qsort of 20,000 numbers through a comparison function */
-uint64_t chasing_unit(void);      /* a pointer cycle through 8 MiB, in random order */
-uint64_t copying_unit(void);      /* memcpy and memset over 4 MiB */
-uint64_t single_float_unit(void); /* 64 × 64 matrix product, single precision */
-uint64_t double_float_unit(void); /* 64 × 64 matrix product, double precision */
-uint64_t libm_unit(void);         /* sin, log, exp, pow */
-uint64_t system_call_unit(void);  /* 1,000 getppid */
-uint64_t fork_unit(void);         /* 8 × fork, exit, wait */
-uint64_t page_fault_unit(void);   /* map 4 MiB, touch each page, unmap */
-uint64_t ping_pong_unit(void);    /* 500 turns between two threads through a pipe */
-uint64_t exec_unit(void);         /* 8 × exec of this program, which ends at once: the same code again and again */
+uint64_t integer_unit(void);        /* lists, matrices, a scanner of text, checksums, fields of bits: see integer.c */
+uint64_t multiply_chain_unit(void); /* dependent arithmetic, multiplications, a little division */
+uint64_t branchy_unit(void);        /* a byte-code machine: unpredictable branches and an indirect jump a step */
+uint64_t hashing_unit(void);        /* SHA-256 of 64 KiB */
+uint64_t sorting_unit(void);        /* qsort of 20,000 numbers through a comparison function */
+uint64_t chasing_unit(void);        /* a pointer cycle through 8 MiB, in random order */
+uint64_t copying_unit(void);        /* memcpy and memset over 4 MiB */
+uint64_t single_float_unit(void);   /* 64 × 64 matrix product, single precision */
+uint64_t double_float_unit(void);   /* 64 × 64 matrix product, double precision */
+uint64_t libm_unit(void);           /* sin, log, exp, pow */
+uint64_t system_call_unit(void);    /* 1,000 getppid */
+uint64_t fork_unit(void);           /* 8 × fork, exit, wait */
+uint64_t page_fault_unit(void);     /* map 4 MiB, touch each page, unmap */
+uint64_t ping_pong_unit(void);      /* 500 turns between two threads through a pipe */
+uint64_t exec_unit(void);           /* 8 × exec of this program, which ends at once: the same code again and again */
 
 /*
  * What measures by itself. Each prints "result NAME RATE CHECKSUM" and returns 0, or says what failed and returns 1.
