@@ -7,6 +7,8 @@
  * The seed is RAVELIN_SEED or the time, and printed. Input number n depends on seed and n alone: when one fails, the
  * program says how to run just that one (RAVELIN_FUZZ_INPUT). An input that takes longer than 30 seconds has failed.
  */
+#include "../splitmix.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -53,18 +55,9 @@ static void fail(int number)
     raise(number == SIGALRM ? SIGKILL : number);
 }
 
-/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
-static uint64_t random_next(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
 static size_t random_below(uint64_t *state, size_t limit)
 {
-    return limit == 0 ? 0 : (size_t)(random_next(state) % limit);
+    return limit == 0 ? 0 : (size_t)(splitmix_next(state) % limit);
 }
 
 static uint8_t random_byte(uint64_t *state)
@@ -72,7 +65,7 @@ static uint8_t random_byte(uint64_t *state)
     static const uint8_t telling[] = {
         0x00, 0x01, 0x02, 0x04, 0x08, 0x10, 0x40, 0x7f, 0x80, 0xfe, 0xff, 0x00, 0x00, '0'
     };
-    uint64_t number = random_next(state);
+    uint64_t number = splitmix_next(state);
     return number & 0x100 ? (uint8_t)number : telling[number % sizeof telling];
 }
 

@@ -14,7 +14,9 @@
  * Prints the seed of each program; the first difference ends it with a report. Default 1,000,000 instructions; SEED
  * defaults to RAVELIN_SEED or the clock.
  */
+#include "../splitmix.h"
 #include "loops.h"
+#include "machine.h"
 
 #include "arch/riscv/cpu_model.h"
 #include "engine/interp/interp.h"
@@ -34,10 +36,7 @@
 #define TRACE_LENGTH 48u
 
 struct subject {
-    struct memory *memory;
-    struct alarm_clock *clock;
-    struct riscv_machine *machine;
-    struct riscv_cpu *cpu;
+    struct random_machine base;
     uint64_t device_reads, device_writes;
 };
 
@@ -56,20 +55,9 @@ struct run {
 static bool asks_for_stops;
 static _Atomic bool is_over;
 
-static void need(bool fine, const struct error *error)
-{
-    if (!fine) {
-        fprintf(stderr, "lockstep: %s\n", error->text);
-        exit(1);
-    }
-}
-
 static uint64_t next_random(struct run *run)
 {
-    uint64_t z = run->random += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64, as in program.c */
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return splitmix_next(&run->random);
 }
 
 /* -- Machines ------------------------------------------------------------------------------------------------------ */
@@ -88,7 +76,7 @@ static bool device_write(void *device, uint64_t offset, unsigned size, uint64_t 
     struct subject *subject = device;
     (void)offset, (void)size, (void)value;
     subject->device_writes++;
-    riscv_cpu_set_line(subject->cpu, RISCV_INTERRUPT_MSI, false);
+    riscv_cpu_set_line(subject->base.cpu, RISCV_INTERRUPT_MSI, false);
     return true;
 }
 
@@ -98,27 +86,12 @@ static void subject_start(struct subject *subject, const struct riscv_features *
                           uint64_t seed)
 {
     struct error error;
-    *subject = (struct subject){ .memory = memory_create(NULL) };
-    need(memory_add_ram(subject->memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, "ram", &error), &error);
-    need(memory_add_device(subject->memory, gpa(LOOPS_DEVICE), LOOPS_DEVICE_SIZE, &device_ops, subject, "device",
-                           &error),
-         &error);
-    subject->clock = alarm_clock_create(&error);
-    need(subject->clock != NULL, &error);
-    struct riscv_machine_config config = {
-        .memory = subject->memory, .clock = subject->clock, .features = *features, .cpu_count = 1, .pmp_entry_count = 16
-    };
-    subject->machine = riscv_machine_create(&config, &error);
-    need(subject->machine != NULL, &error);
-    subject->cpu = subject->machine->cpus[0];
-    loops_start(program, subject->cpu, seed);
-}
-
-static void subject_stop(struct subject *subject)
-{
-    riscv_machine_destroy(subject->machine);
-    alarm_clock_destroy(subject->clock);
-    memory_destroy(subject->memory);
+    *subject = (struct subject){ .device_reads = 0 };
+    random_machine_create(&subject->base, features);
+    random_need(memory_add_device(subject->base.memory, gpa(LOOPS_DEVICE), LOOPS_DEVICE_SIZE, &device_ops, subject,
+                                  "device", &error),
+                &error);
+    loops_start(program, subject->base.cpu, seed);
 }
 
 /* -- Comparing ----------------------------------------------------------------------------------------------------- */
@@ -142,15 +115,15 @@ static uint64_t trap_count(const struct riscv_cpu *cpu)
 
 static uint64_t reservation_offset(const struct subject *subject)
 {
-    const uint8_t *host = subject->cpu->reservation.host;
-    const uint8_t *ram = memory_pointer(subject->memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, MEMORY_READ);
+    const uint8_t *host = subject->base.cpu->reservation.host;
+    const uint8_t *ram = memory_pointer(subject->base.memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, MEMORY_READ);
     return host == NULL ? 1 : (uint64_t)(host - ram);
 }
 
 static unsigned compare_memory(const struct run *run, uint64_t start, uint64_t size, const char *name)
 {
-    const uint64_t *a = memory_pointer(run->jit.memory, gpa(start), size, MEMORY_READ);
-    const uint64_t *b = memory_pointer(run->interp.memory, gpa(start), size, MEMORY_READ);
+    const uint64_t *a = memory_pointer(run->jit.base.memory, gpa(start), size, MEMORY_READ);
+    const uint64_t *b = memory_pointer(run->interp.base.memory, gpa(start), size, MEMORY_READ);
     unsigned count = 0;
     if (memcmp(a, b, size) != 0) {
         for (uint64_t i = 0; i < size / 8 && count < 16; i++) {
@@ -165,7 +138,7 @@ static unsigned compare_memory(const struct run *run, uint64_t start, uint64_t s
 
 static unsigned compare(const struct run *run)
 {
-    const struct riscv_cpu *a = run->jit.cpu, *b = run->interp.cpu;
+    const struct riscv_cpu *a = run->jit.base.cpu, *b = run->interp.base.cpu;
     unsigned count = difference("pc", 0, a->state.pc, b->state.pc) +
                      difference("mode", 0, a->state.mode, b->state.mode) +
                      difference("instructions", 0, a->instructions, b->instructions) +
@@ -202,7 +175,7 @@ static void show_trace(const struct run *run)
         char text[128];
         uint64_t pc = run->trace[i % TRACE_LENGTH].pc;
         uint32_t bits = run->trace[i % TRACE_LENGTH].bits;
-        riscv_disassemble(text, sizeof text, bits, pc, &run->interp.cpu->features);
+        riscv_disassemble(text, sizeof text, bits, pc, &run->interp.base.cpu->features);
         printf("    %016" PRIx64 ": %08" PRIx32 "  %s\n", pc, bits, text);
     }
 }
@@ -210,8 +183,8 @@ static void show_trace(const struct run *run)
 /* Takes the interpreter to where the JIT is. */
 static void follow(struct run *run)
 {
-    const struct riscv_cpu *a = run->jit.cpu;
-    struct riscv_cpu *b = run->interp.cpu;
+    const struct riscv_cpu *a = run->jit.base.cpu;
+    struct riscv_cpu *b = run->interp.base.cpu;
     uint64_t traps = trap_count(a);
     while (b->instructions < a->instructions || trap_count(b) < traps) {
         if (b->instructions > a->instructions || trap_count(b) > traps) {
@@ -228,18 +201,18 @@ static void disturb(struct run *run)
     case 0:
     case 1:
         run->raised++;
-        riscv_cpu_post(run->jit.cpu, RISCV_INTERRUPT_SSI);
-        riscv_cpu_post(run->interp.cpu, RISCV_INTERRUPT_SSI);
+        riscv_cpu_post(run->jit.base.cpu, RISCV_INTERRUPT_SSI);
+        riscv_cpu_post(run->interp.base.cpu, RISCV_INTERRUPT_SSI);
         break;
     case 2:
         run->raised++;
-        riscv_cpu_set_line(run->jit.cpu, RISCV_INTERRUPT_MSI, true);
-        riscv_cpu_set_line(run->interp.cpu, RISCV_INTERRUPT_MSI, true);
+        riscv_cpu_set_line(run->jit.base.cpu, RISCV_INTERRUPT_MSI, true);
+        riscv_cpu_set_line(run->interp.base.cpu, RISCV_INTERRUPT_MSI, true);
         break;
     case 3:
         run->remapped++;
-        loops_remap(run->jit.cpu, random);
-        loops_remap(run->interp.cpu, random);
+        loops_remap(run->jit.base.cpu, random);
+        loops_remap(run->interp.base.cpu, random);
         break;
     default: break;
     }
@@ -260,7 +233,7 @@ static void *ask_for_stops(void *context)
 
 static bool is_at_end(const struct run *run)
 {
-    return run->jit.cpu->state.pc - run->program.end < 8;
+    return run->jit.base.cpu->state.pc - run->program.end < 8;
 }
 
 /* True: no difference up to the end or to `limit` instructions. */
@@ -269,13 +242,13 @@ static bool run_both(struct run *run, uint64_t limit)
     pthread_t thread;
     is_over = false;
     if (asks_for_stops) {
-        CHECK(pthread_create(&thread, NULL, ask_for_stops, run->jit.cpu) == 0);
+        CHECK(pthread_create(&thread, NULL, ask_for_stops, run->jit.base.cpu) == 0);
     }
     bool same = true;
-    while (same && !is_at_end(run) && run->jit.cpu->instructions < limit) {
+    while (same && !is_at_end(run) && run->jit.base.cpu->instructions < limit) {
         uint64_t random = next_random(run);
-        jit_run_some(run->jit.cpu, 1 + random % ((random >> 32 & 7) == 0 ? 20000 : 500));
-        vcpu_take(&run->jit.cpu->vcpu, VCPU_STOP);
+        jit_run_some(run->jit.base.cpu, 1 + random % ((random >> 32 & 7) == 0 ? 20000 : 500));
+        vcpu_take(&run->jit.base.cpu->vcpu, VCPU_STOP);
         run->stops++;
         follow(run);
         same = compare(run) == 0;
@@ -302,24 +275,24 @@ static bool run_program(const struct isa_machine *machine, const struct riscv_fe
     loops_make(&run->program, machine, features, seed, ROUNDS_MAX);
     subject_start(&run->jit, features, &run->program, seed);
     subject_start(&run->interp, features, &run->program, seed);
-    need(jit_create(run->jit.cpu, &error), &error);
-    interp_heat_after(run->jit.cpu, HEAT);
+    random_need(jit_create(run->jit.base.cpu, &error), &error);
+    interp_heat_after(run->jit.base.cpu, HEAT);
     if (getenv("RAVELIN_DUMP") != NULL) {
-        jit_set_dump(run->jit.cpu, stdout, JIT_DUMP_IR | JIT_DUMP_HOST);
+        jit_set_dump(run->jit.base.cpu, stdout, JIT_DUMP_IR | JIT_DUMP_HOST);
     }
-    interp_create(run->interp.cpu);
-    interp_set_hook(run->interp.cpu, note, run);
+    interp_create(run->interp.base.cpu);
+    interp_set_hook(run->interp.base.cpu, note, run);
     bool same = run_both(run, 2000000);
-    const struct jit_statistics *statistics = jit_statistics(run->jit.cpu);
-    *instructions = run->interp.cpu->instructions;
+    const struct jit_statistics *statistics = jit_statistics(run->jit.base.cpu);
+    *instructions = run->interp.base.cpu->instructions;
     printf("%" PRIu64 " instructions, %" PRIu64 " traps, %" PRIu64 " regions (%" PRIu64 " changed), compared %" PRIu64
            " times, %" PRIu64 " interrupts, %" PRIu64 " pages remapped%s: %s\n",
-           *instructions, trap_count(run->interp.cpu), statistics->regions, statistics->changed, run->stops,
+           *instructions, trap_count(run->interp.base.cpu), statistics->regions, statistics->changed, run->stops,
            run->raised, run->remapped, is_at_end(run) ? "" : ", did not end", same ? "no difference" : "DIFFERENT");
-    jit_destroy(run->jit.cpu);
-    interp_destroy(run->interp.cpu);
-    subject_stop(&run->jit);
-    subject_stop(&run->interp);
+    jit_destroy(run->jit.base.cpu);
+    interp_destroy(run->interp.base.cpu);
+    random_machine_destroy(&run->jit.base);
+    random_machine_destroy(&run->interp.base);
     program_free(&run->program);
     free(run);
     return same;
@@ -346,7 +319,7 @@ int main(int count, char **arguments)
     uint64_t wanted = count > 2 ? strtoull(arguments[2], NULL, 0) : 1000000;
     struct riscv_features features;
     struct error error;
-    need(riscv_cpu_model_parse("max", &features, &error), &error);
+    random_need(riscv_cpu_model_parse("max", &features, &error), &error);
     uint64_t compared = 0;
     for (uint64_t seed = first_seed(count, arguments); compared < wanted; seed++) {
         printf("seed %" PRIu64 ": ", seed);

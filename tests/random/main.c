@@ -6,6 +6,7 @@
  *
  * Default 1,000,000 instructions; SEED defaults to RAVELIN_SEED or the clock.
  */
+#include "machine.h"
 #include "peer.h"
 #include "program.h"
 
@@ -23,47 +24,20 @@
 
 #define PROGRAM_INSTRUCTIONS 100000u
 
-struct subject {
-    struct memory *memory;
-    struct alarm_clock *clock;
-    struct riscv_machine *machine;
-};
-
-static void need(bool fine, const struct error *error)
+static void subject_start(struct random_machine *subject, const struct riscv_features *features,
+                          const struct program *program)
 {
-    if (!fine) {
-        fprintf(stderr, "random: %s\n", error->text);
-        exit(1);
-    }
-}
-
-static struct riscv_cpu *subject_start(struct subject *subject, const struct riscv_features *features,
-                                       const struct program *program)
-{
-    struct error error;
-    subject->memory = memory_create(NULL);
-    need(memory_add_ram(subject->memory, gpa(PROGRAM_BASE), PROGRAM_RAM_SIZE, "ram", &error), &error);
+    random_machine_create(subject, features);
     CHECK(memory_write(subject->memory, gpa(PROGRAM_BASE), program->bytes, program->size));
-    subject->clock = alarm_clock_create(&error);
-    need(subject->clock != NULL, &error);
-    struct riscv_machine_config config = {
-        .memory = subject->memory, .clock = subject->clock, .features = *features, .cpu_count = 1, .pmp_entry_count = 16
-    };
-    subject->machine = riscv_machine_create(&config, &error);
-    need(subject->machine != NULL, &error);
-    struct riscv_cpu *cpu = subject->machine->cpus[0];
-    interp_create(cpu);
-    cpu->state.pc = PROGRAM_BASE;
-    riscv_cpu_state_changed(cpu);
-    return cpu;
+    interp_create(subject->cpu);
+    subject->cpu->state.pc = PROGRAM_BASE;
+    riscv_cpu_state_changed(subject->cpu);
 }
 
-static void subject_stop(struct subject *subject)
+static void subject_stop(struct random_machine *subject)
 {
-    interp_destroy(subject->machine->cpus[0]);
-    riscv_machine_destroy(subject->machine);
-    alarm_clock_destroy(subject->clock);
-    memory_destroy(subject->memory);
+    interp_destroy(subject->cpu);
+    random_machine_destroy(subject);
 }
 
 /* -- Comparing ----------------------------------------------------------------------------------------------------- */
@@ -160,12 +134,12 @@ static uint64_t run_program(const struct isa_machine *machine, const struct risc
         perror(path);
         exit(1);
     }
-    struct subject subject;
+    struct random_machine subject;
     struct peer peer = { .process = 0 };
-    struct riscv_cpu *cpu = subject_start(&subject, features, &program);
+    subject_start(&subject, features, &program);
     uint64_t count = 0;
     if (peer_start(&peer, qemu, path)) {
-        count = compare(cpu, &peer, &program);
+        count = compare(subject.cpu, &peer, &program);
     }
     peer_stop(&peer);
     subject_stop(&subject);
@@ -195,7 +169,7 @@ int main(int count, char **arguments)
     }
     struct riscv_features features;
     struct error error;
-    need(riscv_cpu_model_parse("max", &features, &error), &error);
+    random_need(riscv_cpu_model_parse("max", &features, &error), &error);
     uint64_t compared = 0;
     for (uint64_t seed = first_seed(count, arguments); compared < wanted; seed++) {
         printf("seed %" PRIu64 ": ", seed);

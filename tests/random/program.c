@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "maker.h"
 
+#include "../splitmix.h"
+
 #include "core/check.h"
 
 #include <stdio.h>
@@ -10,13 +12,9 @@
 /* Registers that mean the same on every machine and that the trap handler does not use. */
 static const uint16_t safe_csrs[] = { 0x001, 0x002, 0x003, 0x143 /* stval */ };
 
-/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
 uint64_t maker_random(struct maker *maker)
 {
-    uint64_t z = maker->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return splitmix_next(&maker->random);
 }
 
 unsigned maker_below(struct maker *maker, unsigned limit)

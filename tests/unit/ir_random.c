@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ir_random.h"
 
+#include "../splitmix.h"
+
 #include "core/check.h"
 #include "engine/jit/ir_internal.h"
 
@@ -11,13 +13,9 @@
 
 #define POOL_SIZE 4096u
 
-/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
 uint64_t ir_random_next(uint64_t *state)
 {
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return splitmix_next(state);
 }
 
 uint64_t ir_random_below(uint64_t *state, uint64_t limit)

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <mpfr.h>
 
+#include "../splitmix.h"
 #include "float/float.h"
 
 enum { RANDOM_COUNT = 40000, EDGE_TRIPLE_COUNT = 100000 };
@@ -680,12 +681,9 @@ static void fill_edges(size_t index)
 
 static uint64_t random_state;
 
-static uint64_t random_bits(void) /* splitmix64 */
+static uint64_t random_bits(void)
 {
-    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return splitmix_next(&random_state);
 }
 
 /* Bits that reach the corners: few-bit fractions, exponents that meet, neighbours of `other`, edges. */

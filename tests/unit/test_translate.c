@@ -7,6 +7,7 @@
  * Encodings and states are random with a leaning towards edges; the seed is printed, RAVELIN_SEED sets it, and
  * RAVELIN_ROUNDS says how many encodings of each instruction are tried.
  */
+#include "../splitmix.h"
 #include "test_riscv_fixture.h"
 
 #include "arch/riscv/cpu_model.h"
@@ -49,13 +50,9 @@ struct trial {
     struct riscv_facts facts;
 };
 
-/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014. */
 static uint64_t next_random(void)
 {
-    uint64_t z = test.random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
+    return splitmix_next(&test.random);
 }
 
 static unsigned below(unsigned limit)
