@@ -100,7 +100,7 @@ refuse 2 'unknown command rnu: did you mean run\?' rnu
 refuse 2 'unknown command frobnicate: see ravelin help' frobnicate
 refuse 2 'unknown option --frobnicate' --frobnicate
 refuse 2 'isa needs a second word: give ravelin isa check' isa
-refuse 2 'unknown command isa chek: give ravelin isa check' isa chek
+refuse 2 'unknown command isa look: give ravelin isa check' isa look
 refuse 2 'nothing to boot' run
 refuse 2 'unknown option --kernal: did you mean --kernel' run --kernal image
 refuse 2 'unknown option --qqqqqqq: see ravelin run --help' run --qqqqqqq
