@@ -102,6 +102,7 @@ void tlb_init(struct tlb *tlb)
 
 void tlb_flush(struct tlb *tlb)
 {
+    tlb->generation++;
     if (!forget_filled(tlb, &tlb->filled[0])) {          /* few most often: flushes come soon after another */
         memset(tlb->entries, 0xff, sizeof tlb->entries); /* every tag is TLB_NO_TAG */
         memset(tlb->notes, NOTE_STAYS, TLB_ENTRY_COUNT);
@@ -141,11 +142,12 @@ static void forget_positions_of_space(struct tlb *tlb, uint64_t first, uint64_t 
 
 void tlb_flush_space(struct tlb *tlb)
 {
+    tlb->generation++;
     for (unsigned i = 0; i < 2; i++) {
         if (tlb->filled[i].count <= TLB_FILLED_MAX) {
             forget_filled_of_space(tlb, &tlb->filled[i]);
         } else {
-            forget_positions_of_space(tlb, i * TLB_ENTRY_COUNT, i == 0 ? TLB_ENTRY_COUNT : TLB_FETCH_COUNT);
+            forget_positions_of_space(tlb, i * (uint64_t)TLB_ENTRY_COUNT, i == 0 ? TLB_ENTRY_COUNT : TLB_FETCH_COUNT);
         }
     }
 }
@@ -164,6 +166,7 @@ static void forget_pieces(struct tlb *tlb, uint64_t address)
 
 void tlb_flush_page(struct tlb *tlb, uint64_t address)
 {
+    tlb->generation++;
     const struct tlb_range *range = half_of(tlb, address);
     const uint64_t page = address & ~PAGE_MASK;
     const uint64_t positions[] = { tlb_index(address), TLB_ENTRY_COUNT + tlb_fetch_index(address) };
@@ -179,6 +182,7 @@ void tlb_flush_page(struct tlb *tlb, uint64_t address)
 
 void tlb_flush_writes(struct tlb *tlb)
 {
+    tlb->generation++;
     for (unsigned i = 0; i < TLB_ENTRY_COUNT; i++) {
         tlb->entries[i].write = TLB_NO_TAG;
     }

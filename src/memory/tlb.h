@@ -67,6 +67,9 @@ struct tlb {
     _Alignas(8) uint8_t notes[TLB_ENTRY_COUNT + TLB_FETCH_COUNT];
     struct tlb_range large[2];   /* lower and upper half of the address space (user and kernel, most often) */
     struct tlb_filled filled[2]; /* entries, fetch entries */
+    /* Goes up whenever data entries may have become untrue: what was learned from one under an earlier number counts no
+     * more. */
+    uint64_t generation;
 };
 
 static inline uint64_t tlb_index(uint64_t address)

@@ -247,6 +247,22 @@ static void flush_empties_however_much_was_filled(void **state)
     }
 }
 
+static void every_flush_counts_the_generation_up_and_no_fill_does(void **state)
+{
+    struct tlb *tlb = *state;
+    uint64_t before = tlb->generation;
+    fill(tlb, 0x5000, MEMORY_READ | MEMORY_WRITE, PAGE_SIZE);
+    assert_int_equal(tlb->generation, before);
+    tlb_flush_page(tlb, 0x9000); /* of a page that is not in it: it may have been, and somebody remember */
+    assert_int_equal(tlb->generation, before + 1);
+    tlb_flush_writes(tlb);
+    assert_int_equal(tlb->generation, before + 2);
+    tlb_flush_space(tlb);
+    assert_int_equal(tlb->generation, before + 3);
+    tlb_flush(tlb);
+    assert_int_equal(tlb->generation, before + 4);
+}
+
 static void flush_writes_leaves_the_rest(void **state)
 {
     struct tlb *tlb = *state;
@@ -272,6 +288,7 @@ int main(void)
         TEST(flush_space_leaves_global_pages_only),
         TEST(a_page_that_takes_a_global_ones_place_is_not_global),
         TEST(flush_empties_however_much_was_filled),
+        TEST(every_flush_counts_the_generation_up_and_no_fill_does),
         TEST(flush_writes_leaves_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ struct node {
     uint8_t target;       /* pin this value should be computed into, or PIN_NONE */
     uint8_t form;         /* enum load_form */
     uint8_t group;        /* LOAD, STORE: number of its struct group, plus 1; 0: none */
+    uint8_t memo;         /* likewise: number of its memo; 0: none */
     uint32_t single_puts; /* uses that need but the F32 in the box */
     uint32_t addressing;  /* uses as the address of a LOAD or STORE; of FLAGS, by a CONDITION */
     bool fused;           /* computed by its users */
@@ -113,13 +114,15 @@ enum stub_kind {
     STUB_DIVIDE,     /* by 0 or -1 */
     STUB_VECTOR_NAN, /* lanes of dst where register a has ones = canonical NaN */
     STUB_VECTOR,     /* the operation by runtime_vector(), from registers a, b, c */
+    STUB_MEMO,       /* a memo of another page: where this fails too, STUB_LOAD or STUB_STORE number `what` goes on */
+    STUB_MEMOS_VOID,
 };
 
 struct stub {
     uint8_t kind, exit;
     uint8_t dst, a, b, c; /* registers */
     uint8_t size, form;
-    bool dst_is_float, wide;
+    bool dst_is_float, wide, writes;
     const struct ir_value *value;
     uint32_t place, second_place; /* jumps that lead here; second_place 0: one only */
     uint32_t back;
@@ -128,6 +131,7 @@ struct stub {
     uint32_t count;
     uint32_t what;        /* STUB_FLOAT: for runtime_float() */
     int32_t displacement; /* STUB_LOAD, STUB_STORE: of the address, from register a */
+    int32_t check;        /* STUB_MEMO: likewise, of the byte whose tag is compared */
     uint64_t pc;
 };
 
@@ -158,6 +162,8 @@ struct compile {
     unsigned alias_count, alias_room;
     struct group groups[GROUPS_MAX];
     unsigned group_count;
+    uint32_t first_memo; /* of the region, in the data area */
+    unsigned memo_count; /* without the first */
     uint16_t spill_free[SPILL_COUNT];
     unsigned spill_free_count, spill_next;
     uint16_t vector_free[VECTOR_SPILL_COUNT]; /* the same for V128 */
@@ -299,6 +305,17 @@ void recheck_addends(struct compile *compile, uint32_t kept);
 
 void load_stub(struct compile *compile, const struct stub *stub);
 void store_stub(struct compile *compile, const struct stub *stub);
+void memo_stub(struct compile *compile, const struct stub *stub);
+
+/* memos.c. `room`: memos that are left in the data area. memos_begin() when it is known that the region will run. */
+void memos_choose(struct compile *compile, uint32_t room);
+void memos_begin(const struct compile *compile, struct runtime_data *data);
+void memos_check(struct compile *compile); /* at an entry: voids them if they may be untrue; changes rax and rcx */
+void memos_void_stub(struct compile *compile);
+/* Compares a tag and leaves the addend in `index`; returns where the jump to the stub is. */
+uint32_t memo_ask(struct compile *compile, unsigned memo, unsigned index, unsigned tag);
+void memo_void(struct compile *compile, unsigned memo, unsigned scratch);
+void memo_note(struct compile *compile, unsigned memo, unsigned index, unsigned tag); /* changes `tag` */
 
 /* float.c */
 void select_float(struct compile *compile, struct ir_value *value);

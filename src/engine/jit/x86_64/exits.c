@@ -66,6 +66,7 @@ void select_entry(struct compile *compile, struct host_code *code)
     if (!first->is_loop_head) {
         select_attention(compile, first->pc);
     }
+    memos_check(compile);
     pins_check(compile, compile->blocks[first->number].live_in);
     pins_load(compile, compile->blocks[first->number].live_in);
 }

@@ -34,6 +34,7 @@ struct host {
     uint32_t code_limit;
     uint32_t used;       /* code memory in use */
     uint32_t link_count; /* link cells in use */
+    uint32_t memo_count; /* memos in use */
     uint64_t random;     /* adversity: see adversity_seed() */
     uint32_t link_stubs[HOST_LINK_COUNT];
     struct undo undo;            /* of all code */
@@ -267,6 +268,8 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
     code->start = host->memory.executable + host->used;
     code->link_count = links;
     pins_choose(compile);
+    compile->first_memo = host->memo_count;
+    memos_choose(compile, MEMO_COUNT - host->memo_count);
     select_entry(compile, code);
     lay_out(compile, request);
     for (uint32_t i = 0; i < request->region->block_count; i++) {
@@ -283,6 +286,8 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
     undo_append(&host->undo, &compile->undo);
     code->size = compile->emit.cursor - host->used;
     host->used = compile->emit.cursor;
+    memos_begin(compile, host->data);
+    host->memo_count += compile->memo_count != 0 ? compile->memo_count + 1 : 0;
     unlink_range(host, request->first_link, links);
     if (host->link_count < request->first_link + links) {
         host->link_count = request->first_link + links;
@@ -302,7 +307,7 @@ static void note(struct noted *noted, uint32_t member)
 void host_flush(struct host *host)
 {
     host->used = host->runtime.end;
-    host->link_count = 0;
+    host->link_count = host->memo_count = 0;
     host->linked.count = 0;
     undo_clear(&host->undo);
     host_forget_jumps(host);

@@ -53,13 +53,15 @@ struct access {
     unsigned size;
     size_t tag; /* member of struct tlb_entry */
     struct group *group;
+    unsigned memo;      /* its number, or 0 */
+    struct stub *asked; /* the memo's; valid until the next stub is added */
 };
 
 /* The address of an access, consumed. */
 static struct access select_address(struct compile *compile, struct ir_value *value, unsigned size, size_t tag)
 {
     struct ir_value *address = resolve(compile, value->arguments[0]);
-    struct access access = { .size = size, .tag = tag };
+    struct access access = { .size = size, .tag = tag, .memo = node_of(compile, value)->memo };
     struct ir_value *base = address_base(compile, address, &access.offset);
     if (base == NULL) {
         access.base = select_sum(compile, address);
@@ -81,6 +83,18 @@ static struct emit_memory tlb_memory(const struct compile *compile, unsigned ind
     return (struct emit_memory){ REG_RBP, (uint8_t)index, 0, (int32_t)offset - CPU_BIAS };
 }
 
+/* What the tag of the page must be for an access at base + check. */
+static void compute_tag(struct compile *compile, unsigned base, int32_t check, unsigned alignment, unsigned tag)
+{
+    struct emit *emit = &compile->emit;
+    if (check == 0) {
+        emit_mov_rr(emit, 8, tag, base);
+    } else {
+        emit_rm(emit, OP_LEA, 8, tag, emit_at(base, check));
+    }
+    emit_group_ri(emit, GROUP_AND, 8, tag, (int32_t)(~(uint32_t)PAGE_MASK | (alignment - 1)));
+}
+
 /* Leaves the addend of the entry for base + low in `index`, if that entry's tag is good for base + check. Returns where
  * the jump to the stub is. */
 static uint32_t probe(struct compile *compile, const struct access *access, int32_t low, int32_t check,
@@ -95,12 +109,7 @@ static uint32_t probe(struct compile *compile, const struct access *access, int3
         emit_shift_ri(emit, SHIFT_SHR, 4, index, PAGE_SHIFT - ENTRY_SHIFT);
     }
     emit_group_ri(emit, GROUP_AND, 4, index, (int32_t)((TLB_ENTRY_COUNT - 1) << ENTRY_SHIFT));
-    if (check == 0) {
-        emit_mov_rr(emit, 8, tag, access->base);
-    } else {
-        emit_rm(emit, OP_LEA, 8, tag, emit_at(access->base, check));
-    }
-    emit_group_ri(emit, GROUP_AND, 8, tag, (int32_t)(~(uint32_t)PAGE_MASK | (alignment - 1)));
+    compute_tag(compile, access->base, check, alignment, tag);
     emit_rm(emit, OP_CMP, 8, tag, tlb_memory(compile, index, access->tag));
     uint32_t place = emit_jump_forward(emit, CC_NE);
     emit_rm(emit, OP_MOV, 8, index, tlb_memory(compile, index, offsetof(struct tlb_entry, addend)));
@@ -136,6 +145,28 @@ static struct probing prepare(struct compile *compile, struct access *access)
     return probing;
 }
 
+/* probe(), or the memo and a stub that does so. */
+static uint32_t ask_cache(struct compile *compile, struct access *access, int32_t low, int32_t check,
+                          unsigned alignment, const struct probing *probing)
+{
+    if (access->memo == 0) {
+        return probe(compile, access, low, check, alignment, probing->index, probing->tag);
+    }
+    compute_tag(compile, access->base, check, alignment, probing->tag);
+    uint32_t place = memo_ask(compile, access->memo, probing->index, probing->tag);
+    struct stub *stub = stub_add(compile, STUB_MEMO, place);
+    stub->a = (uint8_t)access->base;
+    stub->b = (uint8_t)probing->index;
+    stub->c = (uint8_t)probing->tag;
+    stub->size = (uint8_t)alignment;
+    stub->form = (uint8_t)access->memo;
+    stub->displacement = low;
+    stub->check = check;
+    stub->writes = access->tag == offsetof(struct tlb_entry, write);
+    access->asked = stub;
+    return 0;
+}
+
 static uint32_t ask(struct compile *compile, struct access *access, const struct probing *probing)
 {
     struct group *group = access->group;
@@ -143,14 +174,17 @@ static uint32_t ask(struct compile *compile, struct access *access, const struct
         return probe(compile, access, access->offset, access->offset + 8, 8, probing->index, probing->tag);
     }
     if (group == NULL) {
-        return probe(compile, access, access->offset, access->offset, access->size, probing->index, probing->tag);
+        return ask_cache(compile, access, access->offset, access->offset, access->size, probing);
     }
     if (probing->tag == REG_NONE) {
         emit_rr(&compile->emit, OP_TEST, 8, probing->index, probing->index);
         return emit_jump_forward(&compile->emit, CC_E);
     }
     keep_addend(compile, group, probing->index);
-    return probe(compile, access, group->low, check_offset(group), group->alignment, probing->index, probing->tag);
+    if (check_offset(group) != group->low) {
+        access->memo = 0; /* its tag would say nothing of the first byte, which may lie in the page before */
+    }
+    return ask_cache(compile, access, group->low, check_offset(group), group->alignment, probing);
 }
 
 static struct emit_memory host_memory(const struct access *access, const struct probing *probing)
@@ -169,6 +203,9 @@ static void note_undo(struct compile *compile, uint32_t start)
 static struct stub *add_stub(struct compile *compile, enum stub_kind kind, uint32_t place, const struct access *access,
                              const struct probing *probing)
 {
+    if (access->asked != NULL) {
+        access->asked->what = compile->stub_count;
+    }
     struct stub *stub = stub_add(compile, kind, place);
     stub->a = (uint8_t)access->base;
     stub->displacement = access->offset;
@@ -323,6 +360,16 @@ static void leave_if_trapped(struct compile *compile, const struct stub *stub)
     uint32_t dirty = stub->dirty, count = stub->count;
     uint64_t pc = stub->pc;
     stub_leave(compile, HOST_EXIT_TRAPPED, place, pc, count)->dirty = dirty;
+}
+
+void memo_stub(struct compile *compile, const struct stub *stub)
+{
+    size_t tag = stub->writes ? offsetof(struct tlb_entry, write) : offsetof(struct tlb_entry, read);
+    struct access access = { .base = stub->a, .tag = tag };
+    memo_void(compile, stub->form, stub->b);
+    uint32_t place = probe(compile, &access, stub->displacement, stub->check, stub->size, stub->b, stub->c);
+    memo_note(compile, stub->form, stub->b, stub->c);
+    compile->stubs[stub->what].place = place;
 }
 
 void load_stub(struct compile *compile, const struct stub *stub)

@@ -44,9 +44,21 @@ struct jump_cache_entry {
     const void *entry;
 };
 
+/* What an access remembers of the page it used last (memos.c); the first of a region's is of the region: its tag is the
+ * generation of the translation cache that the others are of. */
+struct runtime_memo {
+    uint64_t tag, addend; /* as in struct tlb_entry */
+    uint64_t pause_end;   /* count of instructions from which on it may be noted again */
+    uint64_t unused;
+};
+
+#define MEMO_COUNT 65536u
+#define MEMOS_MAX  12u /* of a region */
+
 struct runtime_data {
     const void *links[HOST_LINK_COUNT];
     struct jump_cache_entry jumps[JUMP_CACHE_ENTRIES];
+    _Alignas(64) struct runtime_memo memos[MEMO_COUNT];
     /* Constants; 16 bytes each, for instructions that want them aligned. */
     _Alignas(16) uint64_t zero[2], nan32[2], nan64[2], ones[2];
     _Alignas(16) uint64_t not_nan32[2], not_nan64[2]; /* the bits that the canonical NaN lacks */

@@ -69,6 +69,8 @@ static void emit_stub(struct compile *compile, const struct stub *stub)
     case STUB_STORE: store_stub(compile, stub); break;
     case STUB_LEAVE: leave_stub(compile, stub); return;
     case STUB_DIVIDE: divide_stub(compile, stub); break;
+    case STUB_MEMO: memo_stub(compile, stub); break;
+    case STUB_MEMOS_VOID: memos_void_stub(compile); break;
     case STUB_FLOAT:
     case STUB_NAN:
     case STUB_MINMAX:
