@@ -107,9 +107,22 @@ static bool take_over_user(struct walk *walk, struct ir_value *load, struct ir_v
     return true;
 }
 
-/* Same place and same bits as its argument. */
-static bool is_same_place(const struct compile *compile, const struct ir_value *value)
+static bool extends_all(const struct ir_value *value)
 {
+    return value->op == IR_SEXT && is_load(value->arguments[0]->op) &&
+           value->immediate == 8u << (value->arguments[0]->op - IR_LOAD8);
+}
+
+/* Several users, which all extend what is loaded: so the load may do it. */
+static bool extends_for_users(const struct walk *walk, const struct ir_value *load)
+{
+    return load->uses > 1 && node_of(walk->compile, load)->extending == load->uses;
+}
+
+/* Same place and same bits as its argument. */
+static bool is_same_place(const struct walk *walk, const struct ir_value *value)
+{
+    const struct compile *compile = walk->compile;
     if (value->op == IR_BOX) {
         const struct node *node = node_of(compile, value);
         return node->single_puts == node->uses && node->uses != 0;
@@ -124,7 +137,10 @@ static bool is_same_place(const struct compile *compile, const struct ir_value *
         const struct node *node = node_of(compile, value);
         return node->addressing == node->uses;
     }
-    if (value->op != IR_ZEXT) {
+    if (extends_all(value)) {
+        return extends_for_users(walk, value->arguments[0]);
+    }
+    if (value->op != IR_ZEXT || (extends_all(value->arguments[0]) && is_same_place(walk, value->arguments[0]))) {
         return false;
     }
     enum ir_op op = value->arguments[0]->op;
@@ -185,7 +201,9 @@ static void look_at(struct walk *walk, struct ir_value *value)
     if (node->forward != NULL) { /* taken over by nobody yet: see is_same_place() */
         return;
     }
-    if (node->uses == 1 && is_load(value->op)) {
+    if (is_load(value->op) && extends_for_users(walk, value)) {
+        node->form = LOAD_SIGN64;
+    } else if (node->uses == 1 && is_load(value->op)) {
         take_over_user(walk, value, node->user);
     }
     forget_bad_target(walk, node);
@@ -198,7 +216,7 @@ static void look_at(struct walk *walk, struct ir_value *value)
         at = node->last;
         count = node->uses;
     }
-    if (is_same_place(walk->compile, value)) {
+    if (is_same_place(walk, value)) {
         struct ir_value *argument = value->arguments[0];
         use(walk, argument, node->user, node->uses, node->last);
         pass_target_on(walk, value, node);
@@ -306,6 +324,9 @@ void analyse_block(struct compile *compile, struct ir_block *block)
     }
     for (struct ir_value *value = block->first; value != NULL; value = value->next) {
         node_of(compile, value)->target = PIN_NONE;
+        if (extends_all(value)) {
+            node_of(compile, value->arguments[0])->extending++;
+        }
         walk.position++;
     }
     for (struct ir_value *value = block->last; value != NULL; value = value->previous) {

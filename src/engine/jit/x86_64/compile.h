@@ -58,6 +58,7 @@ struct node {
     uint8_t memo;         /* likewise: number of its memo; 0: none */
     uint32_t single_puts; /* uses that need but the F32 in the box */
     uint32_t addressing;  /* uses as the address of a LOAD or STORE; of FLAGS, by a CONDITION */
+    uint32_t extending;   /* of a LOAD: uses as what SEXT extends from all that was loaded */
     bool fused;           /* computed by its users */
     bool dead;
 };

@@ -39,7 +39,7 @@ static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t mem
 
 static bool is_access(const struct ir_value *value)
 {
-    return value->op >= IR_LOAD8 && value->op <= IR_STORE64;
+    return value->op >= IR_LOAD8 && value->op <= IR_STORE64 && value->op != IR_LOAD128;
 }
 
 /* Accesses in blocks of exactly this weight. */
