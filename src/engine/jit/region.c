@@ -15,6 +15,7 @@
 #define WARM         128 /* runs in the interpreter that make a path worth including */
 #define WARM_TARGET  32
 #define SWITCHES_MAX 8u
+#define CALLS_MAX    8u
 #define SWITCH_REACH 1024u /* bytes to both sides */
 #define BLOCK_LENGTH 128u
 #define RETURNS_MAX  16u
@@ -39,6 +40,11 @@ struct builder {
     unsigned indirect_count;
     struct ir_value *switches[SWITCHES_MAX]; /* terminators that jump through a register otherwise */
     unsigned switch_count;
+    struct {
+        struct ir_value *exit;
+        unsigned reg;   /* with the address */
+    } calls[CALLS_MAX]; /* terminators that call through a pointer */
+    unsigned call_count;
 };
 
 /* -- Facts --------------------------------------------------------------------------------------------------------- */
@@ -196,6 +202,12 @@ static unsigned field_rs1(const struct riscv_decoded *decoded)
     return decoded->length == 4 ? decoded->encoding >> 15 & 31 : decoded->encoding >> 7 & 31;
 }
 
+/* A jump through a register and an immediate that is not 0. */
+static bool has_offset(const struct riscv_decoded *decoded)
+{
+    return decoded->length == 4 && decoded->encoding >> 20 != 0;
+}
+
 static void note_call(struct builder *builder, const struct riscv_translation *translation)
 {
     if (is_link_register(field_rd(&translation->decoded)) && builder->return_count < RETURNS_MAX) {
@@ -234,6 +246,9 @@ void translation_jump_indirect(struct riscv_translation *translation, struct ir_
         builder->indirect[builder->indirect_count++] = translation->block->last;
     } else if (field_rd(decoded) == 0 && builder->switch_count < SWITCHES_MAX) {
         builder->switches[builder->switch_count++] = translation->block->last;
+    } else if (field_rd(decoded) != 0 && !has_offset(decoded) && builder->call_count < CALLS_MAX) {
+        builder->calls[builder->call_count].exit = translation->block->last;
+        builder->calls[builder->call_count++].reg = field_rs1(decoded);
     }
 }
 
@@ -429,6 +444,16 @@ static void aim_switch(struct builder *builder, struct ir_value *exit)
     }
 }
 
+/* What a call through a pointer calls is what is in the register now, if that has run: a loop that is given a function
+ * keeps it there, and other code has called it last time round. */
+static void aim_call(struct builder *builder, struct ir_value *exit, unsigned reg)
+{
+    struct ir_block *target = target_block(builder, builder->cpu->state.x[reg] & ~UINT64_C(1));
+    if (target != NULL) {
+        exit->targets[exit->target_count++] = target;
+    }
+}
+
 static void translate_from(struct builder *builder, unsigned first)
 {
     for (unsigned i = first; i < builder->block_count; i++) {
@@ -455,6 +480,11 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
     for (unsigned i = 0; i < builder->switch_count; i++) {
         unsigned known = builder->block_count;
         aim_switch(builder, builder->switches[i]);
+        translate_from(builder, known);
+    }
+    for (unsigned i = 0; i < builder->call_count; i++) {
+        unsigned known = builder->block_count;
+        aim_call(builder, builder->calls[i].exit, builder->calls[i].reg);
         translate_from(builder, known);
     }
     aim_returns(builder);
