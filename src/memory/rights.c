@@ -304,7 +304,7 @@ void rights_leave(struct rights_reader *reader)
 
 bool rights_is_inside(const struct rights_reader *reader)
 {
-    return (own_phase(reader) & PHASE_LEVEL_MASK) != 0;
+    return (atomic_load(&reader->phase) & PHASE_LEVEL_MASK) != 0;
 }
 
 void rights_serve(struct rights_reader *reader)

@@ -101,7 +101,8 @@ bool rights_enter(struct rights_reader *reader, unsigned level);
 /* Ends it. What is kept stays: it is dropped by the next enter if it became stale. */
 void rights_leave(struct rights_reader *reader);
 
-/* The reader is inside some level. */
+/* The reader is inside some level. Any thread: ordered as the phases above, so that of a change before the question,
+ * and what the reader looks at behind rights_enter(), one is seen. */
 bool rights_is_inside(const struct rights_reader *reader);
 
 /* At an instruction boundary, inside: answers who waits. Cheap if nobody does. */
