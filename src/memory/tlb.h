@@ -68,7 +68,7 @@ struct tlb {
     struct tlb_range large[2];   /* lower and upper half of the address space (user and kernel, most often) */
     struct tlb_filled filled[2]; /* entries, fetch entries */
     /* Goes up whenever data entries may have become untrue: what was learned from one under an earlier number counts no
-     * more. */
+     * more. Who takes a right away from an entry other than by the functions below counts it up, too. */
     uint64_t generation;
 };
 
