@@ -15,7 +15,6 @@
 #define SSTATUS_SIE        (UINT64_C(1) << 1)
 #define SIE_STIE           (UINT64_C(1) << 5)
 #define SSTATUS_UXL_64     (UINT64_C(2) << 32)
-#define TOLD_MAX           200u /* refusals that are told, one line each; then every 1024th */
 #define SBI_FAILED         (-1)
 #define SBI_DENIED         (-4)
 #define SBI_INVALID        (-3)
@@ -77,8 +76,10 @@ static bool in_modules(uint64_t address)
 bool kernel_refuses(struct vp *vp, const char *what, uint64_t address, uint64_t pc)
 {
     bool refuses = kernel_permits(SECURE_KERNEL_ENFORCE);
+    uint64_t now, untold;
+    __asm__ volatile("rdtime %0" : "=r"(now));
     kernel.refused++;
-    if (kernel.refused <= TOLD_MAX || kernel.refused % 1024 == 0) {
+    if (budget_take(what, now, &untold)) {
         struct line line = { .length = 0 };
         line_add(&line, refuses ? "secure kernel: refused " : "secure kernel: observed ");
         line_add(&line, what);
@@ -88,6 +89,10 @@ bool kernel_refuses(struct vp *vp, const char *what, uint64_t address, uint64_t 
         line_add_hex(&line, pc);
         line_add(&line, in_modules(pc) ? " of a module on vcpu " : " on vcpu ");
         line_add_number(&line, vp->number);
+        if (untold != 0) {
+            line_add(&line, "; of such before it, not told: ");
+            line_add_number(&line, untold);
+        }
         line_tell(&line);
     }
     return refuses;
@@ -117,7 +122,7 @@ void kernel_set_register(struct vp *vp, unsigned number, uint64_t value)
 
 /* ---- Starting ---------------------------------------------------------------------------------------------------- */
 
-static _Noreturn void die(const char *why)
+_Noreturn void kernel_die(const char *why)
 {
     struct line line = { .length = 0 };
     line_add(&line, "secure kernel: ");
@@ -138,7 +143,7 @@ static void take_block(struct secure_kernel_block *block)
 {
     if (block->magic != SECURE_KERNEL_BLOCK_MAGIC || block->version != SECURE_KERNEL_BLOCK_VERSION ||
         block->cpu_count > VP_COUNT_MAX) {
-        die("the monitor's block is not one of this version");
+        kernel_die("the monitor's block is not one of this version");
     }
     memcpy(kernel.symbols, block->symbols, sizeof kernel.symbols);
     memcpy(kernel.tracers, block->tracers, sizeof kernel.tracers);
@@ -163,7 +168,7 @@ static void make_vps(void)
     for (uint32_t i = 0; i < kernel.vp_count; i++) {
         char *pages = kernel_allocate(3 * PAGE_SIZE + (i != 0 ? STACK_SIZE : 0));
         if (kernel.vps == NULL || pages == NULL) {
-            die("its memory is too small for so many vCPUs");
+            kernel_die("its memory is too small for so many vCPUs");
         }
         struct vp *vp = &kernel.vps[i];
         vp->number = i;
@@ -180,7 +185,7 @@ static void begin_vp(struct vp *vp)
     bool done = call_set_own(vp, ABI_GUEST_OS_ID, GUEST_OS_ID) &&
                 call_set_own(vp, ABI_VP_ASSIST_PAGE, (uint64_t)vp->assist | 1);
     if (!done) {
-        die("the monitor gives it no assist page");
+        kernel_die("the monitor gives it no assist page");
     }
     vp->user_apart = false;
     pins_prepare(vp);

@@ -6,8 +6,10 @@
  *   kernel.c     starts virtual processors, and decides what an entry is about
  *   protect.c    which pages have which rights: while the guest starts, and from its first process on
  *   pages.c      refused accesses: what of it the guest legitimately does, and what is an attack
+ *   code.c       what the guest has mapped as code
  *   patch.c      which patches of the guest kernel's text are legitimate
  *   trace.c      those that its tracers make, if the policy permits them
+ *   budget.c     how many refusals are told of
  *   pins.c       control registers that must keep their value
  *   service.c    calls of the guest: its use of a secret that it cannot read
  *   store.c      stores, by their encoding
@@ -67,6 +69,15 @@ struct trace_probe {
     uint32_t original; /* its bits; above those of a compressed one 0 */
 };
 
+/* Lines that may be told of one kind of refusal: budget.c. */
+struct budget {
+    const char *what; /* NULL: of none yet */
+    uint32_t line_count;
+    uint64_t filled; /* when it was so many, in ticks of `time` */
+    uint64_t untold; /* refusals since the last one that was told */
+};
+#define BUDGET_COUNT 16u
+
 struct kernel {
     struct lock lock;
     uint64_t free_memory, free_memory_end; /* what was not given away yet */
@@ -86,6 +97,7 @@ struct kernel {
     struct trace_probe *probes; /* in any order */
     uint32_t probe_count;
     uint64_t refused; /* or, when observing, what would have been */
+    struct budget budgets[BUDGET_COUNT];
     uint64_t patched, granted, revoked;
     uint8_t sign_key[32], attest_key[32];
     struct vp *vps;
@@ -120,6 +132,9 @@ static inline uint64_t kernel_modules_start(void)
 /* `size` bytes, zeroed and aligned to pages, for ever; NULL: there is no more. The lock is held, or one vp runs. */
 void *kernel_allocate(uint64_t size);
 
+/* Tells why, and shuts the machine down. */
+_Noreturn void kernel_die(const char *why);
+
 /* The exception that level 0 gets in place of what it was refused. Linux panics at an access fault or illegal
  * instruction of its own, but ends only the culprit at a page fault (arch/riscv/kernel/traps.c, mm/fault.c): so its
  * kernel gets page faults, and user programs, whose page faults are retried, access faults. */
@@ -147,10 +162,17 @@ void protect_begin(struct vp *vp);
 void protect_first_process(struct vp *vp); /* the guest wants to run its first process on this processor */
 void protect_look(struct vp *vp);          /* the time to look whether its start is over */
 
-/* pages.c */
+/* pages.c: refused accesses; and all that is mapped as code becomes executable, and nothing will any more */
 void pages_refused(struct vp *vp, const struct abi_message *message);
+void pages_seal(struct vp *vp);
 
-/* patch.c: reads the table of sites, after it became unwritable; whether these bytes may be stored there */
+/* code.c: each page that the guest's kernel maps executable and not writable where modules and BPF programs are, with
+ * its page number, which may be that of no RAM. It ends when `visit` returns true, and so does the result then. */
+typedef bool code_visit(struct vp *vp, uint64_t virtual, uint64_t page, void *context);
+bool code_each(struct vp *vp, code_visit *visit, void *context);
+
+/* patch.c: reads the table of sites, after it became unwritable. Whether these bytes may be stored there; if they are
+ * half of an instruction, all of it has been changed when this returns. */
 void patch_begin(void);
 bool patch_is_legitimate(uint64_t physical, uint64_t value, unsigned size);
 
@@ -164,6 +186,10 @@ void pins_prepare(struct vp *vp);
 void pins_begin(struct vp *vp);
 void pins_refused(struct vp *vp, const struct abi_message *message);
 
+/* budget.c: whether a refusal of this kind (the same literal each time) may be told of at `now`, in ticks of `time`;
+ * then also how many before it were not. */
+bool budget_take(const char *what, uint64_t now, uint64_t *untold);
+
 /* service.c */
 void service_begin(const uint8_t *seed, size_t size);
 void service_call(struct vp *vp);
@@ -175,5 +201,9 @@ struct store {
     unsigned length; /* of the instruction */
 };
 bool store_decode(uint32_t bits, struct store *store);
+
+/* Stores `size` bytes (1, 2, 4 or 8) of `value` as the instruction would have: at once where the address is aligned,
+ * else in the largest pieces that are. Never in bytes what others may execute in halves. */
+void store_carry_out(uint64_t physical, uint64_t value, unsigned size);
 
 #endif

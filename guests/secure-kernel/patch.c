@@ -4,8 +4,9 @@
  * either a nop or a jump to one target (include/linux/jump_label.h, struct jump_entry; arch/riscv/kernel/jump_label.c).
  * The table lies in memory that became unwritable with the text, and is read after that.
  *
- * The store may be of any size and patch half an instruction: what counts is that each byte stored is the one that nop
- * or jump has at its place.
+ * What counts is the instruction as it will be: a store is one of it whole, aligned, or, where the site is aligned by 2
+ * alone, two stores of a half. Linux stores the low half first (mm/maccess.c, copy_to_kernel_nofault()): it tells which
+ * of the two forms is meant, so all of the instruction is changed then, and the high half finds what it would store.
  */
 #include "kernel.h"
 
@@ -13,6 +14,8 @@
 #define NOP         UINT32_C(0x00000013)
 #define JAL         UINT32_C(0x0000006f) /* jal zero */
 #define SITE_SIZE   4u
+#define HALF_SIZE   2u
+#define HALF_BITS   16u
 #define TABLE_SHARE 2u /* slots for each entry, at least */
 #define ENTRY_MAX   (UINT64_C(1) << 16)
 
@@ -82,27 +85,74 @@ static const struct patch_site *find(uint32_t offset)
     return NULL;
 }
 
-/* The byte is one that the site it belongs to may have there. */
-static bool byte_is_legitimate(uint32_t offset, uint8_t byte)
+/* The half of a site's instruction that begins at an offset, and what it may be. */
+static const struct patch_site *find_half(uint32_t offset, unsigned *shift)
 {
-    for (uint32_t within = 0; within < SITE_SIZE && within <= offset; within++) {
-        const struct patch_site *site = find(offset - within);
-        if (site != NULL) {
-            return byte == (uint8_t)(NOP >> 8 * within) || byte == (uint8_t)(jump(site->target) >> 8 * within);
-        }
+    const struct patch_site *site = find(offset);
+    *shift = 0;
+    if (site == NULL && offset >= HALF_SIZE) {
+        site = find(offset - HALF_SIZE);
+        *shift = HALF_BITS;
     }
-    return false;
+    return site;
+}
+
+static uint16_t *half_at(uint32_t offset)
+{
+    return (uint16_t *)(kernel.image + offset);
+}
+
+/* The whole of it: a jump's low half with a nop's high one is a jump to another place, the reverse is a nop. So a
+ * jump's low half is the last to come and the first to go. */
+static void change(uint32_t offset, uint32_t bits)
+{
+    uint16_t *low = half_at(offset), *high = half_at(offset + HALF_SIZE);
+    if (offset % SITE_SIZE == 0) {
+        __atomic_store_n((uint32_t *)(kernel.image + offset), bits, __ATOMIC_RELEASE);
+        return;
+    }
+    if (bits != NOP) {
+        __atomic_store_n(high, (uint16_t)(bits >> HALF_BITS), __ATOMIC_RELAXED);
+    }
+    __atomic_store_n(low, (uint16_t)bits, __ATOMIC_RELEASE);
+    if (bits == NOP) {
+        __atomic_store_n(high, (uint16_t)(bits >> HALF_BITS), __ATOMIC_RELEASE);
+    }
+}
+
+static bool half_is_legitimate(uint32_t offset, uint16_t half)
+{
+    unsigned shift;
+    const struct patch_site *site = find_half(offset, &shift);
+    if (site == NULL) {
+        return false;
+    }
+    uint32_t jal = jump(site->target);
+    if (shift != 0) {
+        return half == *half_at(offset); /* the low one, which came first, has changed it */
+    }
+    if (half != (uint16_t)NOP && half != (uint16_t)jal) {
+        return false;
+    }
+    change(offset, half == (uint16_t)NOP ? NOP : jal);
+    return true;
+}
+
+static bool word_is_legitimate(uint32_t offset, uint32_t bits)
+{
+    const struct patch_site *site = find(offset);
+    return site != NULL && offset % SITE_SIZE == 0 && (bits == NOP || bits == jump(site->target));
 }
 
 bool patch_is_legitimate(uint64_t physical, uint64_t value, unsigned size)
 {
+    uint32_t offset = (uint32_t)(physical - kernel.image);
     if (kernel.sites == NULL || !kernel_permits(SECURE_KERNEL_STATIC_KEYS)) {
         return false;
     }
-    for (unsigned i = 0; i < size; i++) {
-        if (!byte_is_legitimate((uint32_t)(physical + i - kernel.image), (uint8_t)(value >> 8 * i))) {
-            return false;
-        }
+    switch (size) {
+    case sizeof(uint16_t): return offset % HALF_SIZE == 0 && half_is_legitimate(offset, (uint16_t)value);
+    case sizeof(uint32_t): return word_is_legitimate(offset, (uint32_t)value);
+    default: return false;
     }
-    return true;
 }

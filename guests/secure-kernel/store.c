@@ -31,3 +31,18 @@ bool store_decode(uint32_t bits, struct store *store)
     store->size = 1u << (bits >> 12 & 3);
     return (bits & 0x7f) == 0x23 && (bits >> 12 & 7) <= 3; /* sb, sh, sw, sd */
 }
+
+void store_carry_out(uint64_t physical, uint64_t value, unsigned size)
+{
+    if (physical % size != 0) {
+        store_carry_out(physical, value, size / 2);
+        store_carry_out(physical + size / 2, value >> 4 * size, size / 2);
+        return;
+    }
+    switch (size) {
+    case sizeof(uint8_t): __atomic_store_n((uint8_t *)physical, (uint8_t)value, __ATOMIC_RELAXED); break;
+    case sizeof(uint16_t): __atomic_store_n((uint16_t *)physical, (uint16_t)value, __ATOMIC_RELAXED); break;
+    case sizeof(uint32_t): __atomic_store_n((uint32_t *)physical, (uint32_t)value, __ATOMIC_RELAXED); break;
+    default: __atomic_store_n((uint64_t *)physical, value, __ATOMIC_RELAXED); break;
+    }
+}

@@ -147,6 +147,22 @@ static void what_is_no_integer_store_is_refused(void **state)
     }
 }
 
+static void stores_are_carried_out_in_aligned_pieces(void **state)
+{
+    (void)state;
+    const uint64_t value = UINT64_C(0x8877665544332211);
+    for (unsigned size = 1; size <= 8; size *= 2) {
+        for (unsigned at = 0; at <= 8; at++) {
+            uint8_t bytes[24] __attribute__((aligned(8))) = { 0 };
+            store_carry_out((uint64_t)(uintptr_t)(bytes + at), value, size);
+            for (unsigned i = 0; i < sizeof bytes; i++) {
+                bool stored = i >= at && i < at + size;
+                assert_int_equal(bytes[i], stored ? (uint8_t)(value >> 8 * (i - at)) : 0);
+            }
+        }
+    }
+}
+
 /* ---- Patches ----------------------------------------------------------------------------------------------------- */
 
 #define START UINT64_C(0xffffffff80000000)
@@ -162,12 +178,12 @@ struct image {
     } table[2];
 } __attribute__((aligned(4096)));
 
-/* One static key at SITE with its jump to SITE + 64, and one in text that is gone. */
-static void set_up(struct image *image)
+/* One static key at a site with its jump 64 bytes on, and one in text that is gone. */
+static void set_up(struct image *image, uint32_t site)
 {
     uint64_t table = START + offsetof(struct image, table);
-    image->table[0].code = (int32_t)(START + SITE - table);
-    image->table[0].target = (int32_t)(START + SITE + 64 - (table + 4));
+    image->table[0].code = (int32_t)(START + site - table);
+    image->table[0].target = (int32_t)(START + site + 64 - (table + 4));
     image->table[1].code = (int32_t)(sizeof *image + 4096);
     image->table[1].target = image->table[1].code;
     uint64_t at = (uint64_t)(uintptr_t)image;
@@ -189,19 +205,62 @@ static void tear_down(void)
     kernel.sites = NULL;
 }
 
-static void a_static_key_takes_its_two_forms_in_pieces_of_any_size(void **state)
+static void a_static_key_takes_its_two_forms_whole(void **state)
 {
     (void)state;
     static struct image image;
-    set_up(&image);
-    const uint32_t forms[] = { NOP, JUMP };
-    for (size_t form = 0; form < 2; form++) {
-        for (unsigned size = 1; size <= 4; size *= 2) {
-            for (unsigned at = 0; at + size <= 4; at += size) {
-                assert_true(patch_is_legitimate(kernel.image + SITE + at, forms[form] >> 8 * at, size));
-            }
-        }
+    set_up(&image, SITE);
+    assert_true(patch_is_legitimate(kernel.image + SITE, NOP, 4));
+    assert_true(patch_is_legitimate(kernel.image + SITE, JUMP, 4));
+    assert_false(patch_is_legitimate(kernel.image + SITE, NOP | (uint64_t)NOP << 32, 8));
+    for (unsigned at = 0; at < 4; at++) {
+        assert_false(patch_is_legitimate(kernel.image + SITE + at, NOP >> 8 * at, 1));
     }
+    tear_down();
+}
+
+static void no_mixture_of_a_nop_and_a_jump_is_legitimate(void **state)
+{
+    (void)state;
+    static struct image image;
+    set_up(&image, SITE);
+    for (unsigned mixture = 1; mixture < 15; mixture++) {
+        uint32_t mask = 0;
+        for (unsigned byte = 0; byte < 4; byte++) {
+            mask |= (mixture >> byte & 1) != 0 ? UINT32_C(0xff) << 8 * byte : 0;
+        }
+        uint32_t word = (NOP & mask) | (JUMP & ~mask);
+        assert_int_equal(patch_is_legitimate(kernel.image + SITE, word, 4), word == NOP || word == JUMP);
+    }
+    tear_down();
+}
+
+static uint32_t word_at(const struct image *image, uint32_t offset)
+{
+    uint32_t word;
+    memcpy(&word, (const char *)image + offset, sizeof word);
+    return word;
+}
+
+static void the_first_half_of_an_instruction_brings_the_second(void **state)
+{
+    (void)state;
+    static struct image image;
+    for (uint32_t site = SITE; site <= SITE + 2; site += 2) {
+        set_up(&image, site);
+        memcpy((char *)image.text + site, &(uint32_t){ NOP }, 4);
+        assert_false(patch_is_legitimate(kernel.image + site + 2, JUMP >> 16, 2)); /* a nop yet */
+        assert_true(patch_is_legitimate(kernel.image + site, JUMP & 0xffff, 2));
+        assert_int_equal(word_at(&image, site), JUMP);
+        assert_false(patch_is_legitimate(kernel.image + site + 2, NOP >> 16, 2));
+        assert_true(patch_is_legitimate(kernel.image + site + 2, JUMP >> 16, 2));
+        assert_true(patch_is_legitimate(kernel.image + site, NOP & 0xffff, 2));
+        assert_int_equal(word_at(&image, site), NOP);
+        assert_false(patch_is_legitimate(kernel.image + site + 1, JUMP >> 8 & 0xffff, 2));
+        tear_down();
+    }
+    set_up(&image, SITE + 2);
+    assert_false(patch_is_legitimate(kernel.image + SITE + 2, NOP, 4)); /* torn on its way */
     tear_down();
 }
 
@@ -209,7 +268,7 @@ static void other_bytes_and_other_places_are_refused(void **state)
 {
     (void)state;
     static struct image image;
-    set_up(&image);
+    set_up(&image, SITE);
     assert_false(patch_is_legitimate(kernel.image + SITE, JUMP + (1u << 21), 4)); /* another target */
     assert_false(patch_is_legitimate(kernel.image + SITE, UINT32_C(0x00008067), 4));
     assert_false(patch_is_legitimate(kernel.image + SITE - 4, NOP, 4));
@@ -226,12 +285,51 @@ static void a_table_outside_read_only_data_is_not_believed(void **state)
 {
     (void)state;
     static struct image image;
-    set_up(&image);
+    set_up(&image, SITE);
     tear_down();
     kernel.rodata.start += 16;
     patch_begin();
     assert_null(kernel.sites);
     assert_false(patch_is_legitimate(kernel.image + SITE, NOP, 4));
+}
+
+/* ---- What is told ------------------------------------------------------------------------------------------------ */
+
+#define SECOND_TICKS UINT64_C(10000000)
+
+static unsigned take_all(const char *what, uint64_t now)
+{
+    uint64_t untold;
+    unsigned count = 0;
+    while (budget_take(what, now, &untold)) {
+        count++;
+    }
+    return count;
+}
+
+static void a_flood_of_refusals_is_told_of_slowly_and_counted(void **state)
+{
+    (void)state;
+    kernel = (struct kernel){ 0 };
+    uint64_t untold = 77;
+    assert_int_equal(take_all("flood", 5), 100);
+    assert_false(budget_take("flood", 5 + SECOND_TICKS / 10 - 1, &untold));
+    assert_true(budget_take("flood", 5 + SECOND_TICKS / 10, &untold));
+    assert_int_equal(untold, 2);
+    assert_int_equal(take_all("flood", 5 + SECOND_TICKS / 10 + SECOND_TICKS), 10);
+    assert_int_equal(take_all("flood", 100 * SECOND_TICKS), 100);
+    assert_int_equal(take_all("flood", 0), 0); /* `time` may be set back */
+}
+
+static void a_flood_of_one_kind_hides_no_other(void **state)
+{
+    (void)state;
+    static const char kinds[BUDGET_COUNT + 4] = { 0 };
+    kernel = (struct kernel){ 0 };
+    for (unsigned kind = 0; kind < BUDGET_COUNT; kind++) {
+        assert_int_equal(take_all(&kinds[kind], 5), 100);
+    }
+    assert_int_equal(take_all(&kinds[BUDGET_COUNT], 5), 0); /* there are not so many */
 }
 
 /* ---- Tracing ----------------------------------------------------------------------------------------------------- */
@@ -425,9 +523,14 @@ int main(void)
         cmocka_unit_test(codes_are_the_published_ones),
         cmocka_unit_test(each_integer_store_is_understood),
         cmocka_unit_test(what_is_no_integer_store_is_refused),
-        cmocka_unit_test(a_static_key_takes_its_two_forms_in_pieces_of_any_size),
+        cmocka_unit_test(stores_are_carried_out_in_aligned_pieces),
+        cmocka_unit_test(a_static_key_takes_its_two_forms_whole),
+        cmocka_unit_test(no_mixture_of_a_nop_and_a_jump_is_legitimate),
+        cmocka_unit_test(the_first_half_of_an_instruction_brings_the_second),
         cmocka_unit_test(other_bytes_and_other_places_are_refused),
         cmocka_unit_test(a_table_outside_read_only_data_is_not_believed),
+        cmocka_unit_test(a_flood_of_refusals_is_told_of_slowly_and_counted),
+        cmocka_unit_test(a_flood_of_one_kind_hides_no_other),
         cmocka_unit_test(a_function_takes_nops_and_the_call_in_pieces_of_any_size),
         cmocka_unit_test(other_calls_and_other_places_are_refused),
         cmocka_unit_test(an_instruction_becomes_a_breakpoint_and_itself_again_as_a_whole),
