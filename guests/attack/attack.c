@@ -7,8 +7,10 @@
  *     insmod attack.ko what=rodata at=ADDRESS value=NUMBER  write 8 bytes to read-only data
  *     insmod attack.ko what=data                            execute a page of data in kernel mode
  *     insmod attack.ko what=stvec                           take a trap by a handler of its own
+ *     insmod attack.ko what=remote at=ADDRESS value=NUMBER  the same on that vCPU, by smp_call_function_single() there
  *     insmod attack.ko what=read at=PHYSICAL                read 8 bytes of memory that the kernel has not mapped
  *     insmod attack.ko what=sign                            have the secure kernel sign something: no attack
+ *     insmod attack.ko what=seal                            have it permit no new code from now on: no attack
  *
  * with map=ADDRESS, where the kernel's symbol kernel_map is (/proc/kallsyms). Succeeds (and stays loaded) if the attack
  * did; fails with "operation not permitted" if it was refused with an exception that it can catch.
@@ -218,6 +220,18 @@ static bool attack_stvec(void)
     return result != 0;
 }
 
+static void attack_here(void *done)
+{
+    *(bool *)done = attack_stvec();
+}
+
+static bool attack_remote(void)
+{
+    bool done = false;
+    ((int (*)(int, void (*)(void *), void *, int))at)((int)value, attack_here, &done, 1);
+    return done;
+}
+
 static bool attack_read(void)
 {
     unsigned long size, bits, *entry = find_entry((unsigned long)page, &size);
@@ -258,6 +272,15 @@ static bool ask_to_sign(void)
     return a0 == 0;
 }
 
+static bool ask_to_seal(void)
+{
+    register unsigned long a0 __asm__("a0") = 3;
+    register unsigned long a6 __asm__("a6") = 0x11;
+    register unsigned long a7 __asm__("a7") = 0x0856534d;
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a6), "+r"(a7) : : "a1", "memory");
+    return a0 == 0;
+}
+
 static bool is(const char *name)
 {
     size_t i = 0;
@@ -277,7 +300,9 @@ int init_module(void)
                 : is("rodata") ? write_protected(at, value)
                 : is("data")   ? attack_data()
                 : is("stvec")  ? attack_stvec()
+                : is("remote") ? attack_remote()
                 : is("read")   ? attack_read()
+                : is("seal")   ? ask_to_seal()
                                : is("sign") && ask_to_sign();
     _printk(INFO "%s %s\n", what, done ? "succeeded" : "was refused");
     return done ? 0 : -EPERM;

@@ -6,7 +6,8 @@
  *   - executing a loaded module or a translated BPF program for the first time: the page becomes executable, and loses
  *     the right to be written at that moment;
  *   - writing to such a page when it has been freed and serves something else: it loses the right to be executed;
- *   - patching such a page by the function that patches text: carried out here, the page stays executable;
+ *   - patching such a page by the function that patches text: carried out here, the page stays executable. Not when the
+ *     guest has sealed itself: then such a page changes no more, but for places of BPF programs that are cleared;
  *   - tracing, if the policy permits it (trace.c): the text is patched, and copies of instructions that probes replaced
  *     are executed. These are in pages anywhere outside the modules' region, which take part in what modules may.
  *
@@ -21,6 +22,9 @@
 #define BPF_REGION_SIZE (UINT64_C(128) << 20)
 #define KERNEL_HALF     (UINT64_C(1) << 63) /* of virtual addresses */
 #define POKE_SIZE       256u                /* of the patching function, if the kernel does not tell its end */
+#define POKE_SIZE_MAX   1024u
+#define BPF_CHUNK_SIZE  64u                          /* kernel/bpf/core.c */
+#define RETURN_ZERO     UINT64_C(0x8082450180824501) /* c.li a0, 0; c.jr ra; twice */
 
 #define RIGHTS_DATA     (ABI_R | ABI_W | ABI_UX)
 #define RIGHTS_CODE     (ABI_R | ABI_KX | ABI_UX)
@@ -31,12 +35,19 @@ static uint64_t pc_of(const struct abi_message *message)
     return message->pc;
 }
 
-static void widen(struct vp *vp, uint64_t page, uint32_t rights)
+/* False: nothing changed. A page that level 0 has covered keeps its rights; it cannot be executed there either. */
+static bool widen(struct vp *vp, uint64_t page, uint32_t rights)
 {
-    call_protect(vp, page, 1, rights);
+    return call_protect(vp, page, 1, rights);
 }
 
 /* ---- Fetches ----------------------------------------------------------------------------------------------------- */
+
+static bool is_bpf(uint64_t address)
+{
+    uint64_t end = kernel.symbols[SECURE_KERNEL_START];
+    return address < end && address >= end - BPF_REGION_SIZE;
+}
 
 /* What the policy says to code at this virtual address. */
 static bool may_hold_code(uint64_t address)
@@ -45,8 +56,7 @@ static bool may_hold_code(uint64_t address)
     if (address >= image_start || address < kernel_modules_start()) {
         return address >= KERNEL_HALF && kernel_permits(SECURE_KERNEL_TRACING) && kernel_permits(SECURE_KERNEL_MODULES);
     }
-    bool bpf = address >= image_start - BPF_REGION_SIZE;
-    return kernel_permits(bpf ? SECURE_KERNEL_BPF : SECURE_KERNEL_MODULES);
+    return kernel_permits(is_bpf(address) ? SECURE_KERNEL_BPF : SECURE_KERNEL_MODULES);
 }
 
 /* Only memory that Linux gives to anyone: not the image, apart from its freed part. */
@@ -62,13 +72,60 @@ static bool grant(struct vp *vp, uint64_t address, uint64_t physical)
     if (!is_common(physical) || !may_hold_code(address)) {
         return false;
     }
-    widen(vp, physical >> PAGE_SHIFT, RIGHTS_CODE);
+    if (!widen(vp, physical >> PAGE_SHIFT, RIGHTS_CODE)) {
+        return false;
+    }
     if (call_is_writable(vp, address)) {
         widen(vp, physical >> PAGE_SHIFT, RIGHTS_DATA);
         return false; /* Linux maps code read-only before it runs it */
     }
     kernel.granted++;
     return true;
+}
+
+/* Linux executes the place of a new BPF program even if it failed to write it there (6.12: bpf_int_jit_compile() of
+ * arch/riscv/net/bpf_jit_core.c), and begins at any multiple of 4 bytes. Places that are empty, and so no part of a
+ * program, become ones that return 0, for of invalid instructions the machine would die. But where one may begin stands
+ * its size first, which Linux reads there: it stays 0 (include/linux/filter.h, struct bpf_binary_header). */
+static uint64_t empty(uint64_t address)
+{
+    return address % BPF_CHUNK_SIZE == 0 ? 0 : RETURN_ZERO;
+}
+
+static void fill_empty(uint64_t page)
+{
+    uint64_t *words = (uint64_t *)(page << PAGE_SHIFT);
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof *words; i++) {
+        if (words[i] == 0) {
+            __atomic_store_n(&words[i], empty((uint64_t)&words[i]), __ATOMIC_RELAXED);
+        }
+    }
+}
+
+/* What Linux has loaded, used or not yet. Who changes page tables meanwhile could have had it executed before. */
+static bool grant_loaded(struct vp *vp, uint64_t virtual, uint64_t page, void *context)
+{
+    uint32_t rights;
+    (void)context;
+    if (!is_common(page << PAGE_SHIFT) || !may_hold_code(virtual) || !call_rights(vp, page, &rights)) {
+        return false;
+    }
+    if ((rights & ABI_KX) == 0) {
+        if (!widen(vp, page, RIGHTS_CODE)) {
+            return false;
+        }
+        kernel.granted++;
+    }
+    if (is_bpf(virtual)) {
+        fill_empty(page);
+    }
+    return false;
+}
+
+void pages_seal(struct vp *vp)
+{
+    code_each(vp, grant_loaded, NULL);
+    kernel.permissions &= ~(uint32_t)(SECURE_KERNEL_MODULES | SECURE_KERNEL_BPF);
 }
 
 static void fetch_refused(struct vp *vp, const struct abi_message *message)
@@ -83,11 +140,9 @@ static void fetch_refused(struct vp *vp, const struct abi_message *message)
     }
     if (kernel_refuses(vp, message_is_user(message) ? "to execute" : "to execute as kernel", memory->virtual,
                        pc_of(message)) ||
-        range_has(kernel.own, memory->physical)) {
+        range_has(kernel.own, memory->physical) || !widen(vp, memory->physical >> PAGE_SHIFT, RIGHTS_ALL)) {
         kernel_refuse_access(vp, message);
-        return;
     }
-    widen(vp, memory->physical >> PAGE_SHIFT, RIGHTS_ALL);
 }
 
 /* ---- Stores ------------------------------------------------------------------------------------------------------ */
@@ -107,15 +162,18 @@ static bool decode(struct vp *vp, const struct abi_message *message, struct stor
 /* Page tables, caches and all else are the guest's business: it fences when it has patched. */
 static void carry_out(struct vp *vp, const struct abi_message *message, const struct store *store, uint64_t value)
 {
-    memcpy((void *)message->memory.physical, &value, store->size);
+    store_carry_out(message->memory.physical, value, store->size);
     kernel_skip(vp, message->pc, store->length);
     kernel.patched++;
 }
 
+/* The end is what a kernel's linker put behind the function: usually, but not for certain, what follows it in its
+ * source. */
 static bool is_poke(uint64_t pc)
 {
     uint64_t start = kernel.symbols[SECURE_KERNEL_POKE], end = kernel.symbols[SECURE_KERNEL_POKE_END];
-    return start != 0 && pc >= start && pc < (end > start ? end : start + POKE_SIZE);
+    uint64_t size = end > start && end - start <= POKE_SIZE_MAX ? end - start : POKE_SIZE;
+    return start != 0 && pc - start < size;
 }
 
 static void store_refused_in_image(struct vp *vp, const struct abi_message *message)
@@ -132,11 +190,61 @@ static void store_refused_in_image(struct vp *vp, const struct abi_message *mess
     }
     const char *what = text ? "to write to kernel text" : "to write to read-only data";
     uint64_t address = memory->physical - kernel.image + kernel.symbols[SECURE_KERNEL_START];
-    if (kernel_refuses(vp, what, address, pc_of(message))) {
+    if (kernel_refuses(vp, what, address, pc_of(message)) ||
+        !widen(vp, memory->physical >> PAGE_SHIFT, text ? RIGHTS_ALL : RIGHTS_DATA)) {
         kernel_refuse_access(vp, message);
+    }
+}
+
+static void revoke(struct vp *vp, const struct abi_message *message)
+{
+    if (widen(vp, message->memory.physical >> PAGE_SHIFT, RIGHTS_DATA)) {
+        kernel.revoked++;
+    } else {
+        kernel_refuse_access(vp, message);
+    }
+}
+
+struct place {
+    uint64_t page, virtual;
+};
+
+static bool is_place(struct vp *vp, uint64_t virtual, uint64_t page, void *context)
+{
+    struct place *place = context;
+    (void)vp;
+    place->virtual = virtual;
+    return page == place->page;
+}
+
+/* A store to code when none may change any more. Linux clears the place of a BPF program that it frees, and others on
+ * that page go on: it becomes as in fill_empty(). What is not mapped as code any more was freed altogether. */
+static void store_refused_in_sealed(struct vp *vp, const struct abi_message *message)
+{
+    struct place place = { .page = message->memory.physical >> PAGE_SHIFT };
+    struct store store;
+    uint64_t value;
+    if (!code_each(vp, is_place, &place)) {
+        revoke(vp, message);
         return;
     }
-    widen(vp, memory->physical >> PAGE_SHIFT, text ? RIGHTS_ALL : RIGHTS_DATA);
+    bool known = !message_is_user(message) && decode(vp, message, &store, &value);
+    if (known && value == 0 && store.size == sizeof value && is_bpf(place.virtual) && !is_poke(message->pc)) {
+        carry_out(vp, message, &store, empty(message->memory.physical));
+    } else if (kernel_refuses(vp, "to write to sealed code", place.virtual, pc_of(message))) {
+        kernel_refuse_access(vp, message);
+    } else if (known) {
+        carry_out(vp, message, &store, value);
+    } else {
+        revoke(vp, message);
+    }
+}
+
+/* What a page was granted for need not be known: only where one of the two was permitted is there such a page at all,
+ * both cease together, and whoever may load code may patch it. */
+static bool is_sealed(void)
+{
+    return !kernel_permits(SECURE_KERNEL_MODULES) && !kernel_permits(SECURE_KERNEL_BPF);
 }
 
 static void store_refused(struct vp *vp, const struct abi_message *message)
@@ -146,11 +254,12 @@ static void store_refused(struct vp *vp, const struct abi_message *message)
     uint64_t value;
     if (range_has(kernel.text, memory->physical) || range_has(kernel.rodata, memory->physical)) {
         store_refused_in_image(vp, message);
+    } else if (is_sealed()) {
+        store_refused_in_sealed(vp, message);
     } else if (is_poke(message->pc) && !message_is_user(message) && decode(vp, message, &store, &value)) {
         carry_out(vp, message, &store, value);
     } else {
-        widen(vp, memory->physical >> PAGE_SHIFT, RIGHTS_DATA);
-        kernel.revoked++;
+        revoke(vp, message);
     }
 }
 

@@ -54,9 +54,10 @@ static void set_pins(struct vp *vp, uint64_t (*mask)(unsigned pin))
     call_set_own(vp, ABI_CR_INTERCEPT_CONTROL, kernel.pins);
 }
 
+/* Of a processor that starts after the lock, the first writes are looked at: pins_refused(). */
 void pins_prepare(struct vp *vp)
 {
-    set_pins(vp, early_mask_of);
+    set_pins(vp, kernel.locked ? mask_of : early_mask_of);
     vp->pinned = false;
 }
 
@@ -94,7 +95,10 @@ static void carry_out(struct vp *vp, const struct abi_message *message)
 void pins_refused(struct vp *vp, const struct abi_message *message)
 {
     const struct abi_register_message *reg = &message->reg;
-    if (kernel_refuses(vp, what_of(reg->name), reg->value[0], message->pc)) {
+    if (kernel.locked && !vp->pinned && (reg->name == ABI_SATP || reg->name == ABI_STVEC)) {
+        carry_out(vp, message); /* it starts: once its registers are as they must be, no other value is taken */
+        protect_look(vp);
+    } else if (kernel_refuses(vp, what_of(reg->name), reg->value[0], message->pc)) {
         kernel_refuse_instruction(vp, message);
     } else {
         carry_out(vp, message);

@@ -15,17 +15,27 @@
 #define SIP_SSIP        (UINT64_C(1) << 1)
 #define SATP_MODE_SHIFT 60u
 
+/* Level 0 may have laid its assist page over one of them (trust levels, section 4: the call is refused then). Here it
+ * may not: a machine that cannot be protected is not run. */
 static void protect(struct vp *vp, struct range range, uint32_t rights)
 {
-    call_protect(vp, range.start >> PAGE_SHIFT, (range.end - range.start) >> PAGE_SHIFT, rights);
+    uint64_t first = range.start >> PAGE_SHIFT, count = (range.end - range.start) >> PAGE_SHIFT;
+    if (!call_protect(vp, first, count, rights)) {
+        call_set(vp, ABI_VP_ASSIST_PAGE, 0, 0);
+        if (!call_protect(vp, first, count, rights)) {
+            kernel_die("cannot protect the guest's kernel: is a page of it covered by level 0's assist page?");
+        }
+    }
 }
 
 void protect_begin(struct vp *vp)
 {
     uint64_t defaults = ABI_R | ABI_W | ABI_UX;
-    call_set_own(vp, ABI_VSM_PARTITION_CONFIG,
-                 ABI_ENABLE_PROTECTION | defaults << ABI_DEFAULT_MASK_SHIFT | ABI_ZERO_ON_RESET |
-                     ABI_DENY_LOWER_STARTUP | ABI_INTERCEPT_VP_STARTUP);
+    if (!call_set_own(vp, ABI_VSM_PARTITION_CONFIG,
+                      ABI_ENABLE_PROTECTION | defaults << ABI_DEFAULT_MASK_SHIFT | ABI_ZERO_ON_RESET |
+                          ABI_DENY_LOWER_STARTUP | ABI_INTERCEPT_VP_STARTUP)) {
+        kernel_die("the monitor does not let it protect pages");
+    }
     protect(vp, (struct range){ kernel.image, kernel.image_end }, ABI_R | ABI_W | ABI_KX | ABI_UX);
     protect(vp, kernel.own, 0);
 }
@@ -98,8 +108,12 @@ void protect_look(struct vp *vp)
     if (!kernel.locked && start_is_over()) {
         lock_down(vp);
     }
-    if (kernel.locked && !vp->pinned && is_up(vp)) {
-        pins_begin(vp);
+    if (kernel.locked && !vp->pinned) {
+        if (is_up(vp)) {
+            pins_begin(vp);
+        } else {
+            pins_prepare(vp); /* by the masks of one that starts now */
+        }
     }
     __asm__ volatile("csrc sip, %0" : : "r"(SIP_SSIP));
     sbi_set_timer(kernel.locked ? UINT64_MAX : now + LOOK_INTERVAL);

@@ -93,7 +93,7 @@ void service_call(struct vp *vp)
     case SERVICE_SIGN: error = sign(vp, x); break;
     case SERVICE_ATTEST: error = attest(x); break;
     case SERVICE_SEAL:
-        kernel.permissions &= ~(uint32_t)(SECURE_KERNEL_MODULES | SECURE_KERNEL_BPF);
+        pages_seal(vp);
         error = SERVICE_DONE;
         break;
     default: break;

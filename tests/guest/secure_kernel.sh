@@ -6,6 +6,8 @@
 #   attack    enforcing: each attack is refused and told of, and the machine runs on
 #   open      no secure kernel: each attack succeeds
 #   observe   observing: each attack succeeds and is told of
+#   seal      enforcing: what was loaded before works on, and nothing new is executed as the kernel
+#   hotplug   enforcing: a vCPU that was off has its registers pinned before anybody else runs there
 #   reboot    the guest reboots, and is protected again
 #   trace     the function tracers and probes work where the policy allows them, and nothing else does; else are refused
 #   files     what cannot work is refused with one line
@@ -53,6 +55,71 @@ MAIN
     ! console 'failed' || fail "something did not work"
     console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs at the end"
     ! grep -qE 'BUG:|Oops|WARNING: CPU|rcu: INFO' "$work/console" || fail "the kernel complains"
+}
+
+# Translated filters 7 and 6 share a page. Filter 5 is to be translated after the seal: it lets nothing pass.
+seal() {
+    command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build the guest's programs with"
+    "$(dirname "$0")/../../guests/attack/build" "$guest" "$work/attack.ko" "$work/filter"
+    cat >"$work/seal.script" <<'MAIN'
+dmesg -n 1
+echo 1 >/proc/sys/net/core/bpf_jit_enable
+mkfifo /tmp/7 /tmp/6
+/filter 7 </tmp/7 &
+seven=$!
+/filter 6 </tmp/6 &
+six=$!
+exec 3>/tmp/7 4>/tmp/6
+printf . >&3
+printf . >&4
+sleep 0.3
+insmod /attack.ko what=seal map=$(grep -m 1 ' kernel_map$' /proc/kallsyms | cut -d ' ' -f 1) && echo sealed
+exec 4>&-
+wait $six
+sleep 0.3
+printf . >&3
+echo 0 >/proc/sys/net/core/bpf_jit_enable
+printf . | /filter 4
+rmmod ext4 && echo "module unloaded"
+dmesg | grep -E 'Oops|Unable to handle|BUG:' || echo "no complaint"
+echo 1 >/proc/sys/net/core/bpf_jit_enable
+mkfifo /tmp/5
+/filter 5 </tmp/5 &
+five=$!
+exec 5>/tmp/5
+printf . >&5
+sleep 0.3
+kill $five
+printf . >&3
+sleep 0.3
+exec 3>&-
+wait $seven
+echo "still running"
+MAIN
+    "$TOOLS/make-initramfs" "$guest" "$work/seal.script" "$work/seal.gz" "$work/attack.ko" "$work/filter"
+    run "$work/seal.gz" "$@"
+}
+
+# No process runs on the vCPU after it was off: the shell and its children stay on the first.
+hotplug() {
+    command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build the attacks with"
+    "$(dirname "$0")/../../guests/attack/build" "$guest" "$work/attack.ko"
+    cat >"$work/hotplug.script" <<'MAIN'
+dmesg -n 1
+of() { grep -m 1 " $1\$" /proc/kallsyms | cut -d ' ' -f 1; }
+map=$(of kernel_map) call=$(of smp_call_function_single)
+taskset -p 1 $$ >/dev/null || echo "no taskset"
+for round in 1 2 3; do
+    echo 0 >/sys/devices/system/cpu/cpu1/online
+    echo 1 >/sys/devices/system/cpu/cpu1/online
+    insmod /attack.ko what=remote at=$call value=1 map=$map 2>/dev/null
+    echo "attack $?"
+    rmmod attack 2>/dev/null
+done
+echo "cpus $(grep -c ^processor /proc/cpuinfo)"
+MAIN
+    "$TOOLS/make-initramfs" "$guest" "$work/hotplug.script" "$work/hotplug.gz" "$work/attack.ko"
+    run "$work/hotplug.gz" "$@"
 }
 
 # The attacks, each with its own module; the last ends its process.
@@ -124,6 +191,23 @@ observe)
     for told in 'to write to kernel text' 'to write to read-only data' 'to change stvec' 'to execute as kernel'; do
         expect "secure kernel: observed $told"
     done
+    ;;
+seal)
+    seal --secure-kernel builtin --events "$work/events"
+    for line in sealed 'filter 6: 6' 'filter 4: 4' 'module unloaded' 'no complaint' 'still running'; do
+        expect "$line"
+    done
+    [ "$(tr -d '\r' <"$work/console" | grep -c '^filter 7: 7$')" -eq 3 ] || fail "a program from before the seal ended with another"
+    ! console 'filter 5' || fail "a new program was executed after the seal"
+    grep -qF 'secure kernel: refused to write to sealed code' "$work/events" || fail "new code was written after the seal"
+    ;;
+hotplug)
+    hotplug --secure-kernel builtin
+    ! console 'no taskset' || skip "the guest's busybox has no taskset"
+    [ "$(tr -d '\r' <"$work/console" | grep -c '^attack 1$')" -eq 3 ] || fail "a vCPU's registers were not pinned in time"
+    expect "cpus $cpus\$"
+    grep -q 'secure kernel: refused to change stvec' "$work/console" || fail "the refusals were not told of"
+    [ "$(refusals)" -ge 3 ] || fail "$(refusals) refusals, expected 3 or more"
     ;;
 reboot)
     truncate -s 1M "$work/disk"
