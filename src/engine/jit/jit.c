@@ -28,7 +28,7 @@ struct region {
     struct host_page pages[HOST_PAGES_MAX];
     struct host_code code;
     unsigned source_count;
-    struct region_source sources[]; /* followed by the copies of their bytes */
+    struct region_source sources[]; /* followed by the parcels they held */
 };
 
 struct jit {
@@ -52,34 +52,12 @@ static unsigned bucket_of(uint64_t pc)
 
 /* -- Changed code -------------------------------------------------------------------------------------------------- */
 
-static size_t source_bytes(const struct region_source *sources, unsigned count)
-{
-    size_t bytes = 0;
-    for (unsigned i = 0; i < count; i++) {
-        bytes += sources[i].size;
-    }
-    return bytes;
-}
-
-static void copy_code(struct region *region)
-{
-    uint8_t *copy = (uint8_t *)&region->sources[region->source_count];
-    for (unsigned i = 0; i < region->source_count; i++) {
-        for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
-            uint16_t bits = code_parcel(region->sources[i].host + at);
-            memcpy(copy, &bits, sizeof bits);
-        }
-    }
-}
-
 static bool code_is_unchanged(const struct region *region)
 {
-    const uint8_t *copy = (const uint8_t *)&region->sources[region->source_count];
+    const uint16_t *then = (const uint16_t *)&region->sources[region->source_count];
     for (unsigned i = 0; i < region->source_count; i++) {
-        for (uint32_t at = 0; at < region->sources[i].size; at += 2, copy += 2) {
-            uint16_t then;
-            memcpy(&then, copy, sizeof then);
-            if (code_parcel(region->sources[i].host + at) != then) {
+        for (uint32_t at = 0; at < region->sources[i].size; at += 2) {
+            if (code_parcel(region->sources[i].host + at) != *then++) {
                 return false;
             }
         }
@@ -223,8 +201,9 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
     if (compile(jit, &plan, &facts, &code)) {
         note_links(jit, &plan, &code);
         dump(jit, &plan, &code);
-        region = check_alloc(sizeof *region + plan.source_count * sizeof plan.sources[0] +
-                             source_bytes(plan.sources, plan.source_count));
+        size_t sources_size = plan.source_count * sizeof plan.sources[0];
+        size_t parcels_size = plan.parcel_count * sizeof plan.parcels[0];
+        region = check_alloc(sizeof *region + sources_size + parcels_size);
         region->pc = pc;
         region->facts_key = cpu->facts_key;
         region->epoch = cpu->code_epoch;
@@ -233,8 +212,8 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
         memcpy(region->pages, plan.pages, sizeof region->pages);
         region->code = code;
         region->source_count = plan.source_count;
-        memcpy(region->sources, plan.sources, plan.source_count * sizeof plan.sources[0]);
-        copy_code(region);
+        memcpy(region->sources, plan.sources, sources_size);
+        memcpy(&region->sources[region->source_count], plan.parcels, parcels_size);
         region->next = jit->buckets[bucket_of(pc)];
         jit->buckets[bucket_of(pc)] = region;
         jit->statistics.regions++;

@@ -17,7 +17,6 @@
 #define SWITCHES_MAX 8u
 #define CALLS_MAX    8u
 #define SWITCH_REACH 1024u /* bytes to both sides */
-#define BLOCK_LENGTH 128u
 #define RETURNS_MAX  16u
 #define FLOAT_DIRTY  3u /* mstatus.FS */
 #define SLOT(member) ((uint32_t)offsetof(struct riscv_cpu, state.member))
@@ -261,23 +260,38 @@ static void add_source(struct region_plan *plan, const uint8_t *host, uint64_t s
     }
 }
 
+/* An instruction as it was read, once. */
+struct instruction_bytes {
+    uint16_t parcels[2];
+    const uint8_t *second; /* of the next page, where its second half is; or NULL */
+};
+
 /* The instruction at pc, if its bytes are within reach and this machine has it. Its second half may be in the next
  * page. */
-static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc, struct riscv_decoded *decoded)
+static bool decode_at(struct builder *builder, const uint8_t *host, uint64_t pc, struct instruction_bytes *bytes,
+                      struct riscv_decoded *decoded)
 {
-    uint32_t bits = code_parcel(host);
+    *bytes = (struct instruction_bytes){ .parcels = { code_parcel(host) } };
+    uint32_t bits = bytes->parcels[0];
     if ((bits & 3) == 3) {
         const uint8_t *second = host + 2;
         if ((pc & PAGE_MASK) == PAGE_SIZE - 2) {
-            second = host_of(builder, pc + 2);
+            second = bytes->second = host_of(builder, pc + 2);
             if (second == NULL) {
                 return false;
             }
-            add_source(builder->plan, second, 2);
         }
-        bits |= (uint32_t)code_parcel(second) << 16;
+        bytes->parcels[1] = code_parcel(second);
+        bits |= (uint32_t)bytes->parcels[1] << 16;
     }
     return riscv_decode(bits, &builder->cpu->features, decoded);
+}
+
+static void keep_bytes(struct region_plan *plan, const struct instruction_bytes *bytes, unsigned length)
+{
+    for (unsigned i = 0; i < length / 2; i++) {
+        plan->parcels[plan->parcel_count++] = bytes->parcels[i];
+    }
 }
 
 /* An instruction that IR does not express: a call, if it is worth one. */
@@ -313,16 +327,17 @@ static void translate_block(struct builder *builder, unsigned index)
     struct riscv_translation translation = {
         .block = block, .facts = builder->facts, .features = &builder->cpu->features, .builder = builder
     };
+    struct instruction_bytes bytes = { .second = NULL };
     uint32_t count = 0;
     for (;;) {
         struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
-        if (reached != NULL || pc >= page_end || count == BLOCK_LENGTH) {
+        if (reached != NULL || pc >= page_end || count == REGION_BLOCK_LENGTH) {
             go_to(builder, block, pc, count);
             break;
         }
         ir_mark(block, pc, count);
         enum translation_result result = TRANSLATION_LEFT;
-        if (decode_at(builder, host + (pc - guest->pc), pc, &translation.decoded)) {
+        if (decode_at(builder, host + (pc - guest->pc), pc, &bytes, &translation.decoded)) {
             translation.pc = pc;
             translation.next_pc = pc + translation.decoded.length;
             translation.count = count;
@@ -335,6 +350,7 @@ static void translate_block(struct builder *builder, unsigned index)
             ir_exit_interpret(block, pc, count);
             break;
         }
+        keep_bytes(builder->plan, &bytes, translation.decoded.length);
         pc = translation.next_pc;
         count++;
         if (result == TRANSLATION_ENDED) {
@@ -343,6 +359,7 @@ static void translate_block(struct builder *builder, unsigned index)
     }
     builder->plan->instruction_count += count;
     add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->blocks[index].pc);
+    add_source(builder->plan, bytes.second, pc > page_end ? pc - page_end : 0);
 }
 
 /* -- The whole region ---------------------------------------------------------------------------------------------- */

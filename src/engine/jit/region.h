@@ -17,6 +17,8 @@
 #define REGION_BLOCKS_MAX       96u
 #define REGION_INSTRUCTIONS_MAX 400u
 
+#define REGION_BLOCK_LENGTH     128u /* instructions */
+
 /* A run of guest code the region was made from, for finding out whether it has changed. */
 struct region_source {
     const uint8_t *host;
@@ -29,6 +31,9 @@ struct region_plan {
     unsigned page_count;
     struct region_source sources[2 * REGION_BLOCKS_MAX]; /* a block, and half an instruction in the next page */
     unsigned source_count;
+    /* What the sources held, one behind the other: what was decoded, as another vCPU may write there meanwhile. */
+    uint16_t parcels[REGION_BLOCKS_MAX * REGION_BLOCK_LENGTH * 2];
+    unsigned parcel_count;
     unsigned instruction_count; /* 0: nothing worth translating at this pc */
 };
 
