@@ -313,16 +313,16 @@ static void answer(struct vtl_frame *frame, struct vtl_message *message)
     }
 }
 
-/* Drops what is pending. */
+/* Drops what is pending; then counts, as who sees the count may send the next. */
 static void interrupted(struct vtl_frame *frame)
 {
-    mine->interrupts++;
     if (mine->on_interrupt != NULL) {
         mine->on_interrupt(frame);
-        return;
+    } else {
+        csr_clear(sip, 2);
+        csr_write(0x14D, UINT64_MAX); /* stimecmp */
     }
-    csr_clear(sip, 2);
-    csr_write(0x14D, UINT64_MAX); /* stimecmp */
+    mine->interrupts++;
 }
 
 /* From vtl_entry; the result is the function id of the return. */
