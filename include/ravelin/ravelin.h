@@ -3,6 +3,7 @@
  * libravelin: virtual machines for RISC-V guests on any Linux host. This header includes all the others:
  *
  *   ravelin/vm.h      create, configure, run and stop a virtual machine
+ *   ravelin/trust.h   trust levels: take rights to pages and registers from the guest's own kernel
  *   ravelin/stats.h   what it did
  *   ravelin/isa.h     machine descriptions, disassembly
  *   ravelin/error.h   how functions fail
