@@ -57,10 +57,12 @@ static const struct cli_option run_options[] = {
       "file. Gives the guest two trust levels if --trust-levels gives no more.",
       .choices = secure_kernels },
     { "policy", CLI_INPUT, "FILE", RUN(policy),
-      "What the secure kernel permits; without it, it enforces all it can. Needs --secure-kernel." },
+      "What the secure kernel permits; without it, modules and BPF programs, and no tracing. Needs --secure-kernel." },
     { "events", CLI_OUTPUT, "FILE", RUN(events),
-      "Writes a line of JSON for each refused access, pinned register, vCPU start and reset between trust levels: who, "
-      "what and where, with the kernel's names for places. Needs trust levels." },
+      "Writes a line of JSON for each refused access, write to a pinned register, vCPU start and reset between trust "
+      "levels, and for what a secure kernel tells: who, what and where, with the kernel's names for places. Needs "
+      "trust "
+      "levels." },
     { "symbols", CLI_INPUT, "FILE[,slide=0xN]", RUN(symbols),
       "The kernel's System.map, for the names in --events; without it they come from the kernel itself, if it has "
       "them. With slide they are N bytes behind where the map says (KASLR)." },

@@ -73,7 +73,7 @@ int console_open(struct console *console, const char *where)
         console->out = fileno(console->file.stream);
         return CLI_SUCCESS;
     }
-    cli_report("--console %s is not known: give stdio, none, pty or file:PATH", where);
+    cli_report("--console %s is not known: give stdio, none, pty or file:PATH", cli_shown(where));
     return CLI_USAGE;
 }
 

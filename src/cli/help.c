@@ -57,8 +57,8 @@ void cli_describe_limits(const struct cli_option *option, char *text, size_t siz
                      *choice);
             append(text, size, part);
         }
-    } else if (option->type == CLI_COUNT && option->high != UINT64_MAX) {
-        snprintf(text, size, "%llu to %llu", (unsigned long long)option->low, (unsigned long long)option->high);
+    } else if (cli_has_range(option)) {
+        cli_describe_range(option, text, size);
     }
     if (option->initial != NULL) {
         snprintf(part, sizeof part, "%sdefault %s", text[0] != '\0' ? "; " : "", option->initial);
@@ -89,7 +89,8 @@ static void print_option(const char *name, const char *argument, const char *hel
 void cli_print_help(const struct cli_command *command)
 {
     for (unsigned i = 0; command->synopsis[i] != NULL; i++) {
-        printf("%s ravelin %s %s\n", i == 0 ? "Usage:" : "      ", command->name, command->synopsis[i]);
+        printf("%s ravelin %s%s%s\n", i == 0 ? "Usage:" : "      ", command->name,
+               command->synopsis[i][0] != '\0' ? " " : "", command->synopsis[i]);
     }
     putchar('\n');
     print_wrapped(command->description, 0, 0);

@@ -28,7 +28,28 @@ static const struct cli_command *find_command(char *const *arguments, unsigned c
     return cli_command_find(arguments[0]);
 }
 
-static int unknown_command(char *const *arguments, unsigned argument_count)
+static bool is_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
+static int run_command(const struct cli_command *command, char **arguments, unsigned count)
+{
+    static alignas(max_align_t) char values[CLI_VALUES_SIZE];
+    struct cli_parsed parsed;
+    if (!cli_parse(command, arguments, count, values, &parsed)) {
+        return CLI_USAGE;
+    }
+    int status = CLI_SUCCESS;
+    if (parsed.help) {
+        cli_print_help(command);
+    } else {
+        status = command->run(values, parsed.operands, parsed.operand_count);
+    }
+    return cli_flush_output() || status != CLI_SUCCESS ? status : CLI_FAILURE;
+}
+
+static int unknown_command(char **arguments, unsigned argument_count)
 {
     const char *name = arguments[0];
     const char *names[COMMAND_MAX + 1];
@@ -36,6 +57,9 @@ static int unknown_command(char *const *arguments, unsigned argument_count)
     for (const struct cli_command *command = cli_commands; command->name != NULL && count < COMMAND_MAX; command++) {
         size_t length = strlen(name);
         if (strncmp(command->name, name, length) == 0 && command->name[length] == ' ') {
+            if (argument_count > 1 && is_help(arguments[1])) {
+                return run_command(command, arguments + 1, 1);
+            }
             if (argument_count > 1 && arguments[1][0] != '-') {
                 cli_report("unknown command %s %s: give ravelin %s", name, arguments[1], command->name);
             } else {
@@ -53,22 +77,6 @@ static int unknown_command(char *const *arguments, unsigned argument_count)
         cli_report("unknown command %s: see ravelin help", name);
     }
     return CLI_USAGE;
-}
-
-static int run_command(const struct cli_command *command, char **arguments, unsigned count)
-{
-    static alignas(max_align_t) char values[CLI_VALUES_SIZE];
-    struct cli_parsed parsed;
-    if (!cli_parse(command, arguments, count, values, &parsed)) {
-        return CLI_USAGE;
-    }
-    int status = CLI_SUCCESS;
-    if (parsed.help) {
-        cli_print_help(command);
-    } else {
-        status = command->run(values, parsed.operands, parsed.operand_count);
-    }
-    return cli_flush_output() || status != CLI_SUCCESS ? status : CLI_FAILURE;
 }
 
 /* Whoever closed a standard descriptor must not get his disk image or statistics opened in its place and our messages
@@ -94,7 +102,7 @@ int main(int argc, char **argv)
     if (strcmp(arguments[0], "--version") == 0 || strcmp(arguments[0], "-V") == 0) {
         return run_command(cli_command_find("version"), arguments + 1, count - 1);
     }
-    if (strcmp(arguments[0], "--help") == 0 || strcmp(arguments[0], "-h") == 0) {
+    if (is_help(arguments[0])) {
         return run_command(cli_command_find("help"), arguments + 1, count - 1);
     }
     unsigned words;

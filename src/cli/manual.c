@@ -108,7 +108,8 @@ static void print_command_page(const struct cli_command *command)
     printf(".SH SYNOPSIS\n");
     for (unsigned i = 0; command->synopsis[i] != NULL; i++) {
         char line[256];
-        snprintf(line, sizeof line, "ravelin %s %s", command->name, command->synopsis[i]);
+        snprintf(line, sizeof line, "ravelin %s%s%s", command->name, command->synopsis[i][0] != '\0' ? " " : "",
+                 command->synopsis[i]);
         if (i > 0) {
             printf(".br\n");
         }

@@ -90,6 +90,14 @@ bool cli_parse_count(const char *text, uint64_t *value);
 bool cli_parse_size(const char *text, uint64_t *value);
 bool cli_parse_seconds(const char *text, uint64_t *nanoseconds);
 
+/* The range of an option that takes a number and has one, as its user would write it: "1 to 128", "at least 1M",
+ * "0.001 to 1000000000". */
+bool cli_has_range(const struct cli_option *option);
+void cli_describe_range(const struct cli_option *option, char *text, size_t size);
+
+/* An argument as messages repeat it: an empty one is seen, too. */
+const char *cli_shown(const char *argument);
+
 /* The candidate nearest to `text` (few edits), or NULL if none is near. `candidates` is NULL-terminated. */
 const char *cli_nearest(const char *text, const char *const *candidates);
 

@@ -139,8 +139,51 @@ const char *cli_nearest(const char *text, const char *const *candidates)
     return nearest;
 }
 
-/* An argument as a message repeats it: an empty one is seen, too. */
-static const char *shown(const char *argument)
+/* -- Ranges, as a user would write them --------------------------------------------------------------------------- */
+
+/* "512M", "1G" */
+static void print_size(char *text, size_t size, uint64_t value)
+{
+    static const char units[] = " KMGT";
+    unsigned unit = 0;
+    while (unit < 4 && value >= 1024 && value % 1024 == 0) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, size, unit == 0 ? "%llu" : "%llu%c", (unsigned long long)value, units[unit]);
+}
+
+static void print_limit(const struct cli_option *option, uint64_t value, char *text, size_t size)
+{
+    if (option->type == CLI_SIZE) {
+        print_size(text, size, value);
+    } else if (option->type == CLI_SECONDS) {
+        snprintf(text, size, "%.10g", (double)value / 1e9);
+    } else {
+        snprintf(text, size, "%llu", (unsigned long long)value);
+    }
+}
+
+bool cli_has_range(const struct cli_option *option)
+{
+    bool is_number = option->type == CLI_COUNT || option->type == CLI_SIZE || option->type == CLI_SECONDS;
+    return is_number && (option->low > 0 || option->high < UINT64_MAX);
+}
+
+void cli_describe_range(const struct cli_option *option, char *text, size_t size)
+{
+    char low[24];
+    char high[24];
+    print_limit(option, option->low, low, sizeof low);
+    print_limit(option, option->high, high, sizeof high);
+    if (option->high == UINT64_MAX) {
+        snprintf(text, size, "at least %s", low);
+    } else {
+        snprintf(text, size, "%s to %s", low, high);
+    }
+}
+
+const char *cli_shown(const char *argument)
 {
     return argument[0] == '\0' ? "\"\"" : argument;
 }
@@ -186,42 +229,16 @@ static bool unknown_option(const struct cli_command *command, const char *argume
     return false;
 }
 
-/* "512M", "1G": as a user would write it. */
-static void print_size(char *text, size_t size, uint64_t value)
-{
-    static const char units[] = " KMGT";
-    unsigned unit = 0;
-    while (unit < 4 && value >= 1024 && value % 1024 == 0) {
-        value /= 1024;
-        unit++;
-    }
-    snprintf(text, size, unit == 0 ? "%llu" : "%llu%c", (unsigned long long)value, units[unit]);
-}
-
 static bool in_range(const struct cli_option *option, const char *argument, uint64_t value)
 {
-    char low[32];
-    char high[32];
+    char range[64];
     if (value >= option->low && value <= option->high) {
         return true;
     }
-    if (option->type == CLI_SECONDS) {
-        cli_report("--%s %s is out of range: give a time of at least 0.001 and at most 1000000000 seconds",
-                   option->name, shown(argument));
-        return false;
-    }
-    bool is_size = option->type == CLI_SIZE;
-    print_size(low, sizeof low, is_size ? option->low : 0);
-    print_size(high, sizeof high, is_size ? option->high : 0);
-    if (!is_size) {
-        snprintf(low, sizeof low, "%llu", (unsigned long long)option->low);
-        snprintf(high, sizeof high, "%llu", (unsigned long long)option->high);
-    }
-    if (option->high == UINT64_MAX) {
-        cli_report("--%s %s is too little: give at least %s", option->name, shown(argument), low);
-    } else {
-        cli_report("--%s %s is out of range: give %s to %s", option->name, shown(argument), low, high);
-    }
+    cli_describe_range(option, range, sizeof range);
+    cli_report("--%s %s is %s: give %s%s", option->name, cli_shown(argument),
+               value < option->low && option->high == UINT64_MAX ? "too little" : "out of range", range,
+               option->type == CLI_SECONDS ? " seconds" : "");
     return false;
 }
 
@@ -230,15 +247,15 @@ static bool store_number(const struct cli_option *option, const char *argument, 
     uint64_t value;
     if (option->type == CLI_SIZE && !cli_parse_size(argument, &value)) {
         cli_report("--%s %s is not a size: give a number with K, M, G or T, for example 512M", option->name,
-                   shown(argument));
+                   cli_shown(argument));
         return false;
     }
     if (option->type == CLI_SECONDS && !cli_parse_seconds(argument, &value)) {
-        cli_report("--%s %s is not a time: give seconds, for example 10 or 0.5", option->name, shown(argument));
+        cli_report("--%s %s is not a time: give seconds, for example 10 or 0.5", option->name, cli_shown(argument));
         return false;
     }
     if (option->type == CLI_COUNT && !cli_parse_count(argument, &value)) {
-        cli_report("--%s %s is not a number: give one such as 4 or 0x10", option->name, shown(argument));
+        cli_report("--%s %s is not a number: give one such as 4 or 0x10", option->name, cli_shown(argument));
         return false;
     }
     if (!in_range(option, argument, value)) {
@@ -259,7 +276,7 @@ static bool store_choice(const struct cli_option *option, const char *argument, 
         size_t used = strlen(list);
         snprintf(list + used, sizeof list - used, "%s%s", used == 0 ? "" : choice[1] == NULL ? " or " : ", ", *choice);
     }
-    cli_report("--%s %s is not known: give %s", option->name, shown(argument), list);
+    cli_report("--%s %s is not known: give %s", option->name, cli_shown(argument), list);
     return false;
 }
 

@@ -126,6 +126,14 @@ static const char *other_fault(const struct cli_run_values *values)
     if (values->trace != NULL && strcmp(values->trace, ",instructions") == 0) {
         return "--trace has no name of a file before ,instructions: give one";
     }
+    if (!has_something_to_boot(values) && (values->stats != NULL || values->trace != NULL || values->events != NULL)) {
+        return "--stats, --trace and --events tell of a guest that runs: give --kernel, --firmware or --elf too, or "
+               "leave "
+               "them out";
+    }
+    if (values->symbols != NULL && strncmp(values->symbols, ",slide=", 7) == 0) {
+        return "--symbols has no name of a file before ,slide=: give one";
+    }
     if (values->forwards.count > 0 && strcmp(values->net, "user") != 0) {
         return "--forward needs a network: give --net user too";
     }

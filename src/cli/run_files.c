@@ -15,6 +15,7 @@ struct named_file {
     const char *option; /* NULL: not given */
     char *path;         /* owned */
     bool output;
+    bool guarded; /* a disk that is written: none of the others may be the same */
 };
 
 struct files {
@@ -22,22 +23,23 @@ struct files {
     unsigned count;
 };
 
-/* Adds the file that an argument names, if it was given; `suffix` may follow the name. */
-static void add(struct files *files, const char *option, const char *argument, const char *suffix, bool output)
+/* Adds the file that an argument names, if it was given; `suffix` may follow the name, and whether it does is returned.
+ */
+static bool add(struct files *files, const char *option, const char *argument, const char *suffix, bool output)
 {
     if (argument == NULL) {
-        return;
+        return false;
     }
     size_t length = strlen(argument);
     size_t suffix_length = strlen(suffix);
-    if (length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0) {
-        length -= suffix_length;
-    }
+    bool has_suffix = length >= suffix_length && strcmp(argument + length - suffix_length, suffix) == 0;
+    length -= has_suffix ? suffix_length : 0;
     char *path = strndup(argument, length);
     if (path == NULL) {
         abort(); /* no memory for a file name */
     }
     files->list[files->count++] = (struct named_file){ .option = option, .path = path, .output = output };
+    return has_suffix;
 }
 
 char *run_files_symbols(const char *argument, const char **slide)
@@ -75,7 +77,8 @@ static void collect(struct files *files, const struct cli_run_values *values)
     add(files, "--symbols", symbols, "", false);
     free(symbols);
     for (unsigned i = 0; i < values->disks.count && i < RAVELIN_DISK_LIMIT; i++) {
-        add(files, "--disk", values->disks.items[i], ",readonly", false);
+        bool readonly = add(files, "--disk", values->disks.items[i], ",readonly", false);
+        files->list[files->count - 1].guarded = !readonly;
     }
 }
 
@@ -94,6 +97,21 @@ static bool are_same(const struct named_file *a, const struct named_file *b)
     return replaced && status[0].st_dev == status[1].st_dev && status[0].st_ino == status[1].st_ino;
 }
 
+/* Two disks may be one image if neither is written. */
+static bool disks_are_distinct(const struct files *files, unsigned first)
+{
+    for (unsigned i = first; i < files->count; i++) {
+        for (unsigned j = i + 1; j < files->count; j++) {
+            const struct named_file *a = &files->list[i], *b = &files->list[j];
+            if ((a->guarded || b->guarded) && are_same(a, b)) {
+                cli_report("--disk %s was given twice: give it once, or both times with ,readonly", cli_shown(a->path));
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool run_files_are_distinct(const struct cli_run_values *values)
 {
     struct files files = { .count = 0 };
@@ -108,6 +126,8 @@ bool run_files_are_distinct(const struct cli_run_values *values)
             }
         }
     }
+    unsigned disk_count = values->disks.count < RAVELIN_DISK_LIMIT ? values->disks.count : RAVELIN_DISK_LIMIT;
+    distinct = distinct && disks_are_distinct(&files, files.count - disk_count);
     for (unsigned i = 0; i < files.count; i++) {
         free(files.list[i].path);
     }

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-/* Reports and returns false if an output is given the name of another output or of a file that the guest is made of
- * (the same file by whatever name; devices may be shared). */
+/* Reports and returns false if an output is given the name of another output or of a file that the guest is made of, or
+ * a disk that is written that of another disk (the same file by whatever name; devices may be shared). */
 bool run_files_are_distinct(const struct cli_run_values *values);
 
 /* FILE[,slide=0x…] of --symbols: the file's name, to be freed, and the text of the slide in `argument`; NULL: none. */

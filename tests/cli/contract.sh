@@ -100,6 +100,7 @@ refuse 2 'unknown command rnu: did you mean run\?' rnu
 refuse 2 'unknown command frobnicate: see ravelin help' frobnicate
 refuse 2 'unknown option --frobnicate' --frobnicate
 refuse 2 'isa needs a second word: give ravelin isa check' isa
+refuse 2 'isa needs a second word: give ravelin isa check' isa --all
 refuse 2 'unknown command isa look: give ravelin isa check' isa look
 refuse 2 'nothing to boot' run
 refuse 2 'unknown option --kernal: did you mean --kernel' run --kernal image
@@ -133,7 +134,7 @@ refuse 2 '--cpus two is not a number' run --elf pass --cpus two
 refuse 2 '--cpus 99999999999999999999 is not a number' run --elf pass --cpus 99999999999999999999
 refuse 2 '--memory 0 is too little' run --elf pass --memory 0
 refuse 2 '--memory 512 is too little' run --elf pass --memory 512
-refuse 2 '--memory 1023K is too little' run --elf pass --memory 1023K
+refuse 2 '--memory 1048575 is too little: give at least 1M' run --elf pass --memory 1048575
 refuse 2 'multiple of 4K' run --elf pass --memory 1048577
 refuse 2 '--memory 12Q is not a size' run --elf pass --memory 12Q
 refuse 2 '--memory -1G is not a size' run --elf pass --memory -1G
@@ -144,12 +145,16 @@ refuse 1 'more than this host has' run --elf pass --memory 1000T
 refuse 1 'ask for less' run --elf pass --memory 16000T --overcommit
 refuse 1 'ask for less' run --elf pass --memory 1000T --overcommit
 refuse 2 '--memory 99999999999T is not a size' run --elf pass --memory 99999999999T --overcommit
-refuse 2 '--timeout 0 is out of range' run --elf pass --timeout 0
+refuse 2 '--timeout 0 is out of range: give 0.001 to 1000000000 seconds' run --elf pass --timeout 0
+refuse 2 '--timeout 0.000999999 is out of range' run --elf pass --timeout 0.000999999
+refuse 2 '--timeout 1000000000.000000001 is out of range' run --elf pass --timeout 1000000000.000000001
+refuse 2 '--timeout "" is not a time' run --elf pass --timeout ''
 refuse 2 '--timeout soon is not a time' run --elf pass --timeout soon
 refuse 2 '--engine kvm is not known: give interp' run --elf pass --engine kvm
 refuse 2 '--net tap is not known' run --elf pass --net tap
 refuse 2 '--console modem is not known' run --elf pass --console modem
 refuse 2 '--console file: is not known' run --elf pass --console file:
+refuse 2 '--console "" is not known' run --elf pass --console ''
 refuse 2 'z80' run --elf pass --cpu z80
 refuse 2 'zfoo' run --elf pass --cpu rv64gc,+zfoo
 refuse 2 '--engine "" is not known' run --elf pass --engine ''
@@ -166,8 +171,18 @@ refuse 2 'tcp:8080' run --elf pass --net user --forward tcp:8080
 refuse 2 '0' run --elf pass --net user --forward tcp:0:80
 refuse 2 '65536' run --elf pass --net user --forward tcp:8080:65536
 refuse 2 'sctp' run --elf pass --net user --forward sctp:1:1
-refuse 2 'more than 4 disks' run --elf pass --disk disk --disk disk --disk disk --disk disk --disk disk
-refuse 2 'has 5000 bytes: give at most' run --kernel image --append "$(head -c 5000 /dev/zero | tr '\0' x)"
+refuse 2 'ports 1 to 65535' run --elf pass --net user --forward tcp:65536:80
+refuse 2 'ports 1 to 65535' run --elf pass --net user --forward tcp:8080:0
+refuse 2 '--forward was given more than 16 times' run --elf pass --net user $(printf ' --forward tcp:8080:%d' $(seq 17))
+refuse 2 'more than 4 disks' run --elf pass $(printf ' --disk disk,readonly%.0s' 1 2 3 4 5)
+refuse 2 'disk was given twice: give it once, or both times with ,readonly' run --elf pass --disk disk --disk disk
+refuse 2 'disk was given twice' run --elf pass --disk disk,readonly --disk ./disk
+refuse 2 'name of a disk is empty' run --elf pass --disk ''
+refuse 2 'name of a disk is empty' run --elf pass --disk ,readonly
+refuse 2 'has 4096 bytes: give at most 4095' run --kernel image --append "$(head -c 4096 /dev/zero | tr '\0' x)"
+for option in --stats --trace --events; do
+    refuse 2 'tell of a guest that runs' run --dump-dtb tree.dtb --trust-levels 2 $option file
+done
 refuse 2 'there is no command frobnicate' help frobnicate
 refuse 2 '--completion csh is not known' help --completion csh
 refuse 2 'prints one script for all commands: leave out run' help --completion bash run
@@ -201,6 +216,8 @@ refuse 1 'text:1: this is no line of a System.map' run --kernel image --trust-le
 for slide in '' 0 0x 2000000 0x2000000x 0x12345678123456789 -0x1000 0x1000,slide= 0xg; do
     refuse 2 'is no slide: give it in hexadecimal' run --kernel image --trust-levels 2 --events events --symbols "map,slide=$slide"
 done
+refuse 2 '--symbols has no name of a file' run --kernel image --trust-levels 2 --events events --symbols ,slide=0x1000
+refuse 2 'cannot move itself by 0xfff' run --kernel image --trust-levels 2 --events events --symbols map,slide=0xfff
 refuse 2 'cannot move itself by 0x1001' run --kernel image --trust-levels 2 --events events --symbols map,slide=0x1001
 refuse 2 'the same file' run --kernel image --trust-levels 2 --events map --symbols map,slide=0x1000
 refuse 1 'cannot open map,slid=0x1000' run --kernel image --trust-levels 2 --events events --symbols map,slid=0x1000
@@ -260,6 +277,10 @@ ends 0 'a packed Image too' run --kernel image.gz
 ends 0 'an ELF kernel too' run --kernel kernel
 ends 0 'with many vCPUs' run --kernel image --cpus 128 --memory 64M
 ends 0 'with the least memory' run --elf pass --memory 1M
+ends 0 'with a page more' run --elf pass --memory 1052672
+ends 0 'with the longest command line' run --kernel image --append "$(head -c 4095 /dev/zero | tr '\0' x)"
+ends 0 'with the longest time' run --elf pass --timeout 1000000000
+ends 0 'with as many disks as there can be' run --elf pass $(printf ' --disk disk,readonly%.0s' 1 2 3 4)
 ends 0 'options take their argument after =' run --elf=pass --memory=64M --cpus=2
 ends 0 'numbers may be hexadecimal' run --elf pass --cpus 0x2
 ends 0 'a wild access is the guest'\''s own affair' run --elf wild --trace trace
@@ -395,6 +416,9 @@ holds 'shows an example' grep -q 'ravelin run --kernel' out
 "$ravelin" run --help > other
 holds 'is run --help' cmp out other
 ends 0 'help isa' help isa
+cp out other
+ends 0 'isa --help' isa --help
+holds 'is the same' cmp out other
 holds 'tells of isa check' grep -q 'isa check' out
 ends 0 'version' --version
 holds 'prints it' grep -Eq '^ravelin [0-9]+\.[0-9]+\.[0-9]+$' out

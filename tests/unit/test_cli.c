@@ -131,6 +131,31 @@ static void operands_stand_anywhere_and_two_dashes_end_options(void **state)
     assert_string_equal(parsed.operands[0], "-");
 }
 
+static void ranges_are_told_as_a_user_writes_them(void **state)
+{
+    (void)state;
+    static const struct {
+        struct cli_option option;
+        const char *text; /* NULL: it has none */
+    } cases[] = {
+        { { .type = CLI_COUNT, .low = 1, .high = 128 }, "1 to 128" },
+        { { .type = CLI_COUNT, .low = 0, .high = 4 }, "0 to 4" },
+        { { .type = CLI_COUNT, .low = 0, .high = UINT64_MAX }, NULL },
+        { { .type = CLI_SIZE, .low = 1 << 20, .high = UINT64_MAX }, "at least 1M" },
+        { { .type = CLI_SIZE, .low = 1023, .high = 1 << 30 }, "1023 to 1G" },
+        { { .type = CLI_SECONDS, .low = 1000000, .high = UINT64_C(1000000000) * 1000000000 }, "0.001 to 1000000000" },
+        { { .type = CLI_TEXT, .low = 1, .high = 2 }, NULL },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        assert_int_equal(cli_has_range(&cases[i].option), cases[i].text != NULL);
+        if (cases[i].text != NULL) {
+            cli_describe_range(&cases[i].option, text, sizeof text);
+            assert_string_equal(text, cases[i].text);
+        }
+    }
+}
+
 static void the_table_is_in_order(void **state)
 {
     (void)state;
@@ -162,6 +187,7 @@ int main(void)
         cmocka_unit_test(near_words_are_found_and_far_ones_not),
         cmocka_unit_test(options_fill_the_value_structure),
         cmocka_unit_test(operands_stand_anywhere_and_two_dashes_end_options),
+        cmocka_unit_test(ranges_are_told_as_a_user_writes_them),
         cmocka_unit_test(the_table_is_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
