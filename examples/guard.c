@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that guards a page of a guest from the guest's own kernel, without any code of its own in the guest.
+ * A program that guards a page and a control register of a guest from the guest's own kernel, without any code of its
+ * own in the guest.
  *
  *     cc guard.c -o guard $(pkg-config --cflags --libs ravelin) && ./guard
  *
- * The guest's kernel stores to the guarded page until it finds there what it has stored. The program holds trust
- * level 1, which leaves the page readable only: it sees each attempt, leaves the first two out, and then gives in.
+ * The guest's kernel moves its trap vector, and stores to the guarded page until it finds there what it has stored. The
+ * program holds trust level 1, which pins the register and leaves the page readable only: it sees each attempt, leaves
+ * the register as it is and the first two stores out, and then gives in.
  */
 #include <ravelin/ravelin.h>
 
@@ -15,10 +17,12 @@
 #include <unistd.h>
 
 #define GUARDED UINT64_C(0x80400000)
+#define STVEC   0x105u /* the number of the register that says where traps go */
 
 static const unsigned kernel[] = {
     0x2010029b, /* addiw t0, zero, 513      */
     0x01629293, /* slli  t0, t0, 22         the guarded page */
+    0x10529073, /* csrw  stvec, t0 */
     0x00100393, /* li    t2, 1              again: */
     0x0072b023, /* sd    t2, 0(t0)          */
     0x0002be03, /* ld    t3, 0(t0)          */
@@ -33,13 +37,20 @@ static const unsigned kernel[] = {
 
 struct guard {
     struct ravelin_vm *vm;
-    unsigned attempt_count;
+    unsigned attempt_count; /* to write to the page */
+    unsigned pinned_count;  /* and to the register */
 };
 
 static enum ravelin_verdict intercept(void *context, const struct ravelin_intercept *what)
 {
     struct guard *guard = context;
     struct ravelin_error error;
+    if (what->kind == RAVELIN_INTERCEPT_REGISTER) {
+        printf("vCPU %u, code at %#" PRIx64 ": stvec shall be %#" PRIx64 ", and stays what it is\n", what->vcpu,
+               what->pc, what->value);
+        guard->pinned_count++;
+        return RAVELIN_VERDICT_SKIP;
+    }
     printf("vCPU %u, code at %#" PRIx64 ": attempt %u to write to %#" PRIx64 "\n", what->vcpu, what->pc,
            ++guard->attempt_count, what->address);
     if (guard->attempt_count < 3) {
@@ -67,7 +78,7 @@ int main(void)
                    ravelin_vm_set_trust_levels(guard.vm, 2, &error) &&
                    ravelin_vm_hold_trust_level(guard.vm, 1, intercept, &guard, &error) &&
                    ravelin_trust_set_rights(guard.vm, 1, GUARDED, RAVELIN_PAGE_SIZE, RAVELIN_RIGHT_READ, &error) &&
-                   ravelin_vm_start(guard.vm, &error);
+                   ravelin_trust_pin(guard.vm, 1, STVEC, UINT64_MAX, &error) && ravelin_vm_start(guard.vm, &error);
     unlink(path);
     if (!started) {
         fprintf(stderr, "guard: %s\n", error.text);
@@ -77,5 +88,5 @@ int main(void)
     ravelin_vm_wait(guard.vm, RAVELIN_FOREVER, &end);
     printf("The guest ended with code %u after %u attempts.\n", end.code, guard.attempt_count);
     ravelin_vm_destroy(guard.vm);
-    return guard.attempt_count == 3 && end.end == RAVELIN_END_POWER_OFF ? 0 : 1;
+    return guard.attempt_count == 3 && guard.pinned_count == 1 && end.end == RAVELIN_END_POWER_OFF ? 0 : 1;
 }

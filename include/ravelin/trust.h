@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual trust levels: protection of a guest's pages from the guest's own kernel.
+ * Virtual trust levels: protection of a guest's pages and control registers from the guest's own kernel.
  *
  * A machine with N levels has level 0, in which the guest boots, up to N - 1. Higher levels take rights to pages away
  * from lower ones. A level is either the guest's own, enabled and used by hypercalls (docs/reference/trust-levels.md),
@@ -15,6 +15,7 @@
  *     ravelin_vm_set_trust_levels(vm, 2, &error);
  *     ravelin_vm_hold_trust_level(vm, 1, refuse, NULL, &error);
  *     ravelin_trust_set_rights(vm, 1, 0x80400000, 0x1000, RAVELIN_RIGHT_READ, &error);
+ *     ravelin_trust_pin(vm, 1, 0x105, UINT64_MAX, &error); // stvec
  *     ravelin_vm_start(vm, &error);
  *
  * Addresses are guest-physical and sizes in bytes, both multiples of RAVELIN_PAGE_SIZE.
@@ -85,8 +86,9 @@ RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned lev
                                              void *context, struct ravelin_error *error);
 
 /* Calls `line` with one line of JSON (no newline, borrowed) for each refused access, pinned write, hart start or stop,
- * reset and level enabled, on the thread of the vCPU, never twice at once; a flood is counted instead. What a line
- * holds is told by the manual's page on trust levels. NULL: nobody is told. Before the start. */
+ * reset, level enabled and message of a secure kernel, on the thread of the vCPU, never twice at once; a flood is
+ * counted instead. What a line holds is told by the manual's page on trust levels. NULL: nobody is told. Before the
+ * start. */
 RAVELIN_API bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
                                        void *context, struct ravelin_error *error);
 
@@ -118,7 +120,8 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 RAVELIN_API bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask,
                                    struct ravelin_error *error);
 
-/* What `level` may do with a page, all higher levels considered. false: no RAM there. */
+/* What `level` may do with a page, all higher levels considered. false: no RAM there, or no such level. After the start.
+ */
 RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
                                       struct ravelin_error *error);
 
