@@ -11,6 +11,7 @@
  */
 #include "isa/emit_expr.h"
 #include "isa/output.h"
+#include "isa/translatable.h"
 
 #include "core/check.h"
 
@@ -24,102 +25,6 @@ struct writer {
     const struct isa_instruction *instruction; /* NULL in functions */
     unsigned temporary_count;
 };
-
-/* -- What can be translated ---------------------------------------------------------------------------------------- */
-
-#define UNTRANSLATED_EFFECTS \
-    (ISA_EFFECT_CHANGES_MODE | ISA_EFFECT_CHANGES_TRANSLATION | ISA_EFFECT_STOPS | ISA_EFFECT_READS_TIME)
-
-static bool block_fits(const struct isa_stmt *stmt);
-
-/* (sext or zext(a, 128) * …(b, 128))[127:64] */
-static bool is_high_product(const struct isa_expr *expr)
-{
-    return expr->kind == ISA_EXPR_SLICE && expr->high == 127 && expr->low == 64 && expr->a->kind == ISA_EXPR_BINARY &&
-           expr->a->op == ISA_OP_MUL && expr->a->a->width == 128 &&
-           (expr->a->a->kind == ISA_EXPR_SEXT || expr->a->a->kind == ISA_EXPR_ZEXT) &&
-           (expr->a->b->kind == ISA_EXPR_SEXT || expr->a->b->kind == ISA_EXPR_ZEXT) && expr->a->a->a->width == 64 &&
-           expr->a->b->a->width == 64;
-}
-
-static bool call_fits(const struct isa_expr *expr)
-{
-    const struct isa_function *function = expr->function;
-    if (function->primitive && (function->effects & UNTRANSLATED_EFFECTS) != 0) {
-        return false;
-    }
-    for (const struct isa_local *p = function->parameters; p != NULL; p = p->next) {
-        if (p->width > 64 && p->width != ISA_VOID) {
-            return false;
-        }
-    }
-    return function->primitive || block_fits(function->body);
-}
-
-static bool expr_fits(const struct isa_expr *expr)
-{
-    if (expr == NULL || is_high_product(expr)) {
-        return expr == NULL || (expr_fits(expr->a->a->a) && expr_fits(expr->a->b->a));
-    }
-    if (expr->width > 64 && expr->width != ISA_VOID) {
-        return false;
-    }
-    if (expr->kind == ISA_EXPR_CSR || (expr->kind == ISA_EXPR_CALL && !call_fits(expr))) {
-        return false;
-    }
-    if (expr->kind == ISA_EXPR_CSR_FIELD && (expr->a != NULL || expr->csr_field->rule == ISA_RULE_IS)) {
-        return false;
-    }
-    for (const struct isa_expr *argument = expr->args; argument != NULL; argument = argument->next) {
-        if (!expr_fits(argument)) {
-            return false;
-        }
-    }
-    return expr_fits(expr->a) && expr_fits(expr->b) && expr_fits(expr->c);
-}
-
-static bool is_guard(const struct isa_stmt *stmt)
-{
-    return stmt->kind == ISA_STMT_IF && stmt->otherwise == NULL && stmt->body != NULL &&
-           stmt->body->kind == ISA_STMT_TRAP;
-}
-
-static bool stmt_fits(const struct isa_stmt *stmt)
-{
-    switch (stmt->kind) {
-    case ISA_STMT_TRAP:
-    case ISA_STMT_SET_CSR: return false;
-    case ISA_STMT_CSR_WRITE: return expr_fits(stmt->index) && expr_fits(stmt->value);
-    case ISA_STMT_IF:
-        return expr_fits(stmt->value) && (is_guard(stmt) || (block_fits(stmt->body) && block_fits(stmt->otherwise)));
-    case ISA_STMT_FOR: return block_fits(stmt->body);
-    case ISA_STMT_SET_REGISTER:
-        return stmt->reg->role == ISA_ROLE_NONE && expr_fits(stmt->index) && expr_fits(stmt->value);
-    case ISA_STMT_SET_CSR_FIELD:
-        return stmt->index == NULL && stmt->csr_field->rule != ISA_RULE_IS && expr_fits(stmt->value);
-    case ISA_STMT_LOCAL:
-    case ISA_STMT_SET_LOCAL:
-    case ISA_STMT_JUMP:
-    case ISA_STMT_CALL:
-    case ISA_STMT_RETURN: return expr_fits(stmt->value);
-    }
-    return false;
-}
-
-static bool block_fits(const struct isa_stmt *stmt)
-{
-    for (; stmt != NULL; stmt = stmt->next) {
-        if (!stmt_fits(stmt)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_translated(const struct isa_instruction *insn)
-{
-    return insn->same_as == NULL && block_fits(insn->body);
-}
 
 /* -- Expressions --------------------------------------------------------------------------------------------------- */
 
@@ -312,9 +217,9 @@ static const char *value_of(struct writer *writer, const struct isa_expr *expr)
     case ISA_EXPR_UNARY: return unary(writer, expr);
     case ISA_EXPR_BINARY: return binary(writer, expr);
     case ISA_EXPR_SLICE:
-        return is_high_product(expr) ? high_product(writer, expr)
-                                     : emit_text(emit, "tr_slice(t, %u, %s, %u, %u)", expr->a->width,
-                                                 value_of(writer, expr->a), expr->high, expr->low);
+        return translatable_is_high_product(expr) ? high_product(writer, expr)
+                                                  : emit_text(emit, "tr_slice(t, %u, %s, %u, %u)", expr->a->width,
+                                                              value_of(writer, expr->a), expr->high, expr->low);
     case ISA_EXPR_BIT:
         return emit_text(emit, "tr_slice(t, %u, tr_shift(t, IR_SHR, %u, %s, %u, %s), 0, 0)", expr->a->width,
                          expr->a->width, value_of(writer, expr->a), expr->b->width, value_of(writer, expr->b));
@@ -371,16 +276,6 @@ static bool only_computes_locals(const struct isa_stmt *stmt)
     return true;
 }
 
-static bool has_jump(const struct isa_stmt *stmt)
-{
-    for (; stmt != NULL; stmt = stmt->next) {
-        if (stmt->kind == ISA_STMT_JUMP) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Both ways are computed; the condition chooses. */
 static void write_choice(struct writer *writer, const struct isa_stmt *stmt, const char *condition)
 {
@@ -415,11 +310,12 @@ static void write_if(struct writer *writer, const struct isa_stmt *stmt)
     struct emit *emit = writer->emit;
     const char *condition = emit_text(emit, "condition_%u", ++writer->temporary_count);
     emit_line(emit, writer->depth, "struct ir_value *%s = %s;", condition, value_of(writer, stmt->value));
-    if (is_guard(stmt)) {
+    if (translatable_is_guard(stmt)) {
         emit_line(emit, writer->depth, "tr_guard(t, tr_not(t, 0, %s));", condition);
         return;
     }
-    if (writer->instruction != NULL && has_jump(stmt->body) && stmt->next == NULL && stmt->otherwise == NULL) {
+    if (writer->instruction != NULL && translatable_has_jump(stmt->body) && stmt->next == NULL &&
+        stmt->otherwise == NULL) {
         write_branch(writer, stmt, condition);
         return;
     }
@@ -504,12 +400,6 @@ static const char *parameter_list(struct writer *writer, const struct isa_functi
         text = emit_text(writer->emit, "%s, struct ir_value *%s", text, local_name(writer, p));
     }
     return text;
-}
-
-static bool function_fits(const struct isa_function *function)
-{
-    struct isa_expr call = { .kind = ISA_EXPR_CALL, .function = function, .width = ISA_VOID };
-    return (function->result <= 64 || function->result == ISA_VOID) && call_fits(&call);
 }
 
 /* Primitives with an IR form: `text` is a call of translate_ops.h, %s the arguments. All others become calls of C. */
@@ -734,7 +624,7 @@ static void need_block(struct needs *needs, const struct isa_stmt *stmt)
     for (; stmt != NULL; stmt = stmt->next) {
         need_expr(needs, stmt->index);
         need_expr(needs, stmt->value);
-        if (!is_guard(stmt)) {
+        if (!translatable_is_guard(stmt)) {
             need_block(needs, stmt->body);
             need_block(needs, stmt->otherwise);
         }
@@ -762,7 +652,7 @@ static bool reads_plainly(const struct isa_csr *csr)
         return false;
     }
     for (const struct isa_csr_field *field = base->fields; field != NULL; field = field->next) {
-        if (field->rule == ISA_RULE_IS && !expr_fits(field->is)) {
+        if (field->rule == ISA_RULE_IS && !translatable_expression(field->is)) {
             return false;
         }
     }
@@ -773,8 +663,8 @@ static bool reads_plainly(const struct isa_csr *csr)
 static bool reads_as_described(const struct isa_csr *csr)
 {
     return csr->numbered && csr->count == 0 && csr->width == 64 && csr->read != NULL &&
-           csr->read->kind == ISA_STMT_RETURN && expr_fits(csr->read->value) &&
-           (csr->access == NULL || block_fits(csr->access));
+           csr->read->kind == ISA_STMT_RETURN && translatable_expression(csr->read->value) &&
+           (csr->access == NULL || translatable_block(csr->access));
 }
 
 /* Writing it is writing its storage. */
@@ -913,35 +803,12 @@ static void write_instruction(struct emit *emit, const struct isa_instruction *i
     while (last != NULL && last->next != NULL) {
         last = last->next;
     }
-    const bool branches = last != NULL && last->kind == ISA_STMT_IF && has_jump(last->body);
+    const bool branches = last != NULL && last->kind == ISA_STMT_IF && translatable_has_jump(last->body);
     if (last == NULL || (last->kind != ISA_STMT_JUMP && !branches)) {
         emit_line(emit, 1, "return tr_done(t);");
     }
     emit_line(emit, 0, "}");
     emit_blank(emit);
-}
-
-/* A conditional jump must be the last thing; jumps elsewhere are left to the interpreter. */
-static bool jumps_fit(const struct isa_stmt *stmt, bool top)
-{
-    for (; stmt != NULL; stmt = stmt->next) {
-        if (stmt->kind == ISA_STMT_JUMP && stmt->next != NULL) {
-            return false;
-        }
-        if (stmt->kind == ISA_STMT_IF && (has_jump(stmt->body) || has_jump(stmt->otherwise)) &&
-            (!top || stmt->next != NULL || stmt->otherwise != NULL)) {
-            return false;
-        }
-        if (stmt->kind == ISA_STMT_IF && !jumps_fit(stmt->body, false)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_written(const struct isa_instruction *insn)
-{
-    return is_translated(insn) && jumps_fit(insn->body, true);
 }
 
 void output_translate(struct emit *emit)
@@ -953,7 +820,7 @@ void output_translate(struct emit *emit)
     emit_quiet_begin(emit);
     struct needs *needs = &(struct needs){ .count = 0 };
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
-        if (is_written(insn)) {
+        if (translatable_instruction(insn)) {
             need_block(needs, insn->body);
         }
     }
@@ -973,7 +840,7 @@ void output_translate(struct emit *emit)
               emit->prefix);
     emit_blank(emit);
     for (const struct isa_function *function = emit->machine->functions; function != NULL; function = function->next) {
-        if (is_needed(needs, function) && function_fits(function)) {
+        if (is_needed(needs, function) && translatable_function(function)) {
             struct writer writer = { .emit = emit, .depth = 1 };
             if (function->primitive) {
                 write_primitive(&writer, function);
@@ -984,7 +851,7 @@ void output_translate(struct emit *emit)
     }
     write_csr_access(emit);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
-        if (is_written(insn)) {
+        if (translatable_instruction(insn)) {
             write_instruction(emit, insn);
         }
     }
@@ -993,7 +860,7 @@ void output_translate(struct emit *emit)
     emit_line(emit, 0, "{");
     emit_line(emit, 1, "static enum translation_result (*const table[])(struct %s_translation *) = {", emit->prefix);
     for (const struct isa_instruction *insn = emit->machine->instructions; insn != NULL; insn = insn->next) {
-        if (is_written(insn)) {
+        if (translatable_instruction(insn)) {
             emit_line(emit, 2, "[%s_INSN_%s] = translate_%s,", emit->upper, emit_capitals(emit, insn->name),
                       insn->c_name);
         }
