@@ -85,31 +85,28 @@ struct ir_value *translation_csr_field(struct riscv_translation *translation, ui
 
 /* -- Pages --------------------------------------------------------------------------------------------------------- */
 
-/* Host address of the instruction at pc if its page is, or can become, one of the region's. Never traps. */
+/* Host address of the instruction at pc if its page is, or can become, one of the region's. Never traps. The fetch TLB
+ * may be emptied at any time (memory/straggler.h), so it is asked once for each page. */
 static const uint8_t *host_of(struct builder *builder, uint64_t pc)
 {
     struct region_plan *plan = builder->plan;
     uint64_t page = pc & ~PAGE_MASK;
-    const struct tlb_fetch_entry *entry = tlb_fetch_entry(builder->cpu->fetch_tlb, pc);
-    const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
-    if (host == NULL) {
-        return NULL;
-    }
     for (unsigned i = 0; i < plan->page_count; i++) {
         if (plan->pages[i].address == page) {
-            return host;
+            return (const uint8_t *)(uintptr_t)(pc + plan->pages[i].addend); /* NOLINT: a page that was found so */
         }
     }
-    if (plan->page_count == HOST_PAGES_MAX) {
+    const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
+    if (host == NULL || plan->page_count == HOST_PAGES_MAX) {
         return NULL;
     }
     /* Two pages that share a TLB entry would evict each other at every entry. */
     for (unsigned i = 0; i < plan->page_count; i++) {
-        if (tlb_fetch_entry(builder->cpu->fetch_tlb, plan->pages[i].address) == entry) {
+        if (tlb_fetch_index(plan->pages[i].address) == tlb_fetch_index(pc)) {
             return NULL;
         }
     }
-    plan->pages[plan->page_count++] = (struct host_page){ .address = page, .addend = entry->addend };
+    plan->pages[plan->page_count++] = (struct host_page){ .address = page, .addend = (uint64_t)(uintptr_t)host - pc };
     return host;
 }
 
