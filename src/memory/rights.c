@@ -386,7 +386,6 @@ struct change {
     struct rights *rights;
     unsigned enforcer;
     unsigned denied;
-    bool crowded;          /* others are changing rights, too: what is denied already may not have been waited for */
     const uint64_t *pages; /* which ones; NULL: those from `first` on */
     uint64_t first, count;
     bool pinned;                       /* one of them seems to be */
@@ -405,7 +404,13 @@ static void begin(struct change *change, struct rights *rights, unsigned enforce
     change->count = count;
     change->pinned = false;
     memset(change->stale, 0, rights->reader_count * sizeof change->stale[0]);
-    change->crowded = atomic_fetch_add(&rights->changing, 1) != 0;
+    atomic_fetch_add(&rights->changing, 1);
+}
+
+/* To be asked after a word was seen: whoever stored it may not have waited yet. */
+static bool others_are_changing(const struct change *change)
+{
+    return atomic_load(&change->rights->changing) != 1;
 }
 
 static unsigned kinds_of(unsigned lost)
@@ -566,7 +571,7 @@ static _Atomic uint64_t *word_of(const struct memory_slot *slot, uint64_t page)
     return &slot->attributes->words[page - (slot->base.bits >> PAGE_SHIFT)];
 }
 
-/* Stores one page's word; returns what readers may have lost by it. */
+/* Stores one page's word; returns what readers may have lost by it, or by another change that has not ended yet. */
 static unsigned store(const struct change *change, const struct memory_slot *slot, uint64_t page)
 {
     struct attributes *attributes = slot->attributes;
@@ -579,12 +584,10 @@ static unsigned store(const struct change *change, const struct memory_slot *slo
     uint64_t after;
     do {
         after = attributes_with(before ^ initial, change->enforcer, change->denied) ^ initial;
-        if (after == before) {
-            return change->crowded ? change->denied : 0;
-        }
-    } while (!atomic_compare_exchange_weak(place, &before, after));
+    } while (after != before && !atomic_compare_exchange_weak(place, &before, after));
     unsigned denied_before = (unsigned)((before ^ initial) >> 4 * change->enforcer) & 15;
-    return change->crowded ? change->denied : change->denied & ~denied_before;
+    bool waited_for = (change->denied & denied_before) == 0 || !others_are_changing(change);
+    return waited_for ? change->denied & ~denied_before : change->denied;
 }
 
 static bool all_are_ram(const struct rights *rights, const uint64_t *pages, size_t count, size_t *failed)

@@ -291,6 +291,59 @@ static void a_changer_inside_drops_its_own(void **state)
     assert_true(rights_is_inside(reader));
 }
 
+#define LONG_LIST (UINT64_C(2) << 20) /* pages: so long that another change fits in */
+
+struct two_changes {
+    struct fixture *fixture;
+    _Atomic bool ended;
+};
+
+static void await_denied(const struct fixture *fixture, uint64_t page)
+{
+    while (attributes_denied(word(fixture, page), 0) != DENY_WRITE) {
+        sched_yield();
+    }
+}
+
+static void *deny_last_of_many(void *argument)
+{
+    struct two_changes *both = argument;
+    uint64_t *pages = check_alloc(LONG_LIST * sizeof *pages);
+    size_t failed;
+    for (size_t i = 0; i < LONG_LIST; i++) {
+        pages[i] = i + 1 < LONG_LIST ? FIRST : FIRST + 1;
+    }
+    assert_true(rights_change(both->fixture->rights, NULL, 1, DENY_WRITE, pages, LONG_LIST, &failed));
+    atomic_store(&both->ended, true);
+    free(pages);
+    return NULL;
+}
+
+static void *deny_meanwhile(void *argument)
+{
+    struct two_changes *both = argument;
+    await_denied(both->fixture, FIRST);
+    assert_true(change(both->fixture, 1, DENY_WRITE, FIRST + 1));
+    return NULL;
+}
+
+static void what_a_later_change_has_denied_already_is_waited_for(void **state)
+{
+    struct two_changes both = { .fixture = *state };
+    pthread_t threads[2];
+    struct rights_reader *reader = rights_add_reader(both.fixture->rights, NULL, note_drop, both.fixture);
+    rights_enter(reader, 0);
+    rights_hold(reader, 0, gpa(BASE + PAGE_SIZE), MEMORY_WRITE);
+    assert_int_equal(pthread_create(&threads[0], NULL, deny_last_of_many, &both), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, deny_meanwhile, &both), 0);
+    await_denied(both.fixture, FIRST + 1);
+    usleep(100000);
+    assert_false(atomic_load(&both.ended)); /* the reader still uses the page */
+    rights_leave(reader);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+}
+
 static void widening_disturbs_nobody(void **state)
 {
     struct fixture *fixture = *state;
@@ -660,6 +713,7 @@ int main(void)
         TEST(only_a_reader_that_holds_the_page_is_asked),
         TEST(only_levels_below_the_enforcer_are_disturbed),
         TEST(a_changer_inside_drops_its_own),
+        TEST(what_a_later_change_has_denied_already_is_waited_for),
         TEST(widening_disturbs_nobody),
         TEST(forgetting_ends_disturbance),
         TEST(a_pin_needs_the_right_on_every_page),
