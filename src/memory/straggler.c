@@ -101,7 +101,8 @@ unsigned straggler_freeze(struct straggler *self)
     if (!atomic_compare_exchange_strong(&self->signal, &signal, sending)) {
         return 0;
     }
-    if (syscall(SYS_tgkill, getpid(), thread, STRAGGLER_SIGNAL) != 0) {
+    /* Looked at again: who detached before that was not told of this signal, who does after it takes it back. */
+    if (atomic_load(&self->thread) != thread || syscall(SYS_tgkill, getpid(), thread, STRAGGLER_SIGNAL) != 0) {
         atomic_fetch_and(&self->signal, ~(uint32_t)FATE_MASK);
         return 0;
     }
