@@ -17,8 +17,14 @@
 #define OFFSET_MAX (UINT64_C(16) << 20) /* of an address from a symbol that still says something about it */
 #define PAGE_BITS  UINT64_C(0xfff)
 
-/* Refused accesses come in masses when a kernel patches itself; what else is told must not drown in them. */
-enum kind { KIND_ACCESS, KIND_OTHER, KIND_COUNT };
+/* Who makes one of these happen in masses, as any kernel can by an instruction or a call, must not drown the others.
+ * What is neither comes from higher levels. */
+enum kind { KIND_ACCESS, KIND_REGISTER, KIND_CALL, KIND_OTHER, KIND_COUNT };
+
+static const enum kind kind_of[VTL_INCIDENT_KIND_COUNT] = {
+    [VTL_INCIDENT_PAGE] = KIND_ACCESS, [VTL_INCIDENT_REGISTER] = KIND_REGISTER, [VTL_INCIDENT_START] = KIND_CALL,
+    [VTL_INCIDENT_STOP] = KIND_CALL,   [VTL_INCIDENT_RESET] = KIND_CALL,        [VTL_INCIDENT_ENABLED] = KIND_OTHER,
+};
 
 /* What may be written still: a burst of lines, and more as time goes by. */
 struct budget {
@@ -298,7 +304,7 @@ void vtl_events_note(void *context, const struct vtl_incident *incident)
 {
     struct vtl_events *events = context;
     pthread_mutex_lock(&events->lock);
-    if (has_room(events, incident->kind == VTL_INCIDENT_PAGE ? KIND_ACCESS : KIND_OTHER)) {
+    if (has_room(events, kind_of[incident->kind])) {
         struct line line = { .length = 0 };
         if (incident->level == 0) {
             learn_slide(events, incident->stvec);
