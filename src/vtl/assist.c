@@ -7,10 +7,11 @@
  * place one, all changes of rights under way are waited for, and those to come wait:
  *
  *     a VP that changes rights                    who places an overlay
- *     changes := true                             placing := true
- *     placing? changes := false, wait, again      wait until no VP changes
- *     look for overlays, change                   look at the rights, place
- *     changes := false                            placing := false
+ *     changes := true                             lock, placing := true
+ *     placing? changes := false; lock,            wait until no VP changes
+ *         changes := true, unlock                 look at the rights, place
+ *     look for overlays, change                   placing := false, unlock
+ *     changes := false
  *
  * Who waits in either is outside (memory/rights.h), so that changes get on.
  */
@@ -49,11 +50,11 @@ void vtl_change_begin(struct riscv_cpu *cpu)
     struct vtl *vtl = vtl_of(cpu);
     struct vtl_vp *vp = vtl_vp_of(cpu);
     atomic_store(&vp->changes, true);
-    while (unlikely(atomic_load(&vtl->placing))) {
+    if (unlikely(atomic_load(&vtl->placing))) {
         atomic_store(&vp->changes, false);
-        pthread_mutex_lock(&vtl->overlay_lock);
-        pthread_mutex_unlock(&vtl->overlay_lock);
+        pthread_mutex_lock(&vtl->overlay_lock); /* nobody places */
         atomic_store(&vp->changes, true);
+        pthread_mutex_unlock(&vtl->overlay_lock);
     }
 }
 
