@@ -94,14 +94,15 @@ static bool fill_op(const struct block_cache *cache, const struct riscv_cpu *cpu
 }
 
 /* Decodes from `host` (page_left bytes up to the end of its page) into block, whose memory takes the longest block. The
- * first instruction lies in this page whole. */
+ * first instruction lies in this page whole, as its first parcel says, which is not read again: another vCPU may have
+ * written it. */
 static void fill_block(const struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
-                       unsigned page_left, struct interp_block *block, uint8_t *bytes)
+                       uint16_t first, unsigned page_left, struct interp_block *block, uint8_t *bytes)
 {
     unsigned offset = 0, count = 0;
     bool ended = false;
     while (!ended && count < cache->limit && offset < page_left) {
-        uint32_t bits = code_parcel(host + offset);
+        uint32_t bits = offset == 0 ? first : code_parcel(host + offset);
         unsigned length = is_compressed((uint16_t)bits) ? 2 : 4;
         if (offset + length > page_left) {
             break;
@@ -187,11 +188,11 @@ static void keep_block(struct block_cache *cache, struct interp_block *block, co
 }
 
 static struct interp_block *build(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
-                                  unsigned page_left)
+                                  uint16_t first, unsigned page_left)
 {
     uint8_t bytes[4 * BLOCK_COUNT_MAX];
     struct interp_block *block = new_block(cache);
-    fill_block(cache, cpu, host, page_left, block, bytes);
+    fill_block(cache, cpu, host, first, page_left, block, bytes);
     block->epoch = cpu->code_epoch;
     block->second = NULL;
     keep_block(cache, block, host, bytes);
@@ -199,9 +200,9 @@ static struct interp_block *build(struct block_cache *cache, const struct riscv_
 }
 
 static struct interp_block *build_across(struct block_cache *cache, const struct riscv_cpu *cpu, const uint8_t *host,
-                                         const uint8_t *second)
+                                         uint16_t first, const uint8_t *second)
 {
-    uint32_t bits = code_parcel(host) | (uint32_t)code_parcel(second) << 16, effects;
+    uint32_t bits = first | (uint32_t)code_parcel(second) << 16, effects;
     struct interp_block *block = new_block(cache);
     fill_op(cache, cpu, bits, 0, &block->ops[0], &effects);
     close_block(cache, &block->ops[1], sizeof bits);
@@ -245,7 +246,7 @@ static bool host_at(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **host)
 }
 
 static struct interp_block *find_across(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc,
-                                        const uint8_t *host)
+                                        const uint8_t *host, uint16_t first)
 {
     const uint8_t *second;
     if (!host_at(cpu, pc + 2, &second)) {
@@ -259,7 +260,7 @@ static struct interp_block *find_across(struct block_cache *cache, struct riscv_
         remove_block(cache, block);
         block = NULL;
     }
-    return block != NULL ? block : build_across(cache, cpu, host, second);
+    return block != NULL ? block : build_across(cache, cpu, host, first, second);
 }
 
 struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu, uint64_t pc)
@@ -272,8 +273,9 @@ struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu
         return build_scratch(cache, cpu, pc);
     }
     unsigned page_left = (unsigned)(PAGE_SIZE - (pc & PAGE_MASK));
-    if (page_left == 2 && !is_compressed(code_parcel(host))) {
-        return find_across(cache, cpu, pc, host);
+    uint16_t first = code_parcel(host);
+    if (page_left == 2 && !is_compressed(first)) {
+        return find_across(cache, cpu, pc, host, first);
     }
     struct interp_block *block = lookup(cache, host);
     if (block != NULL && block->epoch != cpu->code_epoch) {
@@ -284,5 +286,5 @@ struct interp_block *block_find(struct block_cache *cache, struct riscv_cpu *cpu
             block = NULL;
         }
     }
-    return block != NULL ? block : build(cache, cpu, host, page_left);
+    return block != NULL ? block : build(cache, cpu, host, first, page_left);
 }
