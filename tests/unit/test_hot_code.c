@@ -2,6 +2,7 @@
 /* Finding code that runs often, and translating it: while another thread writes it, or takes it away. */
 #include "test_riscv_fixture.h"
 
+#include "engine/interp/block.h"
 #include "engine/interp/interp.h"
 #include "engine/jit/region.h"
 
@@ -139,11 +140,28 @@ static void what_empties_the_fetch_tlb_does_not_disturb_a_region_in_the_making(v
     fixture_destroy(&fixture);
 }
 
+/* -- Run for long -------------------------------------------------------------------------------------------------- */
+
+static void a_block_that_is_met_hot_again_and_again_stays_hot(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct riscv_cpu *cpu = run_branches(&fixture);
+    struct interp_block *hot = interp_run_to_hot(cpu, false);
+    hot->heat = INT32_MAX - 1;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_ptr_equal(interp_run_to_hot(cpu, false), hot);
+    }
+    interp_destroy(cpu);
+    fixture_destroy(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instruction_is_as_long_as_what_is_executed),
         cmocka_unit_test(what_empties_the_fetch_tlb_does_not_disturb_a_region_in_the_making),
+        cmocka_unit_test(a_block_that_is_met_hot_again_and_again_stays_hot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,7 @@ find: {
 
 #if LOOP_HEATS
 hot:
+    block->heat -= block->heat == INT32_MAX; /* met once more, it would be colder than any */
     state->pc = base;
     interp->hot = block;
     return;
