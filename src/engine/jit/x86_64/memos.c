@@ -14,7 +14,7 @@
  *     mov   i, [memo.addend]
  *     mov   value, [address + i]
  *
- * The stub asks the translation cache, and notes the page in the memo. Where addresses jump to and fro between pages,
+ * The stub asks the translation cache, and notes the page in the memo. Where addresses alternate between pages,
  * memos would be wrong as often as right, and the processor mispredict that. So a memo that was wrong is void until
  * MEMO_PAUSE instructions have been executed since it was last noted: then the jump to the stub is always taken.
  *
