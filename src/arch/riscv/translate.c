@@ -395,14 +395,15 @@ struct tlb_entry *riscv_resolve_direct(struct riscv_cpu *cpu, enum riscv_direct 
 bool riscv_fetch_page(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **page)
 {
     const uint8_t *host = tlb_fetch(cpu->fetch_tlb, pc);
-    if (host == NULL) {
-        struct riscv_page found;
-        if (!riscv_resolve(cpu, cpu->fetch_tlb, pc, sizeof(uint16_t), MEMORY_FETCH, &found)) {
-            return false;
-        }
-        host = tlb_fetch(cpu->fetch_tlb, pc); /* NULL: a page that cannot be cached as a whole */
+    if (likely(host != NULL)) {
+        *page = host - (pc & PAGE_MASK);
+        return true;
     }
-    *page = host != NULL ? host - (pc & PAGE_MASK) : NULL;
+    struct riscv_page found;
+    if (!riscv_resolve(cpu, cpu->fetch_tlb, pc, sizeof(uint16_t), MEMORY_FETCH, &found)) {
+        return false;
+    }
+    *page = found.whole ? found.host : NULL; /* not by the TLB: a handler may have emptied it again */
     return true;
 }
 

@@ -189,8 +189,12 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
     if (!riscv_fetch_page(cpu, pc, &page)) { /* it may have left the fetch TLB since the interpreter saw it */
         return NULL;
     }
+    if (page == NULL) { /* protection is finer than it */
+        jit->statistics.refused++;
+        return NULL;
+    }
     jit->ir = ir_renew(jit->ir);
-    region_build(&plan, jit->ir, cpu, pc, &facts, has_large_region);
+    region_build(&plan, jit->ir, cpu, pc, page, &facts, has_large_region);
     if (plan.instruction_count == 0) {
         jit->statistics.refused++;
         return NULL;

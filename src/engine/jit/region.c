@@ -85,28 +85,44 @@ struct ir_value *translation_csr_field(struct riscv_translation *translation, ui
 
 /* -- Pages --------------------------------------------------------------------------------------------------------- */
 
-/* Host address of the instruction at pc if its page is, or can become, one of the region's. Never traps. The fetch TLB
- * may be emptied at any time (memory/straggler.h), so it is asked once for each page. */
-static const uint8_t *host_of(struct builder *builder, uint64_t pc)
+/* The page of pc, whose place is known. */
+static void add_page(struct region_plan *plan, uint64_t pc, const uint8_t *host)
 {
-    struct region_plan *plan = builder->plan;
-    uint64_t page = pc & ~PAGE_MASK;
+    plan->pages[plan->page_count++] =
+        (struct host_page){ .address = pc & ~PAGE_MASK, .addend = (uint64_t)(uintptr_t)host - pc };
+}
+
+/* Host address of the instruction at pc, or NULL. The fetch TLB may be emptied at any time (memory/straggler.h), so it
+ * is not asked again for a page of the region. */
+static const uint8_t *look_at(const struct builder *builder, uint64_t pc)
+{
+    const struct region_plan *plan = builder->plan;
     for (unsigned i = 0; i < plan->page_count; i++) {
-        if (plan->pages[i].address == page) {
+        if (plan->pages[i].address == (pc & ~PAGE_MASK)) {
             return (const uint8_t *)(uintptr_t)(pc + plan->pages[i].addend); /* NOLINT: a page that was found so */
         }
     }
-    const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
-    if (host == NULL || plan->page_count == HOST_PAGES_MAX) {
-        return NULL;
-    }
-    /* Two pages that share a TLB entry would evict each other at every entry. */
-    for (unsigned i = 0; i < plan->page_count; i++) {
+    return tlb_fetch(builder->cpu->fetch_tlb, pc);
+}
+
+/* The same if its page is, or can become, one of the region's. Never traps. */
+static const uint8_t *host_of(struct builder *builder, uint64_t pc)
+{
+    struct region_plan *plan = builder->plan;
+    const uint8_t *host = look_at(builder, pc);
+    for (unsigned i = 0; host != NULL && i < plan->page_count; i++) {
+        if (plan->pages[i].address == (pc & ~PAGE_MASK)) {
+            return host;
+        }
+        /* Two pages that share a TLB entry would evict each other at every entry. */
         if (tlb_fetch_index(plan->pages[i].address) == tlb_fetch_index(pc)) {
             return NULL;
         }
     }
-    plan->pages[plan->page_count++] = (struct host_page){ .address = page, .addend = (uint64_t)(uintptr_t)host - pc };
+    if (host == NULL || plan->page_count == HOST_PAGES_MAX) {
+        return NULL;
+    }
+    add_page(plan, pc, host);
     return host;
 }
 
@@ -142,7 +158,7 @@ static struct ir_block *target_block(struct builder *builder, uint64_t pc)
             builder->ends_at(builder->cpu, pc)) {
             return NULL;
         }
-        const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, pc);
+        const uint8_t *host = look_at(builder, pc);
         if (host == NULL || interp_heat(builder->cpu, host) < WARM || host_of(builder, pc) == NULL) {
             return NULL;
         }
@@ -417,7 +433,7 @@ static void find_guessed_targets(struct builder *builder, const struct ir_value 
     uint64_t guesses[GUESSES_MAX];
     unsigned count = guess_targets(builder->cpu, exit, guesses);
     for (unsigned i = 0; i < count; i++) {
-        const uint8_t *host = tlb_fetch(builder->cpu->fetch_tlb, guesses[i]);
+        const uint8_t *host = look_at(builder, guesses[i]);
         int heat = host != NULL ? interp_heat(builder->cpu, host) : 0;
         if (heat >= WARM_TARGET || block_at(builder, guesses[i]) != NULL) {
             rank(targets, (struct switch_target){ .pc = guesses[i], .heat = heat });
@@ -478,7 +494,8 @@ static void translate_from(struct builder *builder, unsigned first)
 }
 
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
-                  const struct riscv_facts *facts, bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc))
+                  const uint8_t *page, const struct riscv_facts *facts,
+                  bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc))
 {
     memset(plan, 0, sizeof *plan);
     struct builder *builder = check_alloc(sizeof *builder);
@@ -487,9 +504,8 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
     builder->facts = *facts;
     builder->ends_at = ends_at;
     plan->ir = ir;
-    if (host_of(builder, pc) != NULL) { /* else protection is finer than its page */
-        add_block(builder, pc);
-    }
+    add_page(plan, pc, page + (pc & PAGE_MASK));
+    add_block(builder, pc);
     translate_from(builder, 0);
     for (unsigned i = 0; i < builder->switch_count; i++) {
         unsigned known = builder->block_count;
