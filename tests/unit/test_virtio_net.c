@@ -3,6 +3,9 @@
 
 #include "virtio_driver.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 enum { RECEIVE = 0, TRANSMIT = 1, HEADER_SIZE = 12 };
 
 struct fixture {
@@ -105,6 +108,51 @@ static void frames_too_short_or_too_long_are_dropped(void **state)
     }
 }
 
+#define FLOOD_SIZE 64u
+
+struct flood {
+    struct driver *driver;
+    _Atomic bool runs, stop;
+};
+
+/* As fast as they are dropped: all entries of the ring are descriptor 0. */
+static void *make_short_frames(void *argument)
+{
+    struct flood *flood = argument;
+    while (!atomic_load(&flood->stop)) {
+        uint16_t used = ram_get16(flood->driver, DEVICE_AREA(TRANSMIT) + 2);
+        ram_put16(flood->driver, DRIVER_AREA(TRANSMIT) + 2, (uint16_t)(used + FLOOD_SIZE));
+        atomic_store(&flood->runs, true);
+    }
+    return NULL;
+}
+
+static void no_end_of_malformed_frames_is_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    struct flood flood = { .driver = driver };
+    pthread_t maker;
+    uint8_t frame[64];
+    driver_start(driver, 0, 2, FLOOD_SIZE);
+    put_descriptor(driver, DESCRIPTORS(TRANSMIT), 0, (struct ring_descriptor){ RAM_BASE + BUFFERS, 1, 0, 0 });
+    assert_int_equal(pthread_create(&maker, NULL, make_short_frames, &flood), 0);
+    while (!atomic_load(&flood.runs)) {
+        sched_yield();
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        unsigned woken = fixture->woken;
+        uint64_t before = driver->log.count;
+        assert_int_equal(pull(fixture, frame, sizeof frame), 0);
+        uint64_t dropped_count = driver->log.count - before;
+        assert_in_range(dropped_count, 0, VIRTQUEUE_SIZE_MAX);
+        assert_int_equal(fixture->woken - woken, dropped_count == VIRTQUEUE_SIZE_MAX); /* there may be more */
+    }
+    atomic_store(&flood.stop, true);
+    pthread_join(maker, NULL);
+    assert_false(driver_needs_reset(driver));
+}
+
 static void received_frame_has_a_header_and_is_padded(void **state)
 {
     struct fixture *fixture = *state;
@@ -167,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(configuration_has_address_and_link, setup, teardown),
         cmocka_unit_test_setup_teardown(sent_frame_is_pulled_without_its_header, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_too_short_or_too_long_are_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_end_of_malformed_frames_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(received_frame_has_a_header_and_is_padded, setup, teardown),
         cmocka_unit_test_setup_teardown(frame_waits_for_a_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(buffer_too_small_is_given_back_empty, setup, teardown),
