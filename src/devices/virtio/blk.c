@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -244,6 +245,10 @@ static void refuse_request(struct virtio_blk *blk, struct virtqueue_chain *chain
                 virtqueue_write(chain, chain->writable_size - BLK_STATUS_SIZE, &status, sizeof status) != 0;
     virtio_push(&blk->virtio, 0, chain, told ? used_size(chain) : 0);
     virtio_signal(&blk->virtio, 0);
+    /* There may be no end of them, and vCPUs want the registers. */
+    pthread_mutex_unlock(&blk->virtio.lock);
+    sched_yield();
+    pthread_mutex_lock(&blk->virtio.lock);
 }
 
 /* One request: called with the lock, lets go of it while the disk works. */
