@@ -564,6 +564,38 @@ static void rings_that_page_rights_refuse_need_a_reset(void **state)
     }
 }
 
+/* It may be as large as memory: what of it is not read need not be readable. */
+static void an_indirect_table_is_refused_where_it_is_read(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    const uint64_t table = 0x30000, size = 2 * PAGE_SIZE;
+    const struct ring_descriptor parts[] = { { RAM_BASE + HEADER, 16, NEXT, 1 },
+                                             { RAM_BASE + DATA, 512, NEXT | WRITE, 0 },
+                                             { RAM_BASE + STATUS, 1, WRITE, 0 } };
+    deny(fixture->rights, ATTRIBUTE_READ | ATTRIBUTE_WRITE, table + PAGE_SIZE);
+    for (uint16_t last = 255; last <= 256; last++) { /* of the readable page, of the other one */
+        driver_start(driver, ALL_FEATURES, 1, 16);
+        put_header(driver, TYPE_IN, 1);
+        put_descriptor(driver, table, 0, parts[0]);
+        put_descriptor(driver, table, 1, parts[1]);
+        put_descriptor(driver, table, last, parts[2]);
+        ram_put16(driver, table + 16 + 14, last);
+        put_descriptor(driver, DESCRIPTORS(0), 0,
+                       (struct ring_descriptor){ RAM_BASE + table, (uint32_t)size, INDIRECT_TABLE, 0 });
+        ram_put16(driver, DRIVER_AREA(0) + 4, 0);
+        ram_put16(driver, DRIVER_AREA(0) + 2, 1);
+        driver_notify(driver, 0);
+        for (unsigned wait = 0;
+             wait < 10000 && !driver_needs_reset(driver) && ram_get16(driver, DEVICE_AREA(0) + 2) == 0; wait++) {
+            usleep(1000);
+        }
+        assert_int_equal(ram_get16(driver, DEVICE_AREA(0) + 2), last == 255);
+        assert_int_equal(driver_needs_reset(driver), last == 256);
+    }
+    deny(fixture->rights, 0, table + PAGE_SIZE);
+}
+
 /* Transfers go on while rights change: what a page holds when the call has returned is not written any more. */
 static void a_change_waits_for_transfers_under_way(void **state)
 {
@@ -622,6 +654,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(buffers_that_page_rights_refuse_are_io_errors, setup_two_levels, teardown),
         cmocka_unit_test_setup_teardown(status_that_page_rights_refuse_is_not_written, setup_two_levels, teardown),
         cmocka_unit_test_setup_teardown(rings_that_page_rights_refuse_need_a_reset, setup_two_levels, teardown),
+        cmocka_unit_test_setup_teardown(an_indirect_table_is_refused_where_it_is_read, setup_two_levels, teardown),
         cmocka_unit_test_setup_teardown(a_change_waits_for_transfers_under_way, setup_two_levels, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,7 +200,9 @@ static const char *enter_indirect(const struct virtqueue *queue, struct walk *wa
     walk->table_count = descriptor->size / (uint32_t)sizeof(struct descriptor);
     walk->index = 0;
     walk->indirect = true;
-    return may(queue, walk->table, descriptor->size, MEMORY_READ) ? NULL : "indirect table not in RAM, or refused";
+    /* Rights are looked at where it is read: it may be as large as memory. */
+    bool is_ram = memory_pointer(queue->memory, gpa(walk->table), descriptor->size, MEMORY_READ) != NULL;
+    return is_ram ? NULL : "indirect table not in RAM";
 }
 
 static const char *add_segment(const struct virtqueue *queue, struct virtqueue_chain *chain,
