@@ -265,17 +265,26 @@ static void store_refused(struct vp *vp, const struct abi_message *message)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
+/* Of what was refused. A walk is what a page table's entry is read and updated for: as what the guest may not read is
+ * none of its pages, it was an update. */
+static enum abi_access access_of(const struct abi_message *message)
+{
+    bool walk = (message->memory.info & ABI_INFO_WALK) != 0;
+    return walk ? ABI_ACCESS_WRITE : (enum abi_access)message->access;
+}
+
 /* Another processor may have changed the page since; then the instruction is simply tried again. */
 static bool is_permitted_now(struct vp *vp, const struct abi_message *message)
 {
+    enum abi_access access = access_of(message);
     static const uint32_t needed[] = {
         [ABI_ACCESS_READ] = ABI_R,
         [ABI_ACCESS_WRITE] = ABI_W,
         [ABI_ACCESS_EXECUTE] = ABI_KX,
     };
     uint32_t rights;
-    return message->access <= ABI_ACCESS_EXECUTE && call_rights(vp, message->memory.physical >> PAGE_SHIFT, &rights) &&
-           (rights & needed[message->access]) != 0;
+    return access <= ABI_ACCESS_EXECUTE && call_rights(vp, message->memory.physical >> PAGE_SHIFT, &rights) &&
+           (rights & needed[access]) != 0;
 }
 
 void pages_refused(struct vp *vp, const struct abi_message *message)
@@ -286,9 +295,9 @@ void pages_refused(struct vp *vp, const struct abi_message *message)
         kernel_refuse_access(vp, message);
     } else if (is_permitted_now(vp, message)) {
         return;
-    } else if (message->access == ABI_ACCESS_EXECUTE) {
+    } else if (access_of(message) == ABI_ACCESS_EXECUTE) {
         fetch_refused(vp, message);
-    } else if (message->access == ABI_ACCESS_WRITE) {
+    } else if (access_of(message) == ABI_ACCESS_WRITE) {
         store_refused(vp, message);
     } else {
         kernel_refuse_access(vp, message);
