@@ -175,7 +175,7 @@ static void make_vps(void)
         vp->input = pages;
         vp->output = pages + PAGE_SIZE;
         vp->assist = (void *)(pages + 2 * PAGE_SIZE);
-        vp->stack = (uint64_t)pages + 3 * PAGE_SIZE + STACK_SIZE;
+        vp->stack = i != 0 ? (uint64_t)pages + 3 * PAGE_SIZE + STACK_SIZE : kernel.free_memory_end + STACK_SIZE;
     }
 }
 

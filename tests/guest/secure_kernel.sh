@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # secure_kernel.sh RAVELIN WHAT CPUS: a stock Debian kernel under the built-in secure kernel.
 #
-#   quiet     enforcing: user space, static keys, modules unloaded and loaded again, a vCPU off and on: no false alarm
+#   quiet     enforcing: user space, static keys, modules unloaded and loaded again, vCPUs off and on: no false alarm
 #   attack    enforcing: each attack is refused and told of, and the machine runs on
 #   open      no secure kernel: each attack succeeds
 #   observe   observing: each attack succeeds and is told of
@@ -38,8 +38,10 @@ dmesg -n 4
 do_() { sh -c "$1" || echo "failed: $1"; }
 do_ 'echo 1 >/proc/sys/kernel/sched_schedstats; echo 0 >/proc/sys/kernel/sched_schedstats'
 if [ -e /sys/devices/system/cpu/cpu1/online ]; then
-    do_ 'echo 0 >/sys/devices/system/cpu/cpu1/online'
-    do_ 'echo 1 >/sys/devices/system/cpu/cpu1/online'
+    for cpu in 1 0; do
+        do_ "echo 0 >/sys/devices/system/cpu/cpu$cpu/online"
+        do_ "echo 1 >/sys/devices/system/cpu/cpu$cpu/online"
+    done
 fi
 for round in 1 2 3; do
     do_ 'rmmod ext4 jbd2 mbcache virtio_net virtio_rng'
