@@ -35,6 +35,40 @@
 
 enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_FLAGS, IR_TYPE_COUNT };
 
+/* The vector operations of the list below: V128 of V128, unless they say otherwise. The immediate is IR_LANES(lane,
+ * number). */
+#define IR_VECTOR_OPS(OP)                                                                    \
+    OP(VAND, "vand", 2, NONE)                                                                \
+    OP(VOR, "vor", 2, NONE)                                                                  \
+    OP(VXOR, "vxor", 2, NONE)                                                                \
+    OP(VANDN, "vandn", 2, NONE)     /* a and not b */                                        \
+    OP(VSELECT, "vselect", 3, NONE) /* bit by bit: a ? b : c */                              \
+    OP(VTABLE, "vtable", 2, NONE)   /* byte i is byte b[i] of a, or 0 if b[i] > 15 */        \
+    OP(VADD, "vadd", 2, NONE)                                                                \
+    OP(VSUB, "vsub", 2, NONE)                                                                \
+    OP(VMUL, "vmul", 2, NONE) /* lanes of 16 and 32 bits */                                  \
+    OP(VEQ, "veq", 2, NONE)   /* all ones or zeros, as the next two */                       \
+    OP(VGTS, "vgts", 2, NONE)                                                                \
+    OP(VGTU, "vgtu", 2, NONE)                                                                \
+    OP(VMINS, "vmins", 2, NONE)                                                              \
+    OP(VMINU, "vminu", 2, NONE)                                                              \
+    OP(VMAXS, "vmaxs", 2, NONE)                                                              \
+    OP(VMAXU, "vmaxu", 2, NONE)                                                              \
+    OP(VSHL, "vshl", 1, NONE) /* by a number less than the lane */                           \
+    OP(VSHR, "vshr", 1, NONE)                                                                \
+    OP(VSAR, "vsar", 1, NONE)                                                                \
+    OP(VZIPL, "vzipl", 2, NONE)       /* a[0] b[0] a[1] b[1] … of the lower halves */        \
+    OP(VZIPH, "vziph", 2, NONE)       /* of the upper halves */                              \
+    OP(VSPLAT, "vsplat", 1, NONE)     /* of I64: its low bits in every lane */               \
+    OP(VEXTRACT, "vextract", 1, NONE) /* I64: a lane, zero-extended */                       \
+    OP(VINSERT, "vinsert", 2, NONE)   /* a, but one lane is the low bits of b (I64) */       \
+    OP(VFADD, "vfadd", 2, FLOAT)      /* lanes of 32 and 64 bits, each as FADD …, at once */ \
+    OP(VFSUB, "vfsub", 2, FLOAT)                                                             \
+    OP(VFMUL, "vfmul", 2, FLOAT)                                                             \
+    OP(VFDIV, "vfdiv", 2, FLOAT)                                                             \
+    OP(VFSQRT, "vfsqrt", 1, FLOAT)                                                           \
+    OP(VFMA, "vfma", 3, FLOAT)
+
 /*
  * Every operation once: OP(NAME, text, arguments, effects).
  * T is the type of the result; unless said otherwise arguments have that type too. Shifts take the amount modulo the
@@ -106,37 +140,7 @@ enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_FLA
     OP(UTOF, "utof", 1, FLOAT)                                                                                         \
     OP(BOX, "box", 1, NONE)     /* F64 of F32: its bits below 32 ones (NaN boxing) */                                  \
     OP(UNBOX, "unbox", 1, NONE) /* F32 of F64: the low half if the high half is all ones, else the canonical NaN */    \
-    /* Vectors: V128 of V128, unless they say otherwise. The immediate is IR_LANES(lane, number). */                   \
-    OP(VAND, "vand", 2, NONE)                                                                                          \
-    OP(VOR, "vor", 2, NONE)                                                                                            \
-    OP(VXOR, "vxor", 2, NONE)                                                                                          \
-    OP(VANDN, "vandn", 2, NONE)     /* a and not b */                                                                  \
-    OP(VSELECT, "vselect", 3, NONE) /* bit by bit: a ? b : c */                                                        \
-    OP(VTABLE, "vtable", 2, NONE)   /* byte i is byte b[i] of a, or 0 if b[i] > 15 */                                  \
-    OP(VADD, "vadd", 2, NONE)                                                                                          \
-    OP(VSUB, "vsub", 2, NONE)                                                                                          \
-    OP(VMUL, "vmul", 2, NONE) /* lanes of 16 and 32 bits */                                                            \
-    OP(VEQ, "veq", 2, NONE)   /* all ones or zeros, as the next two */                                                 \
-    OP(VGTS, "vgts", 2, NONE)                                                                                          \
-    OP(VGTU, "vgtu", 2, NONE)                                                                                          \
-    OP(VMINS, "vmins", 2, NONE)                                                                                        \
-    OP(VMINU, "vminu", 2, NONE)                                                                                        \
-    OP(VMAXS, "vmaxs", 2, NONE)                                                                                        \
-    OP(VMAXU, "vmaxu", 2, NONE)                                                                                        \
-    OP(VSHL, "vshl", 1, NONE) /* by a number less than the lane */                                                     \
-    OP(VSHR, "vshr", 1, NONE)                                                                                          \
-    OP(VSAR, "vsar", 1, NONE)                                                                                          \
-    OP(VZIPL, "vzipl", 2, NONE)       /* a[0] b[0] a[1] b[1] … of the lower halves */                                  \
-    OP(VZIPH, "vziph", 2, NONE)       /* of the upper halves */                                                        \
-    OP(VSPLAT, "vsplat", 1, NONE)     /* of I64: its low bits in every lane */                                         \
-    OP(VEXTRACT, "vextract", 1, NONE) /* I64: a lane, zero-extended */                                                 \
-    OP(VINSERT, "vinsert", 2, NONE)   /* a, but one lane is the low bits of b (I64) */                                 \
-    OP(VFADD, "vfadd", 2, FLOAT)      /* lanes of 32 and 64 bits, each as FADD …, at once */                           \
-    OP(VFSUB, "vfsub", 2, FLOAT)                                                                                       \
-    OP(VFMUL, "vfmul", 2, FLOAT)                                                                                       \
-    OP(VFDIV, "vfdiv", 2, FLOAT)                                                                                       \
-    OP(VFSQRT, "vfsqrt", 1, FLOAT)                                                                                     \
-    OP(VFMA, "vfma", 3, FLOAT)                                                                                         \
+    IR_VECTOR_OPS(OP)                                                                                                  \
     /* Conditions. */                                                                                                  \
     OP(FLAGS_ADD, "flags_add", 2, NONE)             /* FLAGS of a + b */                                               \
     OP(FLAGS_ADC, "flags_adc", 3, NONE)             /* of a + b + c (BOOL) */                                          \
@@ -155,6 +159,9 @@ enum ir_type { IR_VOID, IR_BOOL, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_FLA
     OP(EXIT_INDIRECT, "exit_indirect", 1,                                                                              \
        END) /* leave for guest address a; if a is the pc of block targets[i], i < target_count, go there */            \
     OP(EXIT_INTERPRET, "exit_interpret", 0, END) /* leave; the interpreter runs the instruction at `pc` */
+
+/* `case` labels of a list, for a switch over enum ir_op. */
+#define IR_CASE(name, text, arguments, effects) case IR_##name:
 
 enum ir_op {
 #define OP(name, text, arguments, effects) IR_##name,

@@ -220,6 +220,7 @@ static const char *flags_fault(const struct ir_value *value)
 static const char *types_fault(const struct ir_value *value)
 {
     switch (value->op) {
+        IR_VECTOR_OPS(IR_CASE) return vector_fault(value);
     case IR_CONST: return constant_fault(value);
     case IR_MARK:
     case IR_FENCE: return value->type == IR_VOID ? NULL : "it has no result";
@@ -287,36 +288,6 @@ static const char *types_fault(const struct ir_value *value)
         return value->type == IR_F64 && argument_type(value, 0) == IR_F32 ? NULL : "box makes an f64 of an f32";
     case IR_UNBOX:
         return value->type == IR_F32 && argument_type(value, 0) == IR_F64 ? NULL : "unbox makes an f32 of an f64";
-    case IR_VAND:
-    case IR_VOR:
-    case IR_VXOR:
-    case IR_VANDN:
-    case IR_VSELECT:
-    case IR_VTABLE:
-    case IR_VADD:
-    case IR_VSUB:
-    case IR_VMUL:
-    case IR_VEQ:
-    case IR_VGTS:
-    case IR_VGTU:
-    case IR_VMINS:
-    case IR_VMINU:
-    case IR_VMAXS:
-    case IR_VMAXU:
-    case IR_VSHL:
-    case IR_VSHR:
-    case IR_VSAR:
-    case IR_VZIPL:
-    case IR_VZIPH:
-    case IR_VSPLAT:
-    case IR_VEXTRACT:
-    case IR_VINSERT:
-    case IR_VFADD:
-    case IR_VFSUB:
-    case IR_VFMUL:
-    case IR_VFDIV:
-    case IR_VFSQRT:
-    case IR_VFMA: return vector_fault(value);
     case IR_FLAGS_ADD:
     case IR_FLAGS_ADC:
     case IR_FLAGS_SUB:

@@ -709,6 +709,8 @@ static void select_zext(struct compile *compile, struct ir_value *value)
 static void select_value(struct compile *compile, struct ir_value *value)
 {
     switch (value->op) {
+        IR_VECTOR_OPS(IR_CASE) select_vector(compile, value);
+        break;
     case IR_CONST: break;
     case IR_MARK:
         compile->mark_pc = value->pc;
@@ -782,36 +784,6 @@ static void select_value(struct compile *compile, struct ir_value *value)
     case IR_UTOF:
     case IR_BOX:
     case IR_UNBOX: select_float(compile, value); break;
-    case IR_VAND:
-    case IR_VOR:
-    case IR_VXOR:
-    case IR_VANDN:
-    case IR_VSELECT:
-    case IR_VTABLE:
-    case IR_VADD:
-    case IR_VSUB:
-    case IR_VMUL:
-    case IR_VEQ:
-    case IR_VGTS:
-    case IR_VGTU:
-    case IR_VMINS:
-    case IR_VMINU:
-    case IR_VMAXS:
-    case IR_VMAXU:
-    case IR_VSHL:
-    case IR_VSHR:
-    case IR_VSAR:
-    case IR_VZIPL:
-    case IR_VZIPH:
-    case IR_VSPLAT:
-    case IR_VEXTRACT:
-    case IR_VINSERT:
-    case IR_VFADD:
-    case IR_VFSUB:
-    case IR_VFMUL:
-    case IR_VFDIV:
-    case IR_VFSQRT:
-    case IR_VFMA: select_vector(compile, value); break;
     case IR_FLAGS_ADD:
     case IR_FLAGS_ADC:
     case IR_FLAGS_SUB:
