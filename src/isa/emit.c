@@ -217,6 +217,15 @@ uint64_t emit_field_mask(const struct isa_csr_field *field)
     return (uint64_t)(emit_ones(field->high - field->low + 1) << field->low);
 }
 
+uint64_t emit_view_mask(const struct isa_csr *view)
+{
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < view->view_field_count; i++) {
+        mask |= emit_field_mask(view->view_fields[i]);
+    }
+    return mask;
+}
+
 uint64_t emit_stored_mask(const struct isa_csr *csr)
 {
     uint64_t mask = 0;

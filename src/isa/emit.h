@@ -75,6 +75,7 @@ bool emit_fold(const struct isa_expr *expr, isa_bits *value);
 /* The bits of a csr that its storage holds (fields that are neither computed nor constant). */
 uint64_t emit_stored_mask(const struct isa_csr *csr);
 uint64_t emit_field_mask(const struct isa_csr_field *field);
+uint64_t emit_view_mask(const struct isa_csr *view); /* of all its fields */
 
 /* A condition over extensions as a C expression; `features` is C for a pointer to the features. NULL gives "true". */
 const char *emit_condition(struct emit *emit, const struct isa_condition *condition, const char *features);

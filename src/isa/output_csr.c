@@ -58,15 +58,6 @@ static void write_access(struct emit *emit, const struct isa_csr *csr)
     close_function(emit);
 }
 
-static uint64_t view_mask(const struct isa_csr *view)
-{
-    uint64_t mask = 0;
-    for (unsigned i = 0; i < view->view_field_count; i++) {
-        mask |= emit_field_mask(view->view_fields[i]);
-    }
-    return mask;
-}
-
 static const char *index_argument(const struct isa_csr *csr)
 {
     return csr->count == 0 ? "" : ", index";
@@ -81,7 +72,7 @@ static void write_read(struct emit *emit, const struct isa_csr *csr)
         emit_line(emit, 1, "if (!read_%s(cpu%s, result)) {", name_of(emit, csr->view), index_argument(csr));
         emit_line(emit, 2, "return false;");
         emit_line(emit, 1, "}");
-        emit_line(emit, 1, "*result &= UINT64_C(0x%" PRIx64 ");", view_mask(csr));
+        emit_line(emit, 1, "*result &= UINT64_C(0x%" PRIx64 ");", emit_view_mask(csr));
         emit_line(emit, 1, "return true;");
     } else {
         emit_line(emit, 1, "*result = %s_csr_value_%s(cpu%s);", emit->prefix, name_of(emit, csr), index_argument(csr));
@@ -157,7 +148,7 @@ static void write_after(struct emit *emit, const struct isa_csr *csr)
 static const char *view_write(struct emit *emit, const struct isa_csr *csr)
 {
     const struct isa_csr *base = csr->view;
-    const char *mask = emit_text(emit, "UINT64_C(0x%" PRIx64 ")", view_mask(csr));
+    const char *mask = emit_text(emit, "UINT64_C(0x%" PRIx64 ")", emit_view_mask(csr));
     if (base->write == NULL) {
         return emit_text(emit, "store_%s(cpu%s, value, %s)", name_of(emit, base), index_argument(csr), mask);
     }

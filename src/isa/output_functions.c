@@ -46,15 +46,6 @@ static uint64_t constant_bits(const struct isa_csr *csr)
     return bits;
 }
 
-static uint64_t view_mask(const struct isa_csr *view)
-{
-    uint64_t mask = 0;
-    for (unsigned i = 0; i < view->view_field_count; i++) {
-        mask |= emit_field_mask(view->view_fields[i]);
-    }
-    return mask;
-}
-
 static void write_declarations(struct emit *emit)
 {
     const struct isa_machine *machine = emit->machine;
@@ -95,7 +86,7 @@ static void write_value(struct emit *emit, const struct isa_csr *csr)
     emit_line(emit, 0, "{");
     if (csr->view != NULL) {
         emit_line(emit, 1, "return %s_csr_value_%s(cpu%s) & UINT64_C(0x%" PRIx64 ");", emit->prefix,
-                  emit_identifier(emit, csr->view->name), csr->count == 0 ? "" : ", index", view_mask(csr));
+                  emit_identifier(emit, csr->view->name), csr->count == 0 ? "" : ", index", emit_view_mask(csr));
         emit_line(emit, 0, "}");
         emit_blank(emit);
         return;
@@ -123,7 +114,7 @@ static void write_set(struct emit *emit, const struct isa_csr *csr)
 {
     const bool is_view = csr->view != NULL;
     const struct isa_csr *base = is_view ? csr->view : csr;
-    const uint64_t mask = emit_stored_mask(base) & (is_view ? view_mask(csr) : UINT64_MAX);
+    const uint64_t mask = emit_stored_mask(base) & (is_view ? emit_view_mask(csr) : UINT64_MAX);
     emit_line(emit, 0, "%s", set_prototype(emit, csr));
     emit_line(emit, 0, "{");
     if (mask != 0) {

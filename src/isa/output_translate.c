@@ -678,21 +678,16 @@ static bool writes_plainly(const struct isa_csr *csr)
     return csr->view == NULL && csr->write == NULL && csr->after == NULL && reads_plainly(csr);
 }
 
-static uint64_t field_mask(const struct isa_csr_field *field)
-{
-    return (uint64_t)emit_ones(field->high - field->low + 1) << field->low;
-}
-
 /* The bits of the fields a read shows (a view's, or all), stored or computed ones. */
 static uint64_t shown_mask(const struct isa_csr *csr, bool stored)
 {
     uint64_t mask = 0;
     for (unsigned i = 0; i < csr->view_field_count; i++) {
-        mask |= (csr->view_fields[i]->rule != ISA_RULE_IS) == stored ? field_mask(csr->view_fields[i]) : 0;
+        mask |= (csr->view_fields[i]->rule != ISA_RULE_IS) == stored ? emit_field_mask(csr->view_fields[i]) : 0;
     }
     for (const struct isa_csr_field *field = csr->view != NULL ? NULL : csr->fields; field != NULL;
          field = field->next) {
-        mask |= (field->rule != ISA_RULE_IS) == stored ? field_mask(field) : 0;
+        mask |= (field->rule != ISA_RULE_IS) == stored ? emit_field_mask(field) : 0;
     }
     return mask;
 }
@@ -715,7 +710,7 @@ static void write_csr_read_case(struct writer *writer, const struct isa_csr *csr
               "UINT64_C(0x%" PRIx64 ")));",
               csr_slot(emit, csr), shown_mask(csr, true));
     for (const struct isa_csr_field *field = base->fields; field != NULL; field = field->next) {
-        if (field->rule == ISA_RULE_IS && (computed & field_mask(field)) != 0) {
+        if (field->rule == ISA_RULE_IS && (computed & emit_field_mask(field)) != 0) {
             emit_line(emit, 3,
                       "value = tr_arithmetic(t, IR_OR, 64, value, tr_shift(t, IR_SHL, 64, tr_zext(t, %u, %s, 64), 64, "
                       "tr_constant(t, 64, %u)));",

@@ -17,17 +17,6 @@ static bool is_conversion(enum ir_op op)
     return op >= IR_FCVT && op <= IR_UTOF;
 }
 
-/* dst = a op b. Without AVX, dst must not be b. */
-static void op3(struct compile *compile, uint32_t op, unsigned dst, unsigned a, unsigned b)
-{
-    if (compile->features.avx) {
-        emit_vex_rr(&compile->emit, op, 4, dst, a, b);
-        return;
-    }
-    move_xmm(compile, dst, a);
-    emit_rr(&compile->emit, op, 4, dst, b);
-}
-
 static unsigned data_nan(enum ir_type type)
 {
     return type == IR_F32 ? DATA_AT(nan32) : DATA_AT(nan64);
@@ -114,7 +103,7 @@ static void select_arithmetic(struct compile *compile, struct ir_value *value)
     if (!compile->features.avx) { /* only now, so that dst is not rb */
         done(compile, b);
     }
-    op3(compile, float_op(arithmetic_op(value->op), value->type), dst, ra, rb);
+    combine_xmm(compile, float_op(arithmetic_op(value->op), value->type), dst, ra, rb);
     canonicalize(compile, dst, value->type);
 }
 
@@ -223,7 +212,7 @@ static void select_format(struct compile *compile, struct ir_value *value)
     unsigned ra = use_xmm(compile, value->arguments[0]);
     done(compile, value->arguments[0]);
     unsigned dst = define_xmm(compile, value, ra);
-    op3(compile, value->type == IR_F32 ? OP_CVTSD2SS : OP_CVTSS2SD, dst, ra, ra);
+    combine_xmm(compile, value->type == IR_F32 ? OP_CVTSD2SS : OP_CVTSS2SD, dst, ra, ra);
     canonicalize(compile, dst, value->type);
 }
 

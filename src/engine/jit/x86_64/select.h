@@ -33,4 +33,15 @@ static inline void move_xmm(struct compile *compile, unsigned dst, unsigned src)
     }
 }
 
+/* dst = a op b. Without AVX, dst must not be b (unless it is a, too). */
+static inline void combine_xmm(struct compile *compile, uint32_t op, unsigned dst, unsigned a, unsigned b)
+{
+    if (compile->features.avx) {
+        emit_vex_rr(&compile->emit, op, 4, dst, a, b);
+        return;
+    }
+    move_xmm(compile, dst, a);
+    emit_rr(&compile->emit, op, 4, dst, b);
+}
+
 #endif

@@ -16,17 +16,6 @@ static unsigned lane_log2(const struct ir_value *value) /* 0: bytes … 3: 64 bi
     return (unsigned)__builtin_ctz(ir_lane_bits(value)) - 3;
 }
 
-/* dst = a op b. Without AVX, dst must not be b (unless it is a, too). */
-static void op3(struct compile *compile, uint32_t op, unsigned dst, unsigned a, unsigned b)
-{
-    if (compile->features.avx) {
-        emit_vex_rr(&compile->emit, op, 4, dst, a, b);
-        return;
-    }
-    move_xmm(compile, dst, a);
-    emit_rr(&compile->emit, op, 4, dst, b);
-}
-
 /* dst = a shifted in lanes of 2, 4 or 8 bytes. */
 static void shift(struct compile *compile, enum emit_group group, unsigned log2, unsigned dst, unsigned a,
                   unsigned amount)
@@ -136,7 +125,7 @@ static void select_binary(struct compile *compile, struct ir_value *value, uint3
     if (!compile->features.avx) { /* only now, so that dst is not rb */
         done(compile, b);
     }
-    op3(compile, op, dst, ra, rb);
+    combine_xmm(compile, op, dst, ra, rb);
 }
 
 static void select_lanes(struct compile *compile, struct ir_value *value)
@@ -163,7 +152,7 @@ static void select_greater_unsigned(struct compile *compile, struct ir_value *va
     unsigned ones = scratch_xmm(compile), dst = define_xmm(compile, value, REG_NONE); /* neither ra nor rb */
     done(compile, a);
     done(compile, b);
-    op3(compile, least, dst, ra, rb);
+    combine_xmm(compile, least, dst, ra, rb);
     emit_rr(&compile->emit, single_op(compile, IR_VEQ, log2), 4, dst, ra);
     emit_rr(&compile->emit, OP_PCMPEQD, 4, ones, ones);
     emit_rr(&compile->emit, OP_PXOR, 4, dst, ones);
@@ -180,7 +169,7 @@ static void select_by_mask(struct compile *compile, struct ir_value *value)
     unsigned dst = define_xmm(compile, value, ra); /* neither of the others: they are in use */
     done(compile, mask);
     done(compile, b);
-    op3(compile, OP_PXOR, dst, ra, rb);
+    combine_xmm(compile, OP_PXOR, dst, ra, rb);
     emit_rr(&compile->emit, OP_PAND, 4, dst, rm);
     emit_rr(&compile->emit, OP_PXOR, 4, dst, rb);
 }
@@ -200,7 +189,7 @@ static void select_table(struct compile *compile, struct ir_value *value)
     done(compile, a);
     done(compile, b);
     unsigned dst = define_xmm(compile, value, ra);
-    op3(compile, OP_PSHUFB, dst, ra, indices);
+    combine_xmm(compile, OP_PSHUFB, dst, ra, indices);
 }
 
 /* -- Shifts -------------------------------------------------------------------------------------------------------- */
@@ -380,7 +369,7 @@ static struct stub *find_nans(struct compile *compile, const struct ir_value *va
 {
     struct emit *emit = &compile->emit;
     unsigned mask = scratch_xmm(compile), bits = scratch_gpr(compile);
-    op3(compile, float_lanes_op(value, OP_CMPPS), mask, dst, dst);
+    combine_xmm(compile, float_lanes_op(value, OP_CMPPS), mask, dst, dst);
     emit_immediate8(emit, CMP_UNORDERED);
     emit_rr(emit, float_lanes_op(value, OP_MOVMSKPS), 4, bits, mask);
     emit_rr(emit, OP_TEST, 4, bits, bits);
