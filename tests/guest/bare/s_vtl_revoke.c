@@ -227,7 +227,7 @@ static uint64_t change_rights(uint64_t end)
 /* ---- Level 0: the work ------------------------------------------------------------------------------------------ */
 
 static struct {
-    uint64_t loads, stores, atomics, exclusives, crossings, runs, windows, accesses;
+    uint64_t loads, stores, atomics, exclusives, stays, crossings, runs, windows, accesses;
 } done[WORKERS] __attribute__((aligned(64)));
 
 /* Two pages: the first counts in *a0 and goes on in the second, which counts in *a1, pauses and comes back, a hundred
@@ -283,6 +283,27 @@ static void exchange_one(volatile uint64_t *word)
                      : "t0", "memory");
 }
 
+/* Loads and stores in turn, in a loop that stays on its page: what loops remember is used. */
+static bool stay(volatile uint64_t *loaded, volatile uint64_t *stored, uint64_t value)
+{
+    uint64_t seen = 0;
+    __asm__ volatile(".option push; .option norvc\n"
+                     "    li t0, 200\n"
+                     "1:  ld t1, (%1)\n"
+                     "    srli t1, t1, 40\n"
+                     "    xor t1, t1, %3\n"
+                     "    seqz t1, t1\n"
+                     "    or %0, %0, t1\n"
+                     "    sd %4, (%2)\n"
+                     "    addi t0, t0, -1\n"
+                     "    bnez t0, 1b\n"
+                     ".option pop"
+                     : "+r"(seen)
+                     : "r"(loaded), "r"(stored), "r"(SECRET >> 40), "r"(value)
+                     : "t0", "t1", "memory");
+    return seen != 0;
+}
+
 static void touch(unsigned worker, unsigned page, unsigned kind, uint64_t value)
 {
     volatile uint64_t *words = pages[page];
@@ -305,6 +326,12 @@ static void touch(unsigned worker, unsigned page, unsigned kind, uint64_t value)
     case 3:
         exchange_one(&words[EXCHANGED + worker]);
         done[worker].exclusives += me->exceptions == before;
+        break;
+    case 4:
+        if (stay(&words[LOADED], &words[STORED + worker], value)) {
+            breaks(BROKEN_R);
+        }
+        done[worker].stays += me->exceptions == before;
         break;
     default:
         page = page - page % WORKERS + worker;
@@ -355,7 +382,7 @@ static void do_work(unsigned worker)
             through_window(worker, r >> 16, value);
         } else {
             for (unsigned i = 0; i < 6; i++) { /* on one page, so that what is kept is used */
-                touch(worker, page, (unsigned)((r >> 20) + i) % 5, value);
+                touch(worker, page, (unsigned)((r >> 20) + i) % 6, value);
             }
         }
         done[worker].accesses++;
@@ -449,7 +476,7 @@ static int report(void)
     print_count("preempted", slot_of(1, 2)->interrupts + slot_of(1, 4)->interrupts);
     rule("level 0 loaded, stored, locked, crossed, ran and walked",
          sum_of(loads) > 100 && sum_of(stores) > 100 && sum_of(atomics) > 100 && sum_of(exclusives) > 100 &&
-             sum_of(crossings) > 100 && sum_of(runs) > 100 && sum_of(windows) > 100);
+             sum_of(stays) > 100 && sum_of(crossings) > 100 && sum_of(runs) > 100 && sum_of(windows) > 100);
     rule("rights were changed meanwhile, and accesses refused",
          change_counts[0] > 100 && change_counts[8] > 100 && refused > 100);
     rule_is("no store took place after W was taken", broken[BROKEN_W], 0);

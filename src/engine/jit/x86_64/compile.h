@@ -306,11 +306,13 @@ void recheck_addends(struct compile *compile, uint32_t kept);
 
 void load_stub(struct compile *compile, const struct stub *stub);
 void store_stub(struct compile *compile, const struct stub *stub);
+void note_undo(struct compile *compile, uint32_t start); /* what was begun there may be begun again up to here */
 void memo_stub(struct compile *compile, const struct stub *stub);
 
 /* memos.c. `room`: memos that are left in the data area. memos_begin() when it is known that the region will run. */
 void memos_choose(struct compile *compile, uint32_t room);
 void memos_begin(const struct compile *compile, struct runtime_data *data);
+void memos_interrupted(struct runtime_data *data); /* in a signal handler: voids those of the region that runs */
 void memos_check(struct compile *compile); /* at an entry: voids them if they may be untrue; changes rax and rcx */
 void memos_void_stub(struct compile *compile);
 /* Compares a tag and leaves the addend in `index`; returns where the jump to the stub is. */

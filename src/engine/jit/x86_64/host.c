@@ -366,6 +366,7 @@ static void interrupted(void *context, void *registers)
 {
     struct host *host = context;
     const struct undo_place place = { host->memory.executable, host->runtime.thunks, host->runtime.end };
+    memos_interrupted(host->data);
     if (atomic_load_explicit(&host->cpu->undoable, memory_order_relaxed) == RISCV_UNDOABLE_TRANSLATED) {
         undo_access(&host->undo, &place, registers);
     } else {

@@ -192,8 +192,7 @@ static struct emit_memory host_memory(const struct access *access, const struct 
     return (struct emit_memory){ (uint8_t)access->base, (uint8_t)probing->index, 0, access->offset };
 }
 
-/* The access that was begun at `start` has been made. */
-static void note_undo(struct compile *compile, uint32_t start)
+void note_undo(struct compile *compile, uint32_t start)
 {
     if (compile->interruptible && !compile->emit.overflow) {
         undo_add_range(&compile->undo, start, compile->emit.cursor);

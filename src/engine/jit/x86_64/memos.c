@@ -21,14 +21,16 @@
  * Validity. A memo says what an entry of the translation cache said once. Entries are evicted by others without being
  * untrue; whatever makes them untrue (flushes) counts the cache's `generation` up. A region compares that at its entry
  * with its own, kept in the first of its memos, and voids all if it differs. Flushes happen outside of translated code,
- * or in C functions that write state: regions that call such have no memos. Nor has anything on a machine where a
- * signal handler may take rights away in the middle (undo.h).
+ * or in C functions that write state: regions that call such have no memos. Where a signal handler may take rights away
+ * in the middle (undo.h), it voids the memos of the region that runs, which that tells it at its entry.
  */
 #include "engine/jit/loops.h"
 #include "engine/jit/x86_64/select.h"
 
-#define MEMO_WEIGHT LOOP_WEIGHT /* of blocks whose accesses have memos */
-#define MEMO_PAUSE  256
+#define MEMO_WEIGHT  LOOP_WEIGHT /* of blocks whose accesses have memos */
+#define MEMO_PAUSE   256
+#define STEADY_DEPTH 8u
+#define SMALL        (PAGE_SIZE / 2)
 
 static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t member)
 {
@@ -40,6 +42,89 @@ static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t mem
 static bool is_access(const struct ir_value *value)
 {
     return value->op >= IR_LOAD8 && value->op <= IR_STORE64 && value->op != IR_LOAD128;
+}
+
+/*
+ * Addresses that stay in a page for long are those that a loop does not change, or moves along by constants: sums of
+ * registers that nothing else is put into in the loop, and of what is small, as indices of small tables are. What is
+ * loaded, or computed otherwise, may be anywhere next time, and a memo that is wrong costs more than it saves.
+ */
+struct steady {
+    uint32_t unsteady; /* registers */
+};
+
+static int register_of(const struct ir_value *value)
+{
+    uint64_t distance = value->slot - offsetof(struct riscv_cpu, state.x);
+    return distance < 32 * sizeof(uint64_t) ? (int)(distance / sizeof(uint64_t)) : -1;
+}
+
+/* The largest it can be, as far as that is easily seen. */
+static uint64_t largest(const struct ir_value *value, unsigned depth)
+{
+    const struct ir_value *const *arguments = (const struct ir_value *const *)value->arguments;
+    uint64_t inner = UINT64_MAX;
+    switch ((int)value->op) {
+    case IR_CONST: return value->immediate;
+    case IR_LOAD8: return UINT8_MAX;
+    case IR_LOAD16: return UINT16_MAX;
+    case IR_AND: return arguments[1]->op == IR_CONST ? arguments[1]->immediate : UINT64_MAX;
+    case IR_ZEXT:
+    case IR_TRUNC: return depth != 0 ? largest(arguments[0], depth - 1) : UINT64_MAX;
+    case IR_SHL:
+        inner = depth != 0 && arguments[1]->op == IR_CONST ? largest(arguments[0], depth - 1) : UINT64_MAX;
+        return inner <= SMALL && arguments[1]->immediate < 16 ? inner << arguments[1]->immediate : UINT64_MAX;
+    default: return UINT64_MAX;
+    }
+}
+
+static bool is_steady(const struct steady *self, const struct ir_value *value, unsigned depth)
+{
+    const struct ir_value *const *arguments = (const struct ir_value *const *)value->arguments;
+    if (depth == 0) {
+        return false;
+    }
+    if (largest(value, depth) <= SMALL) {
+        return true;
+    }
+    switch ((int)value->op) {
+    case IR_CONST:
+    case IR_LOAD64: return true;
+    case IR_GET: return register_of(value) >= 0 && (self->unsteady >> register_of(value) & 1) == 0;
+    case IR_ADD:
+    case IR_SUB: return is_steady(self, arguments[0], depth - 1) && is_steady(self, arguments[1], depth - 1);
+    case IR_AND:
+    case IR_SHL: return arguments[1]->op == IR_CONST && is_steady(self, arguments[0], depth - 1);
+    case IR_SEXT:
+    case IR_ZEXT:
+    case IR_TRUNC: return is_steady(self, arguments[0], depth - 1);
+    default: return false;
+    }
+}
+
+static bool note_unsteady(struct steady *self, const struct ir_value *value)
+{
+    if (value->op != IR_PUT || register_of(value) < 0 || (self->unsteady >> register_of(value) & 1) != 0 ||
+        is_steady(self, value->arguments[0], STEADY_DEPTH)) {
+        return false;
+    }
+    self->unsteady |= UINT32_C(1) << register_of(value);
+    return true;
+}
+
+/* In blocks of this weight and above. */
+static void find_unsteady(struct steady *self, const struct ir_region *region, uint32_t weight)
+{
+    bool again = true;
+    while (again) {
+        again = false;
+        for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+            for (const struct ir_value *value = block->first; block->weight >= weight && value != NULL;
+                 value = value->next) {
+                again = note_unsteady(self, value) || again;
+            }
+        }
+    }
 }
 
 /* Accesses in blocks of exactly this weight. */
@@ -67,12 +152,12 @@ static bool may_flush(const struct ir_region *region)
     return false;
 }
 
-static void give_memos(struct compile *compile, uint32_t weight)
+static void give_memos(struct compile *compile, const struct steady *steady, uint32_t weight)
 {
     for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
         for (const struct ir_value *value = block->first; block->weight == weight && value != NULL;
              value = value->next) {
-            if (is_access(value)) {
+            if (is_access(value) && is_steady(steady, value->arguments[0], STEADY_DEPTH)) {
                 node_of(compile, value)->memo = (uint8_t)++compile->memo_count;
             }
         }
@@ -83,16 +168,18 @@ void memos_choose(struct compile *compile, uint32_t room)
 {
     const struct ir_region *region = compile->request->region;
     compile->memo_count = 0;
-    if (compile->interruptible || room <= MEMOS_MAX || may_flush(region)) {
+    if (room <= MEMOS_MAX || may_flush(region)) {
         return;
     }
     unsigned limit = compile->random != 0 ? random_below(compile, MEMOS_MAX + 1) : MEMOS_MAX;
     uint32_t least = compile->random != 0 ? 1 : MEMO_WEIGHT;
+    struct steady steady = { .unsteady = 0 };
     for (uint32_t weight = LOOP_WEIGHT_MAX; weight >= least; weight /= LOOP_WEIGHT) {
+        find_unsteady(&steady, region, weight);
         if (compile->memo_count + count_accesses(region, weight) > limit) {
             break; /* one in many would save little, and each takes half a line of the host's cache */
         }
-        give_memos(compile, weight);
+        give_memos(compile, &steady, weight);
     }
 }
 
@@ -100,6 +187,17 @@ void memos_begin(const struct compile *compile, struct runtime_data *data)
 {
     for (unsigned memo = 0; memo <= compile->memo_count && compile->memo_count != 0; memo++) {
         data->memos[compile->first_memo + memo] = (struct runtime_memo){ .tag = TLB_NO_TAG };
+    }
+    if (compile->memo_count != 0) {
+        data->memos[compile->first_memo].count = compile->memo_count;
+    }
+}
+
+void memos_interrupted(struct runtime_data *data)
+{
+    struct runtime_memo *first = &data->memos[data->running_memos];
+    for (uint64_t memo = 1; memo <= first->count; memo++) {
+        first[memo].tag = TLB_NO_TAG;
     }
 }
 
@@ -115,6 +213,10 @@ static struct emit_memory generation(const struct compile *compile)
 void memos_check(struct compile *compile)
 {
     if (compile->memo_count != 0) {
+        if (compile->interruptible) {
+            emit_mov_ri(&compile->emit, REG_RAX, compile->first_memo);
+            emit_rd(&compile->emit, OP_MOV_STORE, 4, REG_RAX, DATA_AT(running_memos));
+        }
         emit_rm(&compile->emit, OP_MOV, 8, REG_RAX, generation(compile));
         emit_rd(&compile->emit, OP_CMP, 8, REG_RAX, memo_at(compile, 0, offsetof(struct runtime_memo, tag)));
         stub_add(compile, STUB_MEMOS_VOID, emit_jump_forward(&compile->emit, CC_NE));

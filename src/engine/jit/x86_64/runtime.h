@@ -49,7 +49,7 @@ struct jump_cache_entry {
 struct runtime_memo {
     uint64_t tag, addend; /* as in struct tlb_entry */
     uint64_t pause_end;   /* count of instructions from which on it may be noted again */
-    uint64_t unused;
+    uint64_t count;       /* of the first: how many follow it */
 };
 
 #define MEMO_COUNT 65536u
@@ -59,6 +59,7 @@ struct runtime_data {
     const void *links[HOST_LINK_COUNT];
     struct jump_cache_entry jumps[JUMP_CACHE_ENTRIES];
     _Alignas(64) struct runtime_memo memos[MEMO_COUNT];
+    uint32_t running_memos; /* the first of the last region with memos that was entered, if it may be interrupted */
     /* Constants; 16 bytes each, for instructions that want them aligned. */
     _Alignas(16) uint64_t zero[2], nan32[2], nan64[2], ones[2];
     _Alignas(16) uint64_t not_nan32[2], not_nan64[2]; /* the bits that the canonical NaN lacks */

@@ -63,7 +63,8 @@ static void leave_stub(struct compile *compile, const struct stub *stub)
 static void emit_stub(struct compile *compile, const struct stub *stub)
 {
     struct emit *emit = &compile->emit;
-    emit_patch(emit, stub->place, emit->cursor);
+    uint32_t start = emit->cursor;
+    emit_patch(emit, stub->place, start);
     switch ((enum stub_kind)stub->kind) {
     case STUB_LOAD: load_stub(compile, stub); break;
     case STUB_STORE: store_stub(compile, stub); break;
@@ -80,6 +81,9 @@ static void emit_stub(struct compile *compile, const struct stub *stub)
     case STUB_VECTOR: vector_stub(compile, stub); break;
     }
     emit_jump_to(emit, CC_ALWAYS, stub->back);
+    if (stub->kind == STUB_MEMO) {
+        note_undo(compile, start); /* it has found an addend, and changed nothing but a memo */
+    }
 }
 
 void stubs_emit(struct compile *compile)

@@ -5,7 +5,7 @@
  *
  * Ranges. Each access, from where it asks the translation cache to where it has been made, can be begun again: asking
  * changes nothing but scratch registers and flags, and the access is the last instruction. An interrupted one is set
- * back to its beginning and asks again.
+ * back to its beginning and asks again. So can the stub that asks for a memo (memos.c), up to its way back.
  *
  * Marks. Addends that were found keep standing in registers for the accesses after the first of a group (struct group).
  * A mark tells from where on which registers do. The handler sets them to 0, which means that nothing was found.
