@@ -46,8 +46,9 @@ static bool is_access(const struct ir_value *value)
 
 /*
  * Addresses that stay in a page for long are those that a loop does not change, or moves along by constants: sums of
- * registers that nothing else is put into in the loop, and of what is small, as indices of small tables are. What is
- * loaded, or computed otherwise, may be anywhere next time, and a memo that is wrong costs more than it saves.
+ * registers that nothing else is put into in the loop, of what is small, as indices of small tables are, and of
+ * pointers that are loaded, as what belongs together often lies together. What is computed otherwise may be anywhere
+ * next time, and a memo that is wrong costs more than it saves.
  */
 struct steady {
     uint32_t unsteady; /* registers */
