@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 /* Between the look at a thread and the claim to send it the signal, time passes: much may happen in it. */
@@ -70,9 +71,7 @@ static void a_thread_that_runs_meets_its_handler(void **state)
     struct fixture fixture;
     (void)state;
     begin(&fixture);
-    if (!straggler_attach(&fixture.straggler)) {
-        skip();
-    }
+    assert_true(straggler_attach(&fixture.straggler));
     assert_int_equal(straggler_freeze(&fixture.straggler), 1);
     assert_int_equal(atomic_load(&fixture.interrupted_count), 1);
     assert_false(straggler_is_frozen(&fixture.straggler));
@@ -98,9 +97,7 @@ static void a_signal_for_who_has_gone_freezes_nobody_who_comes(void **state)
     pthread_t threads[FREEZERS];
     (void)state;
     begin(&fixture);
-    if (!straggler_attach(&fixture.straggler)) {
-        skip();
-    }
+    assert_true(straggler_attach(&fixture.straggler));
     straggler_detach(&fixture.straggler);
     for (unsigned i = 0; i < FREEZERS; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, freeze_again_and_again, &fixture), 0);
@@ -121,8 +118,21 @@ static void a_signal_for_who_has_gone_freezes_nobody_who_comes(void **state)
     assert_int_equal(stuck_count, 0);
 }
 
+static bool is_possible(void)
+{
+    struct fixture fixture;
+    begin(&fixture);
+    bool possible = straggler_attach(&fixture.straggler);
+    straggler_detach(&fixture.straggler);
+    return possible;
+}
+
 int main(void)
 {
+    if (!is_possible()) {
+        puts("1..0 # SKIP no membarrier(2) here, or a thread sanitizer, which puts signals off");
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_thread_that_runs_meets_its_handler),
         cmocka_unit_test(a_signal_for_who_has_gone_freezes_nobody_who_comes),
