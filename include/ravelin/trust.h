@@ -120,8 +120,8 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 RAVELIN_API bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask,
                                    struct ravelin_error *error);
 
-/* What `level` may do with a page, all higher levels considered. false: no RAM there, or no such level. After the start.
- */
+/* What `level` may do with a page, all higher levels considered. false: no RAM there, or no such level. Not before the
+ * start. */
 RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
                                       struct ravelin_error *error);
 
