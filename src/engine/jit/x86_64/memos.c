@@ -31,6 +31,8 @@
 #define MEMO_PAUSE   256
 #define STEADY_DEPTH 8u
 #define SMALL        (PAGE_SIZE / 2)
+#define STEP_MAX     UINT64_C(64) /* bytes */
+#define SHIFT_MAX    4u
 
 static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t member)
 {
@@ -45,7 +47,7 @@ static bool is_access(const struct ir_value *value)
 }
 
 /*
- * Addresses that stay in a page for long are those that a loop does not change, or moves along by constants: sums of
+ * Addresses that stay in a page for long are those that a loop does not change, or moves along by small steps: sums of
  * registers that nothing else is put into in the loop, of what is small, as indices of small tables are, and of
  * pointers that are loaded, as what belongs together often lies together. What is computed otherwise may be anywhere
  * next time, and a memo that is wrong costs more than it saves.
@@ -94,8 +96,10 @@ static bool is_steady(const struct steady *self, const struct ir_value *value, u
     case IR_GET: return register_of(value) >= 0 && (self->unsteady >> register_of(value) & 1) == 0;
     case IR_ADD:
     case IR_SUB: return is_steady(self, arguments[0], depth - 1) && is_steady(self, arguments[1], depth - 1);
-    case IR_AND:
-    case IR_SHL: return arguments[1]->op == IR_CONST && is_steady(self, arguments[0], depth - 1);
+    case IR_AND: return arguments[1]->op == IR_CONST && is_steady(self, arguments[0], depth - 1);
+    case IR_SHL:
+        return arguments[1]->op == IR_CONST && arguments[1]->immediate <= SHIFT_MAX &&
+               is_steady(self, arguments[0], depth - 1);
     case IR_SEXT:
     case IR_ZEXT:
     case IR_TRUNC: return is_steady(self, arguments[0], depth - 1);
@@ -103,10 +107,27 @@ static bool is_steady(const struct steady *self, const struct ir_value *value, u
     }
 }
 
+static bool gets(const struct ir_value *value, uint32_t slot)
+{
+    return value->op == IR_GET && value->slot == slot;
+}
+
+/* The register is moved along, and far: as down a column of a matrix. */
+static bool is_long_step(const struct ir_value *put)
+{
+    const struct ir_value *sum = put->arguments[0];
+    if (sum->op != IR_ADD && sum->op != IR_SUB) {
+        return false;
+    }
+    const struct ir_value *step = sum->arguments[1];
+    bool is_short = step->op == IR_CONST && step->immediate + STEP_MAX <= 2 * STEP_MAX;
+    return (gets(sum->arguments[0], put->slot) && !is_short) || gets(step, put->slot);
+}
+
 static bool note_unsteady(struct steady *self, const struct ir_value *value)
 {
     if (value->op != IR_PUT || register_of(value) < 0 || (self->unsteady >> register_of(value) & 1) != 0 ||
-        is_steady(self, value->arguments[0], STEADY_DEPTH)) {
+        (is_steady(self, value->arguments[0], STEADY_DEPTH) && !is_long_step(value))) {
         return false;
     }
     self->unsteady |= UINT32_C(1) << register_of(value);
