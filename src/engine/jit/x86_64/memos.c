@@ -107,7 +107,7 @@ static bool is_steady(const struct steady *self, const struct ir_value *value, u
     }
 }
 
-static bool gets(const struct ir_value *value, uint32_t slot)
+static bool is_get_of(const struct ir_value *value, uint32_t slot)
 {
     return value->op == IR_GET && value->slot == slot;
 }
@@ -121,7 +121,7 @@ static bool is_long_step(const struct ir_value *put)
     }
     const struct ir_value *step = sum->arguments[1];
     bool is_short = step->op == IR_CONST && step->immediate + STEP_MAX <= 2 * STEP_MAX;
-    return (gets(sum->arguments[0], put->slot) && !is_short) || gets(step, put->slot);
+    return (is_get_of(sum->arguments[0], put->slot) && !is_short) || is_get_of(step, put->slot);
 }
 
 static bool note_unsteady(struct steady *self, const struct ir_value *value)
