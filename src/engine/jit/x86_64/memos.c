@@ -16,7 +16,9 @@
  *
  * The stub asks the translation cache, and notes the page in the memo. Where addresses alternate between pages,
  * memos would be wrong as often as right, and the processor mispredict that. So a memo that was wrong is void until
- * MEMO_PAUSE instructions have been executed since it was last noted: then the jump to the stub is always taken.
+ * MEMO_PAUSE instructions have been executed since it was last noted: then the jump to the stub is always taken. And
+ * only addresses that stay in a page for long, by their look (steady.h), have memos: the others cost more than they
+ * save.
  *
  * Validity. A memo says what an entry of the translation cache said once. Entries are evicted by others without being
  * untrue; whatever makes them untrue (flushes) counts the cache's `generation` up. A region compares that at its entry
@@ -25,14 +27,11 @@
  * in the middle (undo.h), it voids the memos of the region that runs, which that tells it at its entry.
  */
 #include "engine/jit/loops.h"
+#include "engine/jit/steady.h"
 #include "engine/jit/x86_64/select.h"
 
-#define MEMO_WEIGHT  LOOP_WEIGHT /* of blocks whose accesses have memos */
-#define MEMO_PAUSE   256
-#define STEADY_DEPTH 8u
-#define SMALL        (PAGE_SIZE / 2)
-#define STEP_MAX     UINT64_C(64) /* bytes */
-#define SHIFT_MAX    4u
+#define MEMO_WEIGHT LOOP_WEIGHT /* of blocks whose accesses have memos */
+#define MEMO_PAUSE  256
 
 static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t member)
 {
@@ -44,109 +43,6 @@ static uint32_t memo_at(const struct compile *compile, unsigned memo, size_t mem
 static bool is_access(const struct ir_value *value)
 {
     return value->op >= IR_LOAD8 && value->op <= IR_STORE64 && value->op != IR_LOAD128;
-}
-
-/*
- * Addresses that stay in a page for long are those that a loop does not change, or moves along by small steps: sums of
- * registers that nothing else is put into in the loop, of what is small, as indices of small tables are, and of
- * pointers that are loaded, as what belongs together often lies together. What is computed otherwise may be anywhere
- * next time, and a memo that is wrong costs more than it saves.
- */
-struct steady {
-    uint32_t unsteady; /* registers */
-};
-
-static int register_of(const struct ir_value *value)
-{
-    uint64_t distance = value->slot - offsetof(struct riscv_cpu, state.x);
-    return distance < 32 * sizeof(uint64_t) ? (int)(distance / sizeof(uint64_t)) : -1;
-}
-
-/* The largest it can be, as far as that is easily seen. */
-static uint64_t largest(const struct ir_value *value, unsigned depth)
-{
-    const struct ir_value *const *arguments = (const struct ir_value *const *)value->arguments;
-    uint64_t inner = UINT64_MAX;
-    switch ((int)value->op) {
-    case IR_CONST: return value->immediate;
-    case IR_LOAD8: return UINT8_MAX;
-    case IR_LOAD16: return UINT16_MAX;
-    case IR_AND: return arguments[1]->op == IR_CONST ? arguments[1]->immediate : UINT64_MAX;
-    case IR_ZEXT:
-    case IR_TRUNC: return depth != 0 ? largest(arguments[0], depth - 1) : UINT64_MAX;
-    case IR_SHL:
-        inner = depth != 0 && arguments[1]->op == IR_CONST ? largest(arguments[0], depth - 1) : UINT64_MAX;
-        return inner <= SMALL && arguments[1]->immediate < 16 ? inner << arguments[1]->immediate : UINT64_MAX;
-    default: return UINT64_MAX;
-    }
-}
-
-static bool is_steady(const struct steady *self, const struct ir_value *value, unsigned depth)
-{
-    const struct ir_value *const *arguments = (const struct ir_value *const *)value->arguments;
-    if (depth == 0) {
-        return false;
-    }
-    if (largest(value, depth) <= SMALL) {
-        return true;
-    }
-    switch ((int)value->op) {
-    case IR_CONST:
-    case IR_LOAD64: return true;
-    case IR_GET: return register_of(value) >= 0 && (self->unsteady >> register_of(value) & 1) == 0;
-    case IR_ADD:
-    case IR_SUB: return is_steady(self, arguments[0], depth - 1) && is_steady(self, arguments[1], depth - 1);
-    case IR_AND: return arguments[1]->op == IR_CONST && is_steady(self, arguments[0], depth - 1);
-    case IR_SHL:
-        return arguments[1]->op == IR_CONST && arguments[1]->immediate <= SHIFT_MAX &&
-               is_steady(self, arguments[0], depth - 1);
-    case IR_SEXT:
-    case IR_ZEXT:
-    case IR_TRUNC: return is_steady(self, arguments[0], depth - 1);
-    default: return false;
-    }
-}
-
-static bool is_get_of(const struct ir_value *value, uint32_t slot)
-{
-    return value->op == IR_GET && value->slot == slot;
-}
-
-/* The register is moved along, and far: as down a column of a matrix. */
-static bool is_long_step(const struct ir_value *put)
-{
-    const struct ir_value *sum = put->arguments[0];
-    if (sum->op != IR_ADD && sum->op != IR_SUB) {
-        return false;
-    }
-    const struct ir_value *step = sum->arguments[1];
-    bool is_short = step->op == IR_CONST && step->immediate + STEP_MAX <= 2 * STEP_MAX;
-    return (is_get_of(sum->arguments[0], put->slot) && !is_short) || is_get_of(step, put->slot);
-}
-
-static bool note_unsteady(struct steady *self, const struct ir_value *value)
-{
-    if (value->op != IR_PUT || register_of(value) < 0 || (self->unsteady >> register_of(value) & 1) != 0 ||
-        (is_steady(self, value->arguments[0], STEADY_DEPTH) && !is_long_step(value))) {
-        return false;
-    }
-    self->unsteady |= UINT32_C(1) << register_of(value);
-    return true;
-}
-
-/* In blocks of this weight and above. */
-static void find_unsteady(struct steady *self, const struct ir_region *region, uint32_t weight)
-{
-    bool again = true;
-    while (again) {
-        again = false;
-        for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
-            for (const struct ir_value *value = block->first; block->weight >= weight && value != NULL;
-                 value = value->next) {
-                again = note_unsteady(self, value) || again;
-            }
-        }
-    }
 }
 
 /* Accesses in blocks of exactly this weight. */
@@ -179,7 +75,7 @@ static void give_memos(struct compile *compile, const struct steady *steady, uin
     for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
         for (const struct ir_value *value = block->first; block->weight == weight && value != NULL;
              value = value->next) {
-            if (is_access(value) && is_steady(steady, value->arguments[0], STEADY_DEPTH)) {
+            if (is_access(value) && steady_address(steady, value->arguments[0])) {
                 node_of(compile, value)->memo = (uint8_t)++compile->memo_count;
             }
         }
@@ -195,9 +91,9 @@ void memos_choose(struct compile *compile, uint32_t room)
     }
     unsigned limit = compile->random != 0 ? random_below(compile, MEMOS_MAX + 1) : MEMOS_MAX;
     uint32_t least = compile->random != 0 ? 1 : MEMO_WEIGHT;
-    struct steady steady = { .unsteady = 0 };
+    struct steady steady = { .count = 0 };
     for (uint32_t weight = LOOP_WEIGHT_MAX; weight >= least; weight /= LOOP_WEIGHT) {
-        find_unsteady(&steady, region, weight);
+        steady_find(&steady, region, weight);
         if (compile->memo_count + count_accesses(region, weight) > limit) {
             break; /* one in many would save little, and each takes half a line of the host's cache */
         }
