@@ -3,7 +3,11 @@
 #include "test_riscv_fixture.h"
 
 #include "engine/jit/host.h"
+#if defined(__x86_64__)
+#include "engine/jit/x86_64/compile.h"
+#endif
 
+#include <stdlib.h>
 #include <string.h>
 
 #define X(n)      ((uint32_t)offsetof(struct riscv_cpu, state.x[n]))
@@ -163,12 +167,35 @@ static void a_loop_marks_its_page_dirty_again_when_rights_to_write_were_taken(vo
     bench_destroy(&bench);
 }
 
+#if defined(__x86_64__)
+static void a_handler_voids_the_memos_of_the_region_that_runs_and_no_others(void **state)
+{
+    (void)state;
+    struct runtime_data *data = aligned_alloc(_Alignof(struct runtime_data), sizeof *data);
+    assert_non_null(data);
+    memset(data, 0, sizeof *data);
+    for (unsigned i = 0; i < 6; i++) {
+        data->memos[10 + i].tag = i;
+    }
+    data->memos[11].count = 3; /* 12 … 14 */
+    data->running_memos = 11;
+    memos_interrupted(data);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(data->memos[10 + i].tag, i >= 2 && i <= 4 ? TLB_NO_TAG : i);
+    }
+    free(data);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_loop_remembers_of_a_page_is_not_used_for_the_page_before),
         cmocka_unit_test(every_flush_makes_a_loop_forget_where_it_loaded_from),
         cmocka_unit_test(a_loop_marks_its_page_dirty_again_when_rights_to_write_were_taken),
+#if defined(__x86_64__)
+        cmocka_unit_test(a_handler_voids_the_memos_of_the_region_that_runs_and_no_others),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

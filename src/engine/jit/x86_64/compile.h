@@ -9,7 +9,7 @@
  *
  * Registers: rbp points into the struct riscv_cpu (CPU_BIAS bytes in, so that x0–x31 are in reach of 8-bit
  * displacements), r15 counts retired instructions, rsp is the frame. Of the other 13, some are pinned to slots and the
- * rest hold temps. The frame is laid out in frame.h.
+ * rest hold temps. The frame is laid out in runtime.h.
  */
 #ifndef RAVELIN_ENGINE_JIT_X86_64_COMPILE_H
 #define RAVELIN_ENGINE_JIT_X86_64_COMPILE_H
