@@ -3,6 +3,7 @@
 #include "board/htif.h"
 
 #include "memory/rights.h"
+#include "memory/watch.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static void answer(const struct htif *htif, uint64_t value)
         place.bits != 0 ? rights_pin(htif->memory, 0, place, sizeof *fromhost, MEMORY_WRITE, &pin) : NULL;
     if (fromhost != NULL) {
         atomic_store(fromhost, value);
+        watch_written(htif->memory, fromhost, sizeof *fromhost);
         rights_unpin(htif->memory, &pin);
     }
 }
@@ -62,7 +64,9 @@ static void answer(const struct htif *htif, uint64_t value)
 static uint64_t take_request(const struct htif *htif)
 {
     _Atomic uint64_t *tohost = memory_pointer(htif->memory, gpa(htif->tohost), sizeof *tohost, MEMORY_WRITE);
-    return atomic_exchange(tohost, 0);
+    const uint64_t request = atomic_exchange(tohost, 0);
+    watch_written(htif->memory, tohost, sizeof *tohost);
+    return request;
 }
 
 bool htif_poll(const struct htif *htif)

@@ -11,6 +11,7 @@
  *   VCPU_FENCE         a remote fence (SBI)           drops its translation caches; if asked, checks its code
  *   VCPU_STOP          vm stop, reset, power off      leaves the engine's run function
  *   VCPU_RIGHTS        a change of page rights        drops what it may have kept, see memory/rights.h
+ *   VCPU_WRITES        whoever watches pages          gives up cached rights to write, see memory/watch.h
  *   VCPU_HALT          firmware start or stop         looks whether it is started or stopped now
  */
 #ifndef RAVELIN_CORE_VCPU_H
@@ -28,6 +29,7 @@ enum vcpu_attention {
     VCPU_STOP = 1u << 3,
     VCPU_HALT = 1u << 4,
     VCPU_RIGHTS = 1u << 5,
+    VCPU_WRITES = 1u << 6,
 };
 
 struct vcpu {

@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "memory/attributes.h"
+#include "memory/watch.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -24,6 +25,7 @@ struct slot_key {
 struct memory {
     struct log *log;
     struct rights *rights;
+    struct watch *watch; /* NULL: a private view */
     size_t slot_count;
     struct slot_key *slots; /* sorted, disjoint; replaced whole when a slot is added */
     bool overcommits;
@@ -33,7 +35,13 @@ struct memory *memory_create(struct log *log)
 {
     struct memory *memory = check_alloc(sizeof *memory);
     memory->log = log;
+    memory->watch = watch_create();
     return memory;
+}
+
+struct watch *memory_watch(const struct memory *memory)
+{
+    return memory->watch;
 }
 
 struct log *memory_log(const struct memory *memory)
@@ -89,6 +97,9 @@ static void slot_destroy(struct memory_slot *slot)
     if (slot->dirty != NULL) {
         unmap(slot->dirty, dirty_size(slot));
     }
+    if (slot->watched != NULL) {
+        unmap(slot->watched, dirty_size(slot));
+    }
     if (slot->attributes != NULL && !slot->borrows_attributes) {
         unmap(slot->attributes, attributes_size(slot));
     }
@@ -104,6 +115,7 @@ void memory_destroy(struct memory *memory)
         slot_destroy(memory->slots[i].slot);
     }
     free(memory->slots);
+    watch_destroy(memory->watch);
     free(memory);
 }
 
@@ -151,8 +163,9 @@ static bool ram_map(struct memory_slot *slot, struct error *error)
     }
     slot->host = map_file(slot->memfd, slot->size, slot->base.bits, MAP_SHARED);
     slot->dirty = map_lazy(dirty_size(slot));
+    slot->watched = map_lazy(dirty_size(slot));
     slot->attributes = map_lazy(attributes_size(slot));
-    if (slot->host == NULL || slot->dirty == NULL || slot->attributes == NULL) {
+    if (slot->host == NULL || slot->dirty == NULL || slot->watched == NULL || slot->attributes == NULL) {
         return error_set(error, "the host has no room to map %" PRIu64 " MiB of guest memory; ask for less",
                          slot->size >> 20);
     }
@@ -259,6 +272,7 @@ bool memory_add_ram(struct memory *memory, gpa_t base, uint64_t size, const char
         return false;
     }
     struct memory_slot *slot = slot_create(base, size, name);
+    slot->watch = memory->watch;
     if (!ram_map(slot, error)) {
         slot_destroy(slot);
         return false;
@@ -299,6 +313,8 @@ struct memory *memory_create_private(const struct memory *original, const struct
                                      struct error *error)
 {
     struct memory *memory = memory_create(original->log);
+    watch_destroy(memory->watch);
+    memory->watch = NULL;
     for (size_t i = 0; i < original->slot_count; i++) {
         const struct memory_slot *other = original->slots[i].slot;
         struct memory_slot *slot = slot_create(other->base, other->size, other->name);
@@ -349,6 +365,9 @@ void memory_mark_dirty(const struct memory_slot *slot, gpa_t address)
      * after this look, or makes the writer look again. */
     if ((atomic_load(word) & bit) == 0) {
         atomic_fetch_or(word, bit);
+    }
+    if (slot->watched != NULL && (atomic_load(&slot->watched[page / 64]) & bit) != 0) {
+        watch_note(slot, page);
     }
 }
 
@@ -427,6 +446,7 @@ bool memory_write(const struct memory *memory, gpa_t address, const void *buffer
     while (size > 0) {
         size_t part = ram_ahead(memory, address.bits, size);
         memcpy(memory_pointer(memory, address, part, MEMORY_WRITE), from, part);
+        (void)memory_pointer(memory, address, part, MEMORY_WRITE); /* whoever watched meanwhile is told, too */
         from += part;
         address.bits += part;
         size -= part;

@@ -34,6 +34,8 @@ struct memory_device_ops {
     bool (*write)(void *device, uint64_t offset, unsigned size, uint64_t value);
 };
 
+struct watch;
+
 struct memory_slot {
     gpa_t base;
     uint64_t size;                 /* bytes, a multiple of PAGE_SIZE for RAM */
@@ -41,6 +43,8 @@ struct memory_slot {
     int memfd;                     /* RAM */
     _Atomic uint64_t *dirty;       /* RAM: one bit a page, set no later than the first write after it was cleared */
     struct attributes *attributes; /* RAM: see memory/attributes.h */
+    _Atomic uint64_t *watched;     /* RAM: one bit a page, see memory/watch.h; NULL in private views */
+    struct watch *watch;           /* the memory's */
     const struct memory_device_ops *ops; /* device */
     void *device;
     const char *name;
@@ -94,7 +98,8 @@ bool memory_write(const struct memory *memory, gpa_t address, const void *buffer
 bool memory_device_read(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t *value);
 bool memory_device_write(const struct memory_slot *slot, gpa_t address, unsigned size, uint64_t value);
 
-/* Marks the page of a RAM slot dirty. Cheap when it is already. */
+/* Marks the page of a RAM slot dirty, and tells who watches it (memory/watch.h). Cheap when that has been done already.
+ */
 void memory_mark_dirty(const struct memory_slot *slot, gpa_t address);
 
 /* Whether the page of a RAM slot is marked. */
@@ -102,6 +107,14 @@ static inline bool memory_is_dirty(const struct memory_slot *slot, gpa_t address
 {
     uint64_t page = (address.bits - slot->base.bits) >> PAGE_SHIFT;
     return (atomic_load_explicit(&slot->dirty[page / 64], memory_order_relaxed) >> (page % 64) & 1) != 0;
+}
+
+/* Whether a vCPU that has the right to write may keep it for later, without calling memory_mark_dirty() again. */
+static inline bool memory_is_writable_quietly(const struct memory_slot *slot, gpa_t address)
+{
+    uint64_t page = (address.bits - slot->base.bits) >> PAGE_SHIFT;
+    bool is_watched = slot->watched != NULL && (atomic_load(&slot->watched[page / 64]) >> (page % 64) & 1) != 0;
+    return !is_watched && memory_is_dirty(slot, address);
 }
 
 /* Moves the dirty bits of `page_count` pages from page number `first_page` of the slot into `bits` (bit 0 = first
@@ -116,6 +129,9 @@ const struct memory_slot *memory_slot_at(const struct memory *memory, size_t num
 /* Whoever manages changes of page attributes (memory/rights.h), or NULL. Set while nobody uses the memory. */
 struct rights *memory_rights(const struct memory *memory);
 void memory_set_rights(struct memory *memory, struct rights *rights);
+
+/* The watch kept over its pages; NULL: it is a private view. */
+struct watch *memory_watch(const struct memory *memory);
 
 struct log *memory_log(const struct memory *memory);
 

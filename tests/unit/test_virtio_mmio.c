@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The transport and its rings, shown on the simplest device: entropy. */
 #include "devices/virtio/entropy.h"
+#include "memory/watch.h"
 
 #include "virtio_driver.h"
 
@@ -286,6 +287,42 @@ static void chain_of_too_many_bytes_is_refused_but_for_small_buffers(void **stat
     }
 }
 
+static void expect_news(const struct memory *memory, uint64_t *place, uint64_t offset)
+{
+    const uint8_t *page;
+    assert_int_equal(watch_next(memory, place, &page), WATCH_CHANGED);
+    assert_ptr_equal(page, memory_pointer(memory, gpa(RAM_BASE + offset), 1, MEMORY_READ));
+}
+
+/* Also of pages that were not watched before it began. */
+static void a_device_tells_of_what_it_wrote_when_it_has(void **state)
+{
+    struct driver *driver = *state;
+    driver_start(driver, 0, 1, 4);
+    const struct part parts[] = { { BUFFERS, 16, false }, { BUFFERS + PAGE_SIZE, 2 * PAGE_SIZE, true } };
+    driver_add(driver, 0, parts, 2);
+    struct virtqueue_state queue_state = { .size = 4,
+                                           .descriptors = RAM_BASE + DESCRIPTORS(0),
+                                           .driver = RAM_BASE + DRIVER_AREA(0),
+                                           .device = RAM_BASE + DEVICE_AREA(0) };
+    struct virtqueue queue = { .state = &queue_state, .memory = driver->memory };
+    struct virtqueue_chain chain;
+    const char *reason;
+    uint64_t place = watch_now(driver->memory);
+    assert_int_equal(virtqueue_pop(&queue, &chain, &reason), VIRTQUEUE_CHAIN);
+    const uint64_t pages[] = { BUFFERS, BUFFERS + PAGE_SIZE, BUFFERS + 2 * PAGE_SIZE, DEVICE_AREA(0) };
+    for (unsigned i = 0; i < 4; i++) {
+        watch_page(driver->memory, driver->ram + pages[i]);
+    }
+    assert_int_equal(virtqueue_write(&chain, 0, "x", 1), 1);
+    assert_true(virtqueue_push(&queue, &chain, 1));
+    expect_news(driver->memory, &place, BUFFERS + PAGE_SIZE);
+    expect_news(driver->memory, &place, BUFFERS + 2 * PAGE_SIZE);
+    expect_news(driver->memory, &place, DEVICE_AREA(0));
+    const uint8_t *page;
+    assert_int_equal(watch_next(driver->memory, &place, &page), WATCH_NOTHING);
+}
+
 static void malformed_chain_makes_the_device_need_a_reset(void **state)
 {
     struct driver *driver = *state;
@@ -489,6 +526,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(chain_may_end_with_an_indirect_table, setup, teardown),
         cmocka_unit_test_setup_teardown(chain_as_long_as_the_queue_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(chain_of_too_many_bytes_is_refused_but_for_small_buffers, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_device_tells_of_what_it_wrote_when_it_has, setup, teardown),
         cmocka_unit_test_setup_teardown(malformed_chain_makes_the_device_need_a_reset, setup, teardown),
         cmocka_unit_test_setup_teardown(available_index_may_lead_by_the_queue_size_only, setup, teardown),
         cmocka_unit_test_setup_teardown(queue_with_wrong_areas_is_not_made_ready, setup, teardown),

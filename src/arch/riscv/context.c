@@ -213,6 +213,46 @@ void riscv_fence_i(struct riscv_cpu *cpu)
     cpu->code_epoch++;
 }
 
+/* ---- Rights to write --------------------------------------------------------------------------------------------- */
+
+void riscv_give_up_writes(struct riscv_cpu *cpu)
+{
+    const uint64_t asked = atomic_load(&cpu->machine->writes_asked);
+    riscv_inside_postpone(cpu);
+    for (unsigned level = 0; level < cpu->level_count; level++) {
+        for (size_t i = 0; is_cached(cpu, level) && i < RISCV_CONTEXT_COUNT; i++) {
+            tlb_flush_writes(&cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + i]);
+        }
+    }
+    riscv_inside_catch_up(cpu);
+    atomic_store(&cpu->writes_given_up, asked);
+}
+
+uint64_t riscv_ask_for_writes(struct riscv_cpu *cpu)
+{
+    const struct riscv_machine *machine = cpu->machine;
+    const uint64_t request = atomic_fetch_add(&cpu->machine->writes_asked, 1) + 1;
+    for (unsigned i = 0; i < machine->cpu_count; i++) {
+        if (machine->cpus[i] != cpu) {
+            vcpu_request(&machine->cpus[i]->vcpu, VCPU_WRITES);
+        }
+    }
+    return request;
+}
+
+bool riscv_writes_are_given_up(const struct riscv_cpu *cpu, uint64_t request)
+{
+    const struct riscv_machine *machine = cpu->machine;
+    for (unsigned i = 0; i < machine->cpu_count; i++) {
+        const struct riscv_cpu *other = machine->cpus[i];
+        if (other != cpu && atomic_load(&other->writes_given_up) < request &&
+            atomic_load(&other->hart.status) != HART_STOPPED) { /* which forgets everything when it starts */
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- All at once ------------------------------------------------------------------------------------------------ */
 
 void riscv_cpu_state_changed(struct riscv_cpu *cpu)
@@ -222,6 +262,6 @@ void riscv_cpu_state_changed(struct riscv_cpu *cpu)
     cpu->now->filled_under_satp = cpu->state.csr.satp;
     riscv_status_changed(cpu);
     riscv_flush(cpu);
-    cpu->code_epoch++;
+    cpu->code_epoch += RISCV_CODE_UNKNOWN;
     riscv_interrupts_changed(cpu);
 }

@@ -130,6 +130,8 @@ enum riscv_direct {
 
 struct riscv_machine;
 
+#define RISCV_CODE_UNKNOWN (UINT64_C(1) << 32)
+
 struct riscv_cpu {
     struct vcpu vcpu;
 
@@ -157,7 +159,11 @@ struct riscv_cpu {
      * may read it (SYNC in generated handlers). */
     uint64_t instructions;
 
-    uint64_t code_epoch; /* from 1; goes up at fence.i: instruction bytes may have changed */
+    /* From 1; goes up by 1 at fence.i: instruction bytes may have changed, and who writes them was told to watches
+     * (memory/watch.h); by RISCV_CODE_UNKNOWN where that cannot be relied on. */
+    uint64_t code_epoch;
+
+    _Atomic uint64_t writes_given_up; /* the last request (riscv_ask_for_writes()) that was served */
 
     struct riscv_pmp pmp;
     struct translations *translations; /* behind the TLBs, for all levels: riscv_space() */
@@ -224,8 +230,9 @@ struct riscv_machine {
     struct riscv_cpu **cpus;
     unsigned pmp_entry_count;
     unsigned level_count;
-    struct rights *rights; /* of the memory; NULL: one level */
-    uint64_t time_origin;  /* alarm_now() when `time` was 0 */
+    struct rights *rights;         /* of the memory; NULL: one level */
+    uint64_t time_origin;          /* alarm_now() when `time` was 0 */
+    _Atomic uint64_t writes_asked; /* riscv_ask_for_writes() was called so often */
 
     /* The built-in SBI, or NULL. Called on the hart's thread at an ecall from S; a0–a7 are in state.x[10…17], and
      * state.pc stands behind the ecall already (it may be changed). False: not handled, the trap is delivered after
@@ -328,6 +335,14 @@ void riscv_flush(struct riscv_cpu *cpu);
 
 /* A remote fence (SBI) has reached the hart: as SFENCE.VMA by the hart itself, in each level. */
 void riscv_fence_levels(struct riscv_cpu *cpu, const struct riscv_fence *fence);
+
+/* For VCPU_WRITES: forgets the rights to write that its translation caches hold. */
+void riscv_give_up_writes(struct riscv_cpu *cpu);
+
+/* Makes all other harts do that soon; the request's number, for asking whether they have. What they write later, by
+ * rights they get anew, is noted by watches that were set before the request. */
+uint64_t riscv_ask_for_writes(struct riscv_cpu *cpu);
+bool riscv_writes_are_given_up(const struct riscv_cpu *cpu, uint64_t request);
 
 /* The address space that a level's satp says, as cpu->translations knows it. */
 uint32_t riscv_space(struct riscv_cpu *cpu, unsigned level);

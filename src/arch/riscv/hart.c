@@ -47,7 +47,6 @@ static void enter_supervisor(struct riscv_cpu *cpu)
     state->csr.satp = 0;
     riscv_set_mstatus_SIE(state, 0);
     riscv_cpu_state_changed(cpu);
-    cpu->code_epoch++;
 }
 
 bool hart_wait_started(struct riscv_cpu *cpu)
@@ -69,6 +68,7 @@ bool hart_wait_started(struct riscv_cpu *cpu)
         if (trust == NULL || !trust->start(cpu)) {
             enter_supervisor(cpu);
         }
+        riscv_give_up_writes(cpu); /* as whoever asked while it slept was told */
         atomic_store(&hart->start_ready, false);
         atomic_store(&hart->status, HART_STARTED);
     }

@@ -321,7 +321,7 @@ static const struct {
     [RISCV_CONTEXT_M] = { RISCV_MODE_M, false },
 };
 
-/* Pages whose first write has yet to be noticed are cached without the right to write. */
+/* Pages whose next write is to be noticed are cached without the right to write. */
 static unsigned cachable_rights(const struct riscv_page *page, enum memory_access kind)
 {
     if (page->overlay) {
@@ -331,7 +331,8 @@ static unsigned cachable_rights(const struct riscv_page *page, enum memory_acces
         memory_mark_dirty(page->slot, page->address);
         return page->rights;
     }
-    return memory_is_dirty(page->slot, page->address) ? page->rights : page->rights & ~(unsigned)MEMORY_WRITE;
+    return memory_is_writable_quietly(page->slot, page->address) ? page->rights
+                                                                 : page->rights & ~(unsigned)MEMORY_WRITE;
 }
 
 static bool resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,

@@ -2,6 +2,8 @@
 /* Section numbers: VIRTIO 1.2. */
 #include "devices/virtio/virtqueue.h"
 
+#include "memory/watch.h"
+
 #include <endian.h>
 #include <string.h>
 
@@ -86,6 +88,7 @@ static bool store16(const struct virtqueue *queue, uint64_t address, uint16_t va
         return false;
     }
     __atomic_store_n(word, htole16(value), __ATOMIC_SEQ_CST);
+    watch_written(queue->memory, word, sizeof *word);
     rights_unpin(queue->memory, &pin);
     return true;
 }
@@ -275,6 +278,9 @@ static void unpin(const struct virtqueue *queue, struct virtqueue_chain *chain)
 {
     for (unsigned i = 0; i < chain->readable_count + chain->writable_count; i++) {
         if (chain->segments[i].iov_base != NULL) {
+            if (i >= chain->readable_count) {
+                watch_written(queue->memory, chain->segments[i].iov_base, chain->segments[i].iov_len);
+            }
             rights_unpin(queue->memory, &chain->pins[i]);
         }
     }
@@ -349,6 +355,7 @@ bool virtqueue_push(struct virtqueue *queue, struct virtqueue_chain *chain, uint
     }
     __atomic_store_n(&entry[0], htole32(chain->head), __ATOMIC_RELAXED);
     __atomic_store_n(&entry[1], htole32(written), __ATOMIC_RELAXED);
+    watch_written(queue->memory, entry, USED_ENTRY_SIZE);
     rights_unpin(queue->memory, &pin);
     state->used_next++;
     return store16(queue, state->device + RING_INDEX, state->used_next);

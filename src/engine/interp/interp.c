@@ -37,12 +37,15 @@ static bool serve_attention(struct riscv_cpu *cpu)
     if ((vcpu_attention(&cpu->vcpu) & (VCPU_STOP | VCPU_HALT)) != 0) {
         return false;
     }
-    uint32_t asked = vcpu_take(&cpu->vcpu, VCPU_FENCE | VCPU_FLUSH | VCPU_INTERRUPT | VCPU_RIGHTS);
+    uint32_t asked = vcpu_take(&cpu->vcpu, VCPU_FENCE | VCPU_FLUSH | VCPU_INTERRUPT | VCPU_RIGHTS | VCPU_WRITES);
     if (unlikely((asked & VCPU_RIGHTS) != 0)) {
         riscv_inside_serve(cpu);
     }
     if ((asked & VCPU_FENCE) != 0) {
         hart_serve_fence(cpu);
+    }
+    if ((asked & VCPU_WRITES) != 0) {
+        riscv_give_up_writes(cpu);
     }
     if ((asked & VCPU_FLUSH) != 0) {
         riscv_flush(cpu);
