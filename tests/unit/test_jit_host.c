@@ -161,13 +161,35 @@ static bool compile(struct ir_region *region, unsigned rounding, struct host_cod
     struct host_request request = {
         .region = region,
         .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
-        .facts_key = FACTS_KEY
+        .facts_key = FACTS_KEY,
+        .keeps_blocks = true
     };
     if (host_compile(bench.host, &request, code) == HOST_COMPILED) {
         return true;
     }
     host_flush(bench.host);
     return host_compile(bench.host, &request, code) == HOST_COMPILED;
+}
+
+/* Where the block is entered; NULL: there is no room. */
+static const void *entry_at(const struct ir_block *block, unsigned rounding, const struct host_code *code)
+{
+    const struct host_request request = {
+        .facts = { .mode = RISCV_MODE_M, .cache = RISCV_CONTEXT_M, .float_on = 1, .rounding = (uint8_t)rounding },
+        .facts_key = FACTS_KEY
+    };
+    struct host_entry entry;
+    bool done = host_add_entry(bench.host, &request, code->blocks, block->number, block->pc, &entry);
+    return done ? entry.checked : NULL;
+}
+
+static const struct ir_block *random_block(const struct ir_region *region, uint64_t seed)
+{
+    const struct ir_block *block = region->blocks;
+    for (uint64_t i = ir_random_below(&seed, region->block_count); i > 0; i--) {
+        block = block->next;
+    }
+    return block;
 }
 
 static void report(struct ir_region *region, const struct host_code *code, uint64_t seed)
@@ -199,9 +221,10 @@ static bool same_state(const struct riscv_state *expected, const struct riscv_st
     return same;
 }
 
-/* Runs a region both ways from the CPU's state of now. */
+/* Runs a region both ways from the CPU's state of now, and from one of its blocks. */
 static void run_both(struct ir_region *region, uint64_t seed)
 {
+    const struct ir_block *first = seed % 2 == 0 ? region->blocks : random_block(region, seed);
     struct riscv_cpu *cpu = bench.cpu;
     unsigned rounding = (unsigned)(cpu->state.csr.fcsr >> 5 & 7);
     struct model *model = check_alloc(sizeof *model);
@@ -218,7 +241,7 @@ static void run_both(struct ir_region *region, uint64_t seed)
                                           .store_vector = model_store_vector,
                                           .call = model_call };
     call_log = 0;
-    struct ir_outcome outcome = ir_evaluate(region, &model->machine, BLOCK_LIMIT);
+    struct ir_outcome outcome = ir_evaluate_from(region, first, &model->machine, BLOCK_LIMIT);
     model->cpu->state.csr.fcsr |= model->machine.flags;
     uint64_t log = call_log;
     if (outcome.how == IR_LEFT_ATTENTION) { /* a loop without end, maybe: nothing to compare */
@@ -229,11 +252,20 @@ static void run_both(struct ir_region *region, uint64_t seed)
 
     struct host_code code;
     assert_true(compile(region, rounding, &code));
+    const void *entry = first == region->blocks ? code.checked_entry : entry_at(first, rounding, &code);
+    if (entry == NULL) {
+        host_flush(bench.host);
+        free(code.blocks);
+        assert_true(compile(region, rounding, &code));
+        entry = entry_at(first, rounding, &code);
+        assert_non_null(entry);
+    }
+    free(code.blocks);
     call_log = 0;
     uint64_t before = cpu->instructions;
-    struct host_result result = host_enter(bench.host, code.checked_entry);
+    struct host_result result = host_enter(bench.host, entry);
     uint64_t pc = result.exit == HOST_EXIT_LINK ? link_pc(region, result.link) : cpu->state.pc;
-    if (result.exit == HOST_EXIT_INTERPRET && pc == region->blocks->pc && cpu->instructions == before) {
+    if (result.exit == HOST_EXIT_INTERPRET && pc == first->pc && cpu->instructions == before) {
         /* It may always leave the first instruction to the interpreter: registers there that are not boxed as the
          * code wants them. */
         free(model->cpu);
@@ -771,6 +803,7 @@ static void single_precision_is_boxed_wherever_it_can_be_seen(void **state)
         assert_int_equal(host_enter(bench.host, code.checked_entry).exit, HOST_EXIT_INTERPRET);
         assert_int_equal(bench.cpu->state.pc, PC);
         assert_int_equal(bench.cpu->state.f[2], UINT64_C(0x3ff0000000000000));
+        free(code.blocks);
     }
     ir_free(region);
     bench_destroy();

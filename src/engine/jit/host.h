@@ -56,15 +56,25 @@ struct host_request {
     uint32_t facts_key; /* what cpu->facts_key must be on entry */
     struct host_page pages[HOST_PAGES_MAX];
     unsigned page_count;
+    bool keeps_blocks;   /* for host_add_entry() */
     uint32_t first_link; /* each EXIT terminator takes the next number, in the order of blocks */
 };
 
+struct host_entry {
+    const void *checked, *unchecked;
+};
+
 struct host_code {
-    const void *checked_entry, *unchecked_entry;
-    const uint8_t *start; /* executable address, for dumps */
+    const void *checked_entry, *unchecked_entry; /* at the first block */
+    const uint8_t *start;                        /* executable address, for dumps */
     size_t size;
     uint32_t link_count;
+    struct host_blocks *blocks; /* the caller's; NULL unless asked for */
 };
+
+/* What it takes to enter a region at another block than the first: for host_add_entry(). Allocated by host_compile(),
+ * free() it. */
+struct host_blocks;
 
 enum host_verdict {
     HOST_COMPILED,
@@ -75,14 +85,21 @@ enum host_verdict {
 /* Unless it is HOST_COMPILED nothing has changed. */
 enum host_verdict host_compile(struct host *host, const struct host_request *request, struct host_code *code);
 
+/* Makes an entry at the block with this number. `request` is what the region was compiled from, but for its IR; `pc`
+ * is the block's address. False: the code memory is full; nothing has changed. */
+bool host_add_entry(struct host *host, const struct host_request *request, const struct host_blocks *blocks,
+                    uint32_t number, uint64_t pc, struct host_entry *entry);
+
 /* Forgets all code and links. */
 void host_flush(struct host *host);
 
 void host_set_link(struct host *host, uint32_t link, const void *entry);
+void host_unlink(struct host *host, uint32_t link);
 void host_unlink_all(struct host *host);
 
 /* The jump cache: where indirect jumps find regions without the dispatcher. Entries are checked entries. */
 void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry);
+void host_forget_jump(struct host *host, uint64_t pc, const void *checked_entry); /* if that is what it has */
 void host_forget_jumps(struct host *host);
 
 enum host_exit {

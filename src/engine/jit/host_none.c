@@ -27,9 +27,23 @@ void host_flush(struct host *host)
     CHECK(host != NULL);
 }
 
+bool host_add_entry(struct host *host, const struct host_request *request, const struct host_blocks *blocks,
+                    uint32_t number, uint64_t pc, struct host_entry *entry)
+{
+    (void)request, (void)blocks, (void)number, (void)pc, (void)entry;
+    CHECK(host != NULL);
+    return false;
+}
+
 void host_set_link(struct host *host, uint32_t link, const void *entry)
 {
     (void)link, (void)entry;
+    CHECK(host != NULL);
+}
+
+void host_unlink(struct host *host, uint32_t link)
+{
+    (void)link;
     CHECK(host != NULL);
 }
 
@@ -39,6 +53,12 @@ void host_unlink_all(struct host *host)
 }
 
 void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry)
+{
+    (void)pc, (void)checked_entry;
+    CHECK(host != NULL);
+}
+
+void host_forget_jump(struct host *host, uint64_t pc, const void *checked_entry)
 {
     (void)pc, (void)checked_entry;
     CHECK(host != NULL);

@@ -303,9 +303,15 @@ static const struct ir_block *run_block(struct run *run, const struct ir_block *
 
 struct ir_outcome ir_evaluate(const struct ir_region *region, struct ir_machine *machine, uint64_t block_limit)
 {
+    return ir_evaluate_from(region, region->blocks, machine, block_limit);
+}
+
+struct ir_outcome ir_evaluate_from(const struct ir_region *region, const struct ir_block *first,
+                                   struct ir_machine *machine, uint64_t block_limit)
+{
     struct run run = { .machine = machine };
     run.values = check_alloc((region->value_count + 1ul) * sizeof *run.values);
-    const struct ir_block *block = region->blocks;
+    const struct ir_block *block = first;
     for (uint64_t entered = 0; block != NULL; entered++) {
         if (block->is_loop_head && entered >= block_limit) {
             leave(&run, IR_LEFT_ATTENTION, block->pc, 0);

@@ -49,4 +49,8 @@ struct ir_outcome {
 /* Block_limit: how many blocks are entered before attention is paid at the next loop head. */
 struct ir_outcome ir_evaluate(const struct ir_region *region, struct ir_machine *machine, uint64_t block_limit);
 
+/* Likewise from another block than the first. */
+struct ir_outcome ir_evaluate_from(const struct ir_region *region, const struct ir_block *first,
+                                   struct ir_machine *machine, uint64_t block_limit);
+
 #endif

@@ -285,7 +285,8 @@ static inline bool op_is_droppable(enum ir_op op)
 
 /* pins.c */
 void pins_choose(struct compile *compile);
-void pins_check(struct compile *compile, uint32_t pins); /* leaves the region if a single one is not boxed */
+/* Leaves the region at pc if a single one is not boxed. */
+void pins_check(struct compile *compile, uint32_t pins, uint64_t pc);
 void pins_load(struct compile *compile, uint32_t pins);  /* registers from slots */
 void pins_store(struct compile *compile, uint32_t pins); /* slots from registers */
 
@@ -336,7 +337,9 @@ enum emit_condition select_flags_condition(struct compile *compile, const struct
 void select_call(struct compile *compile, struct ir_value *value);
 
 /* exits.c */
-void select_entry(struct compile *compile, struct host_code *code);
+/* Into the block at pc, whose code follows or is jumped to by the caller. `base`: where position 0 is executed. */
+void select_entry(struct compile *compile, const uint8_t *base, uint64_t pc, const struct block_facts *facts,
+                  bool is_loop_head, struct host_entry *entry);
 void select_terminator(struct compile *compile, struct ir_value *value);
 void select_attention(struct compile *compile, uint64_t pc); /* look at it; leave if it is wanted */
 

@@ -14,13 +14,13 @@ void select_attention(struct compile *compile, uint64_t pc)
 
 /* -- Entry --------------------------------------------------------------------------------------------------------- */
 
-static void leave_if_different(struct compile *compile)
+static void leave_if_different(struct compile *compile, uint64_t pc)
 {
     uint32_t place = emit_jump_forward(&compile->emit, CC_NE);
-    stub_leave(compile, HOST_EXIT_STALE, place, compile->request->region->blocks->pc, 0);
+    stub_leave(compile, HOST_EXIT_STALE, place, pc, 0);
 }
 
-static void compare_word(struct compile *compile, struct emit_memory memory, uint64_t wanted)
+static void compare_word(struct compile *compile, struct emit_memory memory, uint64_t wanted, uint64_t pc)
 {
     struct emit *emit = &compile->emit;
     if (emit_fits(wanted)) {
@@ -29,7 +29,7 @@ static void compare_word(struct compile *compile, struct emit_memory memory, uin
         emit_mov_ri(emit, REG_RAX, wanted);
         emit_rm(emit, OP_CMP, 8, REG_RAX, memory);
     }
-    leave_if_different(compile);
+    leave_if_different(compile, pc);
 }
 
 /* Index into cpu->tlbs. */
@@ -41,34 +41,33 @@ static unsigned fetch_cache(const struct riscv_facts *facts)
     return facts->cache / RISCV_CONTEXT_COUNT * RISCV_CONTEXT_COUNT + context;
 }
 
-static void check_page(struct compile *compile, const struct host_page *page)
+static void check_page(struct compile *compile, const struct host_page *page, uint64_t pc)
 {
     size_t entry = offsetof(struct riscv_cpu, tlbs) + fetch_cache(&compile->request->facts) * sizeof(struct tlb) +
                    offsetof(struct tlb, fetches) + tlb_fetch_index(page->address) * sizeof(struct tlb_fetch_entry);
     int32_t at = (int32_t)entry - CPU_BIAS;
-    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, page)), page->address);
-    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, addend)), page->addend);
+    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, page)), page->address, pc);
+    compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, addend)), page->addend, pc);
 }
 
-void select_entry(struct compile *compile, struct host_code *code)
+void select_entry(struct compile *compile, const uint8_t *base, uint64_t pc, const struct block_facts *facts,
+                  bool is_loop_head, struct host_entry *entry)
 {
     struct emit *emit = &compile->emit;
-    const struct ir_block *first = compile->request->region->blocks;
-    const uint8_t *base = code->start - emit->begin;
-    code->checked_entry = base + emit->cursor;
+    entry->checked = base + emit->cursor;
     compile->dirty = 0;
     emit_group_mi(emit, GROUP_CMP, 4, CPU_AT(facts_key), (int32_t)compile->request->facts_key);
-    leave_if_different(compile);
+    leave_if_different(compile, pc);
     for (unsigned i = 0; i < compile->request->page_count; i++) {
-        check_page(compile, &compile->request->pages[i]);
+        check_page(compile, &compile->request->pages[i], pc);
     }
-    code->unchecked_entry = base + emit->cursor;
-    if (!first->is_loop_head) {
-        select_attention(compile, first->pc);
+    entry->unchecked = base + emit->cursor;
+    if (!is_loop_head) {
+        select_attention(compile, pc);
     }
     memos_check(compile);
-    pins_check(compile, compile->blocks[first->number].live_in);
-    pins_load(compile, compile->blocks[first->number].live_in);
+    pins_check(compile, facts->live_in, pc);
+    pins_load(compile, facts->live_in);
 }
 
 /* -- From block to block ------------------------------------------------------------------------------------------- */

@@ -162,6 +162,14 @@ void host_destroy(struct host *host)
 
 /* -- Compiling ----------------------------------------------------------------------------------------------------- */
 
+static void clear_tables(struct compile *compile)
+{
+    compile->stub_count = compile->jump_count = compile->pin_count = 0;
+    compile->pinned_gpr = compile->pinned_xmm = 0;
+    undo_clear(&compile->undo);
+    compile->failed = compile->uses_xmm = compile->uses_vectors = false;
+}
+
 /* Room for a region's tables, zeroed. */
 static void prepare_tables(struct host *host, const struct ir_region *region)
 {
@@ -177,10 +185,7 @@ static void prepare_tables(struct host *host, const struct ir_region *region)
     }
     memset(compile->nodes, 0, region->value_count * sizeof compile->nodes[0]);
     memset(compile->blocks, 0, region->block_count * sizeof compile->blocks[0]);
-    compile->stub_count = compile->jump_count = compile->pin_count = 0;
-    compile->pinned_gpr = compile->pinned_xmm = 0;
-    undo_clear(&compile->undo);
-    compile->failed = compile->uses_xmm = compile->uses_vectors = false;
+    clear_tables(compile);
 }
 
 static uint32_t count_links(const struct ir_region *region)
@@ -253,6 +258,63 @@ static void lay_out(struct compile *compile, const struct host_request *request)
     CHECK(count == request->region->block_count);
 }
 
+/* What is kept of a compilation, so that its blocks can be entered. */
+struct host_blocks {
+    uint32_t first_memo;
+    unsigned memo_count;
+    unsigned pin_count;
+    struct pin pins[PINS_MAX];
+    struct kept_block {
+        uint32_t start, live_in;
+        bool is_loop_head;
+    } blocks[];
+};
+
+static struct host_blocks *keep_blocks(const struct compile *compile)
+{
+    const struct ir_region *region = compile->request->region;
+    struct host_blocks *kept = check_alloc(sizeof *kept + region->block_count * sizeof kept->blocks[0]);
+    kept->first_memo = compile->first_memo;
+    kept->memo_count = compile->memo_count;
+    kept->pin_count = compile->pin_count;
+    memcpy(kept->pins, compile->pins, sizeof kept->pins);
+    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        const struct block_facts *facts = &compile->blocks[block->number];
+        kept->blocks[block->number] = (struct kept_block){ facts->start, facts->live_in, block->is_loop_head };
+    }
+    return kept;
+}
+
+bool host_add_entry(struct host *host, const struct host_request *request, const struct host_blocks *blocks,
+                    uint32_t number, uint64_t pc, struct host_entry *entry)
+{
+    struct compile *compile = &host->compile;
+    const struct kept_block *block = &blocks->blocks[number];
+    const struct block_facts facts = { .live_in = block->live_in };
+    if (host->code_limit - host->used < REGION_SIZE_MIN) {
+        return false;
+    }
+    clear_tables(compile);
+    compile->request = request;
+    compile->runtime = &host->runtime;
+    compile->features = host->features;
+    compile->emit = begin_emit(host);
+    compile->kept_gpr = 0;
+    compile->first_memo = blocks->first_memo;
+    compile->memo_count = blocks->memo_count;
+    compile->pin_count = blocks->pin_count;
+    memcpy(compile->pins, blocks->pins, sizeof compile->pins);
+    select_entry(compile, host->memory.executable, pc, &facts, block->is_loop_head, entry);
+    emit_jump_to(&compile->emit, CC_ALWAYS, block->start);
+    stubs_emit(compile);
+    emit_align(&compile->emit, 16);
+    if (compile->emit.overflow) {
+        return false;
+    }
+    host->used = compile->emit.cursor;
+    return true;
+}
+
 enum host_verdict host_compile(struct host *host, const struct host_request *request, struct host_code *code)
 {
     struct compile *compile = &host->compile;
@@ -270,7 +332,11 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
     pins_choose(compile);
     compile->first_memo = host->memo_count;
     memos_choose(compile, MEMO_COUNT - host->memo_count);
-    select_entry(compile, code);
+    const struct ir_block *first = request->region->blocks;
+    struct host_entry entry;
+    select_entry(compile, host->memory.executable, first->pc, &compile->blocks[0], first->is_loop_head, &entry);
+    code->checked_entry = entry.checked;
+    code->unchecked_entry = entry.unchecked;
     lay_out(compile, request);
     for (uint32_t i = 0; i < request->region->block_count; i++) {
         compile->next_block = i + 1 < request->region->block_count ? compile->order[i + 1] : NULL;
@@ -284,6 +350,7 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
         return compile->failed ? HOST_REFUSED : HOST_FULL;
     }
     undo_append(&host->undo, &compile->undo);
+    code->blocks = request->keeps_blocks ? keep_blocks(compile) : NULL;
     code->size = compile->emit.cursor - host->used;
     host->used = compile->emit.cursor;
     memos_begin(compile, host->data);
@@ -320,6 +387,11 @@ void host_set_link(struct host *host, uint32_t link, const void *entry)
     note(&host->linked, link);
 }
 
+void host_unlink(struct host *host, uint32_t link)
+{
+    unlink_range(host, link, 1);
+}
+
 void host_unlink_all(struct host *host)
 {
     if (host->linked.count == NOTED_MAX) {
@@ -348,6 +420,14 @@ static void forget_jump(struct host *host, unsigned index)
 {
     const void *nowhere = host->memory.executable + host->runtime.leave_indirect;
     host->data->jumps[index] = (struct jump_cache_entry){ JUMP_NONE, nowhere };
+}
+
+void host_forget_jump(struct host *host, uint64_t pc, const void *checked_entry)
+{
+    unsigned index = jump_index(pc);
+    if (host->data->jumps[index].entry == checked_entry) {
+        forget_jump(host, index);
+    }
 }
 
 void host_forget_jumps(struct host *host)

@@ -277,13 +277,13 @@ void pins_choose(struct compile *compile)
     find_live(compile);
 }
 
-void pins_check(struct compile *compile, uint32_t pins)
+void pins_check(struct compile *compile, uint32_t pins, uint64_t pc)
 {
     for (unsigned i = 0; i < compile->pin_count; i++) {
         if ((pins >> i & 1) != 0 && compile->pins[i].is_single) {
             emit_group_mi(&compile->emit, GROUP_CMP, 4, slot_memory(compile->pins[i].slot + 4), -1);
             uint32_t place = emit_jump_forward(&compile->emit, CC_NE);
-            stub_leave(compile, HOST_EXIT_INTERPRET, place, compile->request->region->blocks->pc, 0);
+            stub_leave(compile, HOST_EXIT_INTERPRET, place, pc, 0);
         }
     }
 }
