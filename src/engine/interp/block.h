@@ -44,13 +44,14 @@ struct interp_block {
 };
 
 /* Runs after which a block is worth translating: an instruction takes as long to translate as to interpret some
- * thousand times. What a hopeless one is set back to. */
-#define BLOCK_HEAT_HOT  1024
+ * thousand times, but what has run so often will mostly run that often (decision 5). What a hopeless one is set back
+ * to. */
+#define BLOCK_HEAT_HOT  128
 #define BLOCK_HEAT_COLD (-100000000)
 
-#define BLOCK_BUCKETS   (1u << 15)
+#define BLOCK_BUCKETS   (1u << 16)
 #define BLOCK_COUNT_MAX 64u
-#define BLOCK_POOL_SIZE (UINT64_C(32) << 20)
+#define BLOCK_POOL_SIZE (UINT64_C(64) << 20)
 
 struct block_cache {
     struct interp_block *buckets[BLOCK_BUCKETS];

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "engine/code.h"
 #include "engine/interp/interp.h"
+#include "engine/jit/code_pages.h"
 #include "engine/jit/host.h"
 #include "engine/jit/region.h"
 
@@ -13,20 +14,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS      (1u << 15)
+#define BUCKETS      (1u << 17)
 #define SMALL_REGION 16u /* instructions */
 
-/* A translation. Valid for its pc under its facts, while its pages are mapped where they were (the checked entry sees
- * to that) and its code is unchanged (compared when the vCPU's code epoch has moved on). */
-struct region {
-    struct region *next; /* in the bucket */
+#define NO_LINK      UINT32_MAX
+
+struct region;
+
+/* A place where translated code can be entered: a block of a region. */
+struct entry {
+    struct entry *next; /* in the bucket */
+    struct region *region;
     uint64_t pc;
+    const void *checked, *unchecked; /* NULL: to be made when it is wanted */
+    uint32_t incoming;               /* first of the links that lead here, or NO_LINK */
+    uint32_t number;                 /* of the block */
+};
+
+/* A translation. Valid under its facts, while its pages are mapped where they were (the checked entry sees to that) and
+ * its code is unchanged (compared if a fence has made it doubtful). */
+struct region {
+    struct region *next, **link; /* of all: the next, and what leads here */
     uint32_t facts_key;
-    uint64_t epoch;
+    bool is_doubtful; /* its code may have changed since it was last compared */
+    struct riscv_facts facts;
     unsigned page_count;
     unsigned instruction_count;
     struct host_page pages[HOST_PAGES_MAX];
-    struct host_code code;
+    struct code_user users[HOST_PAGES_MAX]; /* one a page */
+    struct host_blocks *blocks;
+    struct entry *entries; /* of its blocks; the first is where it was made for */
+    unsigned entry_count;
     unsigned source_count;
     struct region_source sources[]; /* followed by the parcels they held */
 };
@@ -34,13 +52,16 @@ struct region {
 struct jit {
     struct riscv_cpu *cpu;
     struct host *host;
-    struct ir_region *ir; /* of the last region that was made, for its memory; or NULL */
-    struct region *buckets[BUCKETS];
+    struct ir_region *ir;   /* of the last region that was made, for its memory; or NULL */
+    struct region *regions; /* all there are */
+    struct entry *buckets[BUCKETS];
     uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
     uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
+    uint32_t link_next[HOST_LINK_COUNT];  /* of those that lead to the same region, or NO_LINK */
     uint32_t link_count;
-    uint64_t epoch; /* code epoch that the links were made under */
-    FILE *dump;     /* NULL: none */
+    uint64_t epoch; /* the last code epoch that was met */
+    struct code_pages *pages;
+    FILE *dump; /* NULL: none */
     unsigned dump_kinds;
     struct jit_statistics statistics;
 };
@@ -67,15 +88,22 @@ static bool code_is_unchanged(const struct region *region)
 
 /* -- The table of regions ------------------------------------------------------------------------------------------ */
 
+static void free_region(struct region *region)
+{
+    free(region->blocks);
+    free(region->entries);
+    free(region);
+}
+
 static void forget_all(struct jit *jit)
 {
-    for (unsigned i = 0; i < BUCKETS; i++) {
-        while (jit->buckets[i] != NULL) {
-            struct region *region = jit->buckets[i];
-            jit->buckets[i] = region->next;
-            free(region);
-        }
+    while (jit->regions != NULL) {
+        struct region *region = jit->regions;
+        jit->regions = region->next;
+        free_region(region);
     }
+    memset(jit->buckets, 0, sizeof jit->buckets);
+    code_pages_clear(jit->pages);
     host_flush(jit->host);
     jit->link_count = 0;
 }
@@ -93,34 +121,97 @@ static bool is_mapped(struct riscv_cpu *cpu, const struct region *region)
     return true;
 }
 
-static struct region *find_region(struct jit *jit, uint64_t pc)
+static const uint8_t *host_of_page(const struct host_page *page)
 {
-    struct riscv_cpu *cpu = jit->cpu;
-    struct region **link = &jit->buckets[bucket_of(pc)];
-    while (*link != NULL) {
-        struct region *region = *link;
-        if (region->pc == pc && region->facts_key == cpu->facts_key && is_mapped(cpu, region)) {
-            if (region->epoch == cpu->code_epoch || code_is_unchanged(region)) {
-                region->epoch = cpu->code_epoch;
-                return region;
-            }
-            *link = region->next; /* nothing leads to it: links and jumps were forgotten when the epoch moved on */
-            free(region);
-            jit->statistics.changed++;
-            continue;
-        }
-        link = &region->next;
-    }
-    return NULL;
+    return (const uint8_t *)(uintptr_t)(page->address + page->addend); /* NOLINT: an address of the host, as a number */
 }
 
-/* Small regions, most of them leaf functions, are worth having again inside their callers. */
-static bool has_large_region(const struct riscv_cpu *cpu, uint64_t pc)
+static bool make_entry(struct jit *jit, struct entry *entry)
+{
+    const struct region *region = entry->region;
+    struct host_request request = { .facts = region->facts,
+                                    .facts_key = region->facts_key,
+                                    .page_count = region->page_count };
+    memcpy(request.pages, region->pages, sizeof request.pages);
+    struct host_entry made;
+    if (!host_add_entry(jit->host, &request, region->blocks, entry->number, entry->pc, &made)) {
+        return false;
+    }
+    entry->checked = made.checked;
+    entry->unchecked = made.unchecked;
+    return true;
+}
+
+/* Nothing leads to it any more: links and jumps were forgotten when it became doubtful. */
+static void destroy_region(struct jit *jit, struct region *region)
+{
+    for (unsigned i = 0; i < region->page_count; i++) {
+        code_pages_remove(jit->pages, host_of_page(&region->pages[i]), &region->users[i]);
+    }
+    for (unsigned i = 0; i < region->entry_count; i++) {
+        struct entry **link = &jit->buckets[bucket_of(region->entries[i].pc)];
+        while (*link != &region->entries[i]) {
+            link = &(*link)->next;
+        }
+        *link = region->entries[i].next;
+    }
+    *region->link = region->next;
+    if (region->next != NULL) {
+        region->next->link = region->link;
+    }
+    free_region(region);
+    jit->statistics.changed++;
+}
+
+/* The best entry at pc, if its region is as it was; else a region that is not, to be destroyed. What was made for this
+ * pc is better than what has it among other blocks. */
+static struct entry *look_up(struct jit *jit, uint64_t pc, struct region **changed)
+{
+    struct riscv_cpu *cpu = jit->cpu;
+    struct entry *best = NULL;
+    *changed = NULL;
+    for (struct entry *entry = jit->buckets[bucket_of(pc)]; entry != NULL; entry = entry->next) {
+        struct region *region = entry->region;
+        if (entry->pc != pc || region->facts_key != cpu->facts_key || (best != NULL && entry->number != 0) ||
+            !is_mapped(cpu, region)) {
+            continue;
+        }
+        if (region->is_doubtful && !code_is_unchanged(region)) {
+            *changed = region;
+            return NULL;
+        }
+        region->is_doubtful = false;
+        best = entry;
+        if (entry->number == 0) {
+            break;
+        }
+    }
+    return best;
+}
+
+static struct entry *find_entry(struct jit *jit, uint64_t pc)
+{
+    struct region *changed;
+    struct entry *entry = look_up(jit, pc, &changed);
+    while (changed != NULL) {
+        destroy_region(jit, changed);
+        entry = look_up(jit, pc, &changed);
+    }
+    if (entry != NULL && entry->checked == NULL && !make_entry(jit, entry)) {
+        return NULL;
+    }
+    return entry;
+}
+
+/* Code that has been translated is entered where it is; small regions, most of them leaf functions, are worth having
+ * again inside their callers. */
+static bool is_translated(const struct riscv_cpu *cpu, uint64_t pc)
 {
     const struct jit *jit = cpu->jit;
-    for (const struct region *region = jit->buckets[bucket_of(pc)]; region != NULL; region = region->next) {
-        if (region->pc == pc && region->facts_key == cpu->facts_key) {
-            return region->instruction_count > SMALL_REGION;
+    for (const struct entry *entry = jit->buckets[bucket_of(pc)]; entry != NULL; entry = entry->next) {
+        if (entry->pc == pc && entry->region->facts_key == cpu->facts_key &&
+            (entry->number != 0 || entry->region->instruction_count > SMALL_REGION)) {
+            return true;
         }
     }
     return false;
@@ -149,6 +240,7 @@ static bool compile(struct jit *jit, const struct region_plan *plan, const struc
                                     .facts = *facts,
                                     .facts_key = jit->cpu->facts_key,
                                     .page_count = plan->page_count,
+                                    .keeps_blocks = true,
                                     .first_link = jit->link_count };
     memcpy(request.pages, plan->pages, sizeof request.pages);
     enum host_verdict verdict = host_compile(jit->host, &request, code);
@@ -179,7 +271,54 @@ static void dump(const struct jit *jit, const struct region_plan *plan, const st
     funlockfile(jit->dump);
 }
 
-static struct region *make_region(struct jit *jit, uint64_t pc)
+/* The region's entries, and the pages it was made from, become known. */
+static void enter_region(struct jit *jit, const struct region_plan *plan, const struct host_code *code,
+                         struct region *region)
+{
+    region->entries = check_alloc(plan->block_count * sizeof region->entries[0]);
+    region->entry_count = plan->block_count;
+    for (unsigned i = 0; i < plan->block_count; i++) {
+        struct entry **bucket = &jit->buckets[bucket_of(plan->blocks[i].pc)];
+        region->entries[i] = (struct entry){ .next = *bucket,
+                                             .region = region,
+                                             .pc = plan->blocks[i].pc,
+                                             .incoming = NO_LINK,
+                                             .number = plan->blocks[i].ir->number };
+        *bucket = &region->entries[i];
+    }
+    region->entries[0].checked = code->checked_entry;
+    region->entries[0].unchecked = code->unchecked_entry;
+    for (unsigned i = 0; i < plan->page_count; i++) {
+        code_pages_add(jit->pages, host_of_page(&plan->pages[i]), &region->users[i], region);
+    }
+    region->next = jit->regions;
+    region->link = &jit->regions;
+    if (region->next != NULL) {
+        region->next->link = &region->next;
+    }
+    jit->regions = region;
+}
+
+static struct region *create_region(const struct riscv_cpu *cpu, const struct region_plan *plan,
+                                    const struct riscv_facts *facts, const struct host_code *code)
+{
+    const size_t sources_size = plan->source_count * sizeof plan->sources[0];
+    const size_t parcels_size = plan->parcel_count * sizeof plan->parcels[0];
+    struct region *region = check_alloc(sizeof *region + sources_size + parcels_size);
+    region->facts = *facts;
+    region->facts_key = cpu->facts_key;
+    region->page_count = plan->page_count;
+    region->instruction_count = plan->instruction_count;
+    memcpy(region->pages, plan->pages, sizeof region->pages);
+    region->blocks = code->blocks;
+    region->source_count = plan->source_count;
+    memcpy(region->sources, plan->sources, sources_size);
+    memcpy(&region->sources[region->source_count], plan->parcels, parcels_size);
+    return region;
+}
+
+/* NULL: nothing worth translating there. */
+static struct entry *make_region(struct jit *jit, uint64_t pc)
 {
     struct riscv_cpu *cpu = jit->cpu;
     struct riscv_facts facts = region_facts(cpu);
@@ -194,83 +333,112 @@ static struct region *make_region(struct jit *jit, uint64_t pc)
         return NULL;
     }
     jit->ir = ir_renew(jit->ir);
-    region_build(&plan, jit->ir, cpu, pc, page, &facts, has_large_region);
+    region_build(&plan, jit->ir, cpu, pc, page, &facts, is_translated);
     if (plan.instruction_count == 0) {
         jit->statistics.refused++;
         return NULL;
     }
     ir_optimize(plan.ir);
     struct host_code code;
-    struct region *region = NULL;
+    struct entry *entry = NULL;
     if (compile(jit, &plan, &facts, &code)) {
         note_links(jit, &plan, &code);
         dump(jit, &plan, &code);
-        size_t sources_size = plan.source_count * sizeof plan.sources[0];
-        size_t parcels_size = plan.parcel_count * sizeof plan.parcels[0];
-        region = check_alloc(sizeof *region + sources_size + parcels_size);
-        region->pc = pc;
-        region->facts_key = cpu->facts_key;
-        region->epoch = cpu->code_epoch;
-        region->page_count = plan.page_count;
-        region->instruction_count = plan.instruction_count;
-        memcpy(region->pages, plan.pages, sizeof region->pages);
-        region->code = code;
-        region->source_count = plan.source_count;
-        memcpy(region->sources, plan.sources, sources_size);
-        memcpy(&region->sources[region->source_count], plan.parcels, parcels_size);
-        region->next = jit->buckets[bucket_of(pc)];
-        jit->buckets[bucket_of(pc)] = region;
+        struct region *region = create_region(cpu, &plan, &facts, &code);
+        enter_region(jit, &plan, &code, region);
+        entry = &region->entries[0];
         jit->statistics.regions++;
         jit->statistics.instructions += plan.instruction_count;
         jit->statistics.code_size += code.size;
     }
     jit->statistics.nanoseconds += alarm_now() - started;
-    return region;
+    return entry;
 }
 
 /* -- Running ------------------------------------------------------------------------------------------------------- */
 
-static void meet_epoch(struct jit *jit)
+/* Nothing leads to the region until it has been compared. */
+static void doubt(void *context, void *owner)
 {
-    if (jit->epoch != jit->cpu->code_epoch) {
-        jit->epoch = jit->cpu->code_epoch;
-        host_unlink_all(jit->host);
-        host_forget_jumps(jit->host);
+    struct jit *jit = context;
+    struct region *region = owner;
+    if (region->is_doubtful) {
+        return;
+    }
+    region->is_doubtful = true;
+    for (unsigned i = 0; i < region->entry_count; i++) {
+        struct entry *entry = &region->entries[i];
+        if (entry->checked != NULL) {
+            for (uint32_t link = entry->incoming; link != NO_LINK; link = jit->link_next[link]) {
+                host_unlink(jit->host, link);
+            }
+            entry->incoming = NO_LINK;
+            host_forget_jump(jit->host, entry->pc, entry->checked);
+        }
     }
 }
 
-/* The region that an unlinked exit leads to, linked for the next time; NULL: none yet. */
-static struct region *follow_link(struct jit *jit, uint32_t link)
+static void doubt_all(struct jit *jit)
+{
+    for (struct region *region = jit->regions; region != NULL; region = region->next) {
+        region->is_doubtful = true;
+        for (unsigned i = 0; i < region->entry_count; i++) {
+            region->entries[i].incoming = NO_LINK;
+        }
+    }
+    host_unlink_all(jit->host);
+    host_forget_jumps(jit->host);
+}
+
+/* After a fence of instructions, before translated code goes on: what may have changed is doubted. */
+static void meet_fence(struct jit *jit)
+{
+    const struct riscv_cpu *cpu = jit->cpu;
+    const uint64_t epoch = jit->epoch;
+    if (epoch != cpu->code_epoch) {
+        jit->epoch = cpu->code_epoch;
+        bool unknown = cpu->code_epoch - epoch >= RISCV_CODE_UNKNOWN;
+        if (!code_pages_meet_fence(jit->pages, doubt, jit) || unknown) {
+            doubt_all(jit);
+        }
+    }
+}
+
+/* The entry that an unlinked exit leads to, linked for the next time; NULL: none yet. */
+static struct entry *follow_link(struct jit *jit, uint32_t link)
 {
     uint64_t pc = jit->link_pcs[link];
     jit->cpu->state.pc = pc;
-    struct region *target = find_region(jit, pc);
+    struct entry *target = find_entry(jit, pc);
     if (target != NULL) {
-        bool same_page = target->page_count == 1 && target->pages[0].address == jit->link_pages[link];
-        host_set_link(jit->host, link, same_page ? target->code.unchecked_entry : target->code.checked_entry);
+        const struct region *region = target->region;
+        bool same_page = region->page_count == 1 && region->pages[0].address == jit->link_pages[link];
+        jit->link_next[link] = target->incoming;
+        target->incoming = link;
+        host_set_link(jit->host, link, same_page ? target->unchecked : target->checked);
     }
     return target;
 }
 
-static struct region *follow_jump(struct jit *jit)
+static struct entry *follow_jump(struct jit *jit)
 {
-    struct region *target = find_region(jit, jit->cpu->state.pc);
+    struct entry *target = find_entry(jit, jit->cpu->state.pc);
     if (target != NULL) {
-        host_set_jump(jit->host, target->pc, target->code.checked_entry);
+        host_set_jump(jit->host, target->pc, target->checked);
     }
     return target;
 }
 
-/* Runs translated code from region on. */
-static enum jit_left run_regions(struct jit *jit, struct region *region)
+/* Runs translated code from an entry on. */
+static enum jit_left run_regions(struct jit *jit, struct entry *entry)
 {
-    while (region != NULL) {
-        struct host_result result = host_enter(jit->host, region->code.checked_entry);
+    while (entry != NULL) {
+        struct host_result result = host_enter(jit->host, entry->checked);
         jit->statistics.exits[result.exit]++;
         switch (result.exit) {
-        case HOST_EXIT_LINK: region = follow_link(jit, result.link); break;
+        case HOST_EXIT_LINK: entry = follow_link(jit, result.link); break;
         case HOST_EXIT_INDIRECT:
-        case HOST_EXIT_STALE: region = follow_jump(jit); break;
+        case HOST_EXIT_STALE: entry = follow_jump(jit); break;
         case HOST_EXIT_INTERPRET: return JIT_LEFT_INTERPRET;
         case HOST_EXIT_TRAPPED: return JIT_LEFT_TRAPPED;
         case HOST_EXIT_ATTENTION: return JIT_LEFT_ELSEWHERE;
@@ -279,24 +447,24 @@ static enum jit_left run_regions(struct jit *jit, struct region *region)
     return JIT_LEFT_ELSEWHERE;
 }
 
-/* The region at state.pc, if there is one already. */
-static struct region *region_here(struct jit *jit)
+/* The entry at state.pc, if there is one already. */
+static struct entry *entry_here(struct jit *jit)
 {
     struct riscv_cpu *cpu = jit->cpu;
     struct riscv_facts facts = region_facts(cpu);
     cpu->facts_key = region_facts_key(&facts);
-    meet_epoch(jit);
-    return find_region(jit, cpu->state.pc);
+    meet_fence(jit);
+    return find_entry(jit, cpu->state.pc);
 }
 
 enum jit_left jit_try(struct riscv_cpu *cpu)
 {
     struct jit *jit = cpu->jit;
-    struct region *region = region_here(jit);
-    if (region == NULL) {
-        region = make_region(jit, cpu->state.pc);
+    struct entry *entry = entry_here(jit);
+    if (entry == NULL) {
+        entry = make_region(jit, cpu->state.pc);
     }
-    return region != NULL ? run_regions(jit, region) : JIT_LEFT_AT_ONCE;
+    return entry != NULL ? run_regions(jit, entry) : JIT_LEFT_AT_ONCE;
 }
 
 /* Takes the trap; and goes on in translated code, as long as there is some where traps lead. */
@@ -308,7 +476,7 @@ static enum jit_left take_traps(struct riscv_cpu *cpu)
         if (vcpu_attention(&cpu->vcpu) != 0) {
             return JIT_LEFT_ELSEWHERE;
         }
-        left = run_regions(cpu->jit, region_here(cpu->jit));
+        left = run_regions(cpu->jit, entry_here(cpu->jit));
     }
     return left;
 }
@@ -369,6 +537,7 @@ bool jit_create(struct riscv_cpu *cpu, struct error *error)
         free(jit);
         return false;
     }
+    jit->pages = code_pages_create(cpu);
     interp_create_for_jit(cpu);
     cpu->jit = jit;
     return true;
@@ -378,6 +547,7 @@ void jit_destroy(struct riscv_cpu *cpu)
 {
     struct jit *jit = cpu->jit;
     forget_all(jit);
+    code_pages_destroy(jit->pages);
     host_destroy(jit->host);
     ir_free(jit->ir);
     free(jit);

@@ -7,7 +7,7 @@
  *     jit_destroy(cpu);
  *
  * Each vCPU has translations of its own: no locks, and nothing to agree on when code changes. Changed code is found at
- * fences, as by the interpreter: a region keeps copies of the bytes it was made from.
+ * fences: a region keeps copies of the bytes it was made from, to be compared if their pages have been written.
  *
  * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and a full one is emptied.
  */

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM         128 /* runs in the interpreter that make a path worth including */
-#define WARM_TARGET  32
+#define WARM         16 /* runs in the interpreter that make a path worth including */
+#define WARM_TARGET  8
 #define SWITCHES_MAX 8u
 #define CALLS_MAX    8u
 #define SWITCH_REACH 1024u /* bytes to both sides */
@@ -21,18 +21,11 @@
 #define FLOAT_DIRTY  3u /* mstatus.FS */
 #define SLOT(member) ((uint32_t)offsetof(struct riscv_cpu, state.member))
 
-struct guest_block {
-    uint64_t pc;
-    struct ir_block *ir;
-};
-
 struct builder {
     struct riscv_cpu *cpu;
     struct region_plan *plan;
     struct riscv_facts facts;
     bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc);
-    struct guest_block blocks[REGION_BLOCKS_MAX];
-    unsigned block_count;
     uint64_t returns[RETURNS_MAX]; /* addresses after calls inside the region */
     unsigned return_count;
     struct ir_value *indirect[REGION_BLOCKS_MAX]; /* terminators that return from a function */
@@ -128,23 +121,23 @@ static const uint8_t *host_of(struct builder *builder, uint64_t pc)
 
 /* -- Blocks and edges ---------------------------------------------------------------------------------------------- */
 
-static struct guest_block *block_at(struct builder *builder, uint64_t pc)
+static struct region_block *block_at(struct builder *builder, uint64_t pc)
 {
-    for (unsigned i = 0; i < builder->block_count; i++) {
-        if (builder->blocks[i].pc == pc) {
-            return &builder->blocks[i];
+    for (unsigned i = 0; i < builder->plan->block_count; i++) {
+        if (builder->plan->blocks[i].pc == pc) {
+            return &builder->plan->blocks[i];
         }
     }
     return NULL;
 }
 
-static struct guest_block *add_block(struct builder *builder, uint64_t pc)
+static struct region_block *add_block(struct builder *builder, uint64_t pc)
 {
-    if (builder->block_count == REGION_BLOCKS_MAX) {
+    if (builder->plan->block_count == REGION_BLOCKS_MAX) {
         return NULL;
     }
-    struct guest_block *block = &builder->blocks[builder->block_count++];
-    *block = (struct guest_block){ .pc = pc, .ir = ir_add_block(builder->plan->ir, pc) };
+    struct region_block *block = &builder->plan->blocks[builder->plan->block_count++];
+    *block = (struct region_block){ .pc = pc, .ir = ir_add_block(builder->plan->ir, pc) };
     block->ir->weight = 1;
     return block;
 }
@@ -152,7 +145,7 @@ static struct guest_block *add_block(struct builder *builder, uint64_t pc)
 /* The region's block at pc, made now if that path is warm; NULL: leave the region there. */
 static struct ir_block *target_block(struct builder *builder, uint64_t pc)
 {
-    struct guest_block *block = block_at(builder, pc);
+    struct region_block *block = block_at(builder, pc);
     if (block == NULL) {
         if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0 ||
             builder->ends_at(builder->cpu, pc)) {
@@ -332,7 +325,7 @@ static enum translation_result call_system(struct builder *builder, const struct
 
 static void translate_block(struct builder *builder, unsigned index)
 {
-    struct guest_block *guest = &builder->blocks[index];
+    struct region_block *guest = &builder->plan->blocks[index];
     struct ir_block *block = guest->ir;
     const uint8_t *host = host_of(builder, guest->pc);
     uint64_t page_end = (guest->pc & ~PAGE_MASK) + PAGE_SIZE;
@@ -343,7 +336,7 @@ static void translate_block(struct builder *builder, unsigned index)
     struct instruction_bytes bytes = { .second = NULL };
     uint32_t count = 0;
     for (;;) {
-        struct guest_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
+        struct region_block *reached = pc != guest->pc ? block_at(builder, pc) : NULL;
         if (reached != NULL || pc >= page_end || count == REGION_BLOCK_LENGTH) {
             go_to(builder, block, pc, count);
             break;
@@ -371,7 +364,7 @@ static void translate_block(struct builder *builder, unsigned index)
         }
     }
     builder->plan->instruction_count += count;
-    add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->blocks[index].pc);
+    add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->plan->blocks[index].pc);
     add_source(builder->plan, bytes.second, pc > page_end ? pc - page_end : 0);
 }
 
@@ -383,7 +376,7 @@ static void aim_returns(struct builder *builder)
     for (unsigned i = 0; i < builder->indirect_count; i++) {
         struct ir_value *exit = builder->indirect[i];
         for (unsigned r = 0; r < builder->return_count && exit->target_count < IR_TARGETS_MAX; r++) {
-            struct guest_block *block = block_at(builder, builder->returns[r]);
+            struct region_block *block = block_at(builder, builder->returns[r]);
             if (block != NULL) {
                 exit->targets[exit->target_count++] = block->ir;
             }
@@ -464,7 +457,7 @@ static void aim_switch(struct builder *builder, struct ir_value *exit)
         find_near_targets(builder, exit->block->pc, &targets);
     }
     for (unsigned i = 0; i < targets.count; i++) {
-        struct guest_block *block = block_at(builder, targets.of[i].pc);
+        struct region_block *block = block_at(builder, targets.of[i].pc);
         if (block == NULL && host_of(builder, targets.of[i].pc) != NULL) {
             block = add_block(builder, targets.of[i].pc);
         }
@@ -486,7 +479,7 @@ static void aim_call(struct builder *builder, struct ir_value *exit, unsigned re
 
 static void translate_from(struct builder *builder, unsigned first)
 {
-    for (unsigned i = first; i < builder->block_count; i++) {
+    for (unsigned i = first; i < builder->plan->block_count; i++) {
         unsigned returns = builder->return_count;
         translate_block(builder, i);
         add_returns(builder, returns);
@@ -508,12 +501,12 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
     add_block(builder, pc);
     translate_from(builder, 0);
     for (unsigned i = 0; i < builder->switch_count; i++) {
-        unsigned known = builder->block_count;
+        unsigned known = builder->plan->block_count;
         aim_switch(builder, builder->switches[i]);
         translate_from(builder, known);
     }
     for (unsigned i = 0; i < builder->call_count; i++) {
-        unsigned known = builder->block_count;
+        unsigned known = builder->plan->block_count;
         aim_call(builder, builder->calls[i].exit, builder->calls[i].reg);
         translate_from(builder, known);
     }

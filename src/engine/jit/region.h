@@ -25,6 +25,12 @@ struct region_source {
     uint32_t size;
 };
 
+/* Guest code that begins a block of the region. */
+struct region_block {
+    uint64_t pc;
+    struct ir_block *ir;
+};
+
 struct region_plan {
     struct ir_region *ir; /* as given to region_build() */
     struct host_page pages[HOST_PAGES_MAX];
@@ -34,6 +40,8 @@ struct region_plan {
     /* What the sources held, one behind the other: what was decoded, as another vCPU may write there meanwhile. */
     uint16_t parcels[REGION_BLOCKS_MAX * REGION_BLOCK_LENGTH * 2];
     unsigned parcel_count;
+    struct region_block blocks[REGION_BLOCKS_MAX];
+    unsigned block_count;
     unsigned instruction_count; /* 0: nothing worth translating at this pc */
 };
 
