@@ -212,12 +212,12 @@ static size_t expand(const struct tables *tables, size_t tokens, size_t count, c
     size_t length = 0;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *token = tables->image + tables->token_table + token_start(tables, tables->image[tokens + i]);
-        size_t size = strlen((const char *)token);
-        if (size > SYMBOLS_NAME_MAX + 1 - length) {
-            return 0;
+        for (; *token != 0; token++) { /* a few characters, most of them: not worth two calls */
+            if (length > SYMBOLS_NAME_MAX) {
+                return 0;
+            }
+            name[length++] = (char)*token;
         }
-        memcpy(name + length, token, size);
-        length += size;
     }
     return length;
 }

@@ -3,15 +3,17 @@
 
 #include "core/check.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct symbol {
     uint64_t address;
-    size_t name;  /* offset in `names` */
-    size_t order; /* in which it was given */
+    uint32_t name; /* offset in `names`: later for what was given later */
     bool local;
 };
+
+static_assert(SYMBOLS_COUNT_MAX * (SYMBOLS_NAME_MAX + UINT64_C(1)) <= UINT32_MAX, "offsets of names fit");
 
 struct symbols {
     struct symbol *table; /* sorted by symbols_finish() */
@@ -64,8 +66,7 @@ bool symbols_add(struct symbols *symbols, uint64_t address, char type, const cha
     }
     symbols->table[symbols->count] = (struct symbol){
         .address = address,
-        .name = symbols->names_size,
-        .order = symbols->count,
+        .name = (uint32_t)symbols->names_size,
         .local = type < 'A' || type > 'Z',
     };
     symbols->count++;
@@ -85,13 +86,25 @@ static int compare(const void *left, const void *right)
     if (a->local != b->local) {
         return a->local ? -1 : 1;
     }
-    return a->order > b->order ? -1 : 1;
+    return a->name > b->name ? -1 : 1;
 }
 
+/* Kernels' tables ascend already: then only what shares an address is left to sort. */
 void symbols_finish(struct symbols *symbols)
 {
-    if (symbols->count > 0) {
-        qsort(symbols->table, symbols->count, sizeof *symbols->table, compare);
+    size_t start = 0; /* of those that share an address */
+    for (size_t i = 1; i <= symbols->count; i++) {
+        if (i < symbols->count && symbols->table[i].address == symbols->table[start].address) {
+            continue;
+        }
+        if (i < symbols->count && symbols->table[i].address < symbols->table[start].address) {
+            qsort(symbols->table, symbols->count, sizeof *symbols->table, compare);
+            return;
+        }
+        if (i - start > 1) {
+            qsort(symbols->table + start, i - start, sizeof *symbols->table, compare);
+        }
+        start = i;
     }
 }
 
