@@ -445,8 +445,9 @@ bool memory_write(const struct memory *memory, gpa_t address, const void *buffer
     const uint8_t *from = buffer;
     while (size > 0) {
         size_t part = ram_ahead(memory, address.bits, size);
-        memcpy(memory_pointer(memory, address, part, MEMORY_WRITE), from, part);
-        (void)memory_pointer(memory, address, part, MEMORY_WRITE); /* whoever watched meanwhile is told, too */
+        void *to = memory_pointer(memory, address, part, MEMORY_WRITE);
+        memcpy(to, from, part);
+        watch_written(memory, to, part);
         from += part;
         address.bits += part;
         size -= part;

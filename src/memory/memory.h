@@ -86,8 +86,9 @@ void memory_forget_private(struct memory *memory,
 const struct memory_slot *memory_find(const struct memory *memory, gpa_t address);
 
 /* Host pointer to `size` contiguous bytes of RAM inside one slot, or NULL if any byte is not RAM. For MEMORY_WRITE
- * the pages are marked dirty. This is how devices reach guest memory (DMA): addresses and sizes come from a hostile
- * guest and are checked here, wrap-around included. size 0 gives NULL. */
+ * the pages are marked dirty; and who writes on a thread that is no vCPU's calls watch_written() (memory/watch.h) when
+ * it has. This is how devices reach guest memory (DMA): addresses and sizes come from a hostile guest and are checked
+ * here, wrap-around included. size 0 gives NULL. */
 void *memory_pointer(const struct memory *memory, gpa_t address, uint64_t size, enum memory_access access);
 
 /* Copies all bytes, or none and returns false (part of the range is not RAM). */

@@ -78,6 +78,7 @@ void watch_page(const struct memory *memory, const uint8_t *page)
     pthread_mutex_lock(&slot->watch->lock); /* not between news of the page and the end of its bit */
     atomic_fetch_or(&slot->watched[number / 64], UINT64_C(1) << (number % 64));
     pthread_mutex_unlock(&slot->watch->lock);
+    atomic_thread_fence(memory_order_seq_cst); /* before the caller looks at the page: see watch_written() */
 }
 
 void watch_written(const struct memory *memory, const void *start, uint64_t size)
@@ -87,6 +88,8 @@ void watch_written(const struct memory *memory, const void *start, uint64_t size
     if (slot == NULL || slot->watched == NULL || size == 0) {
         return;
     }
+    /* Either this finds the page watched, or whoever watches it finds what was written. */
+    atomic_thread_fence(memory_order_seq_cst);
     const uint64_t last = ((uintptr_t)start - (uintptr_t)slot->host + (size - 1)) >> PAGE_SHIFT;
     for (; number <= last; number++) {
         if ((atomic_load(&slot->watched[number / 64]) >> (number % 64) & 1) != 0) {

@@ -21,7 +21,7 @@
  *     accessed and dirty bits       marked for each update, by the vCPU's thread
  *     SBI, hypercalls               rights_pin() or rights_write(), by the vCPU's thread
  *     virtqueues                    watch_written() when a chain is given back, and behind each word of a ring
- *     memory_write()                marks before and behind, whatever the thread: loaders, secure kernel's block
+ *     memory_write()                marks before, watch_written() behind: loaders, the secure kernel's block
  *     htif                          watch_written()
  *     resets, and what is loaded    while no vCPU runs; each forgets all it knows before it does:
  *     before a start                riscv_cpu_state_changed() makes all code unknown

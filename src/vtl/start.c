@@ -96,7 +96,6 @@ bool vtl_start(struct riscv_cpu *cpu)
     vtl_context_apply(vtl_of(cpu), &cpu->state, &vp->start);
     cpu->state.x[A0] = cpu->vcpu.number;
     riscv_cpu_state_changed(cpu);
-    cpu->code_epoch++;
     return true;
 }
 

@@ -240,17 +240,19 @@ uint64_t riscv_ask_for_writes(struct riscv_cpu *cpu)
     return request;
 }
 
-bool riscv_writes_are_given_up(const struct riscv_cpu *cpu, uint64_t request)
+uint64_t riscv_writes_given_up(const struct riscv_cpu *cpu)
 {
     const struct riscv_machine *machine = cpu->machine;
+    uint64_t least = atomic_load(&machine->writes_asked);
     for (unsigned i = 0; i < machine->cpu_count; i++) {
         const struct riscv_cpu *other = machine->cpus[i];
-        if (other != cpu && atomic_load(&other->writes_given_up) < request &&
+        const uint64_t given_up = atomic_load(&other->writes_given_up);
+        if (other != cpu && given_up < least &&
             atomic_load(&other->hart.status) != HART_STOPPED) { /* which forgets everything when it starts */
-            return false;
+            least = given_up;
         }
     }
-    return true;
+    return least;
 }
 
 /* ---- All at once ------------------------------------------------------------------------------------------------ */

@@ -339,10 +339,10 @@ void riscv_fence_levels(struct riscv_cpu *cpu, const struct riscv_fence *fence);
 /* For VCPU_WRITES: forgets the rights to write that its translation caches hold. */
 void riscv_give_up_writes(struct riscv_cpu *cpu);
 
-/* Makes all other harts do that soon; the request's number, for asking whether they have. What they write later, by
+/* Makes all other harts do that soon; the request's number, for comparing. What they write later, by
  * rights they get anew, is noted by watches that were set before the request. */
 uint64_t riscv_ask_for_writes(struct riscv_cpu *cpu);
-bool riscv_writes_are_given_up(const struct riscv_cpu *cpu, uint64_t request);
+uint64_t riscv_writes_given_up(const struct riscv_cpu *cpu); /* the last request that all of them have served */
 
 /* The address space that a level's satp says, as cpu->translations knows it. */
 uint32_t riscv_space(struct riscv_cpu *cpu, unsigned level);

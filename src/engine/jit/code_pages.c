@@ -90,17 +90,19 @@ void code_pages_add(struct code_pages *pages, const uint8_t *host, struct code_u
         *bucket = page;
         add_doubted(pages, page);
     }
-    *user = (struct code_user){ .next = page->users, .owner = owner };
+    *user = (struct code_user){ .next = page->users, .link = &page->users, .owner = owner };
+    if (page->users != NULL) {
+        page->users->link = &user->next;
+    }
     page->users = user;
 }
 
-void code_pages_remove(struct code_pages *pages, const uint8_t *host, struct code_user *user)
+void code_pages_remove(struct code_user *user)
 {
-    struct code_user **link = &find(pages, host)->users;
-    while (*link != user) {
-        link = &(*link)->next;
+    *user->link = user->next;
+    if (user->next != NULL) {
+        user->next->link = user->link;
     }
-    *link = user->next;
 }
 
 void code_pages_clear(struct code_pages *pages)
@@ -152,22 +154,6 @@ static void read_news(struct code_pages *pages)
     }
 }
 
-/* The own hart's rights to write to pages that are watched. */
-static void give_up_writes(struct code_pages *pages, struct tlb *tlb)
-{
-    tlb->generation++;
-    for (unsigned i = 0; i < TLB_ENTRY_COUNT; i++) {
-        struct tlb_entry *entry = &tlb->entries[i];
-        if (entry->write != TLB_NO_TAG) {
-            const uint8_t *host = tlb_host(entry, entry->write);
-            const struct code_page *page = find(pages, host);
-            if (page != NULL && (page->state == STATE_WAITING || page->state == STATE_WATCHED)) {
-                entry->write = TLB_NO_TAG;
-            }
-        }
-    }
-}
-
 /* Begins to watch new pages. Returns whether there were any. */
 static bool watch_new(struct code_pages *pages)
 {
@@ -200,9 +186,9 @@ static void ask_others(struct code_pages *pages)
     }
 }
 
-static bool is_settled(const struct code_pages *pages, struct code_page *page)
+static bool is_settled(struct code_page *page, uint64_t given_up)
 {
-    if (page->state == STATE_WAITING && riscv_writes_are_given_up(pages->cpu, page->request)) {
+    if (page->state == STATE_WAITING && page->request <= given_up) {
         page->state = STATE_WATCHED;
     }
     return page->state == STATE_WATCHED;
@@ -215,22 +201,18 @@ bool code_pages_meet_fence(struct code_pages *pages, void (*doubt)(void *context
         return false;
     }
     read_news(pages);
-    const bool any_new = watch_new(pages);
-    riscv_inside_postpone(cpu);
-    for (unsigned level = 0; any_new && level < cpu->level_count; level++) {
-        for (size_t i = 0; (cpu->levels_cached >> level & 1) != 0 && i < RISCV_CONTEXT_COUNT; i++) {
-            give_up_writes(pages, &cpu->tlbs[level * (size_t)RISCV_CONTEXT_COUNT + i]);
+    if (watch_new(pages)) {
+        riscv_give_up_writes(cpu);
+        if (cpu->machine->cpu_count > 1) {
+            ask_others(pages);
         }
     }
-    riscv_inside_catch_up(cpu);
-    if (any_new && cpu->machine->cpu_count > 1) {
-        ask_others(pages);
-    }
     /* Whether they have settled is asked before they are doubted for the last time. */
+    const uint64_t given_up = riscv_writes_given_up(cpu);
     size_t kept = 0;
     for (size_t i = 0; i < pages->doubted_count; i++) {
         struct code_page *page = pages->doubted[i];
-        if (!is_settled(pages, page)) {
+        if (!is_settled(page, given_up)) {
             pages->doubted[kept++] = page;
         }
         for (const struct code_user *user = page->users; user != NULL; user = user->next) {

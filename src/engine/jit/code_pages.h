@@ -24,7 +24,7 @@ struct code_pages;
 
 /* Something made from a page; inside its owner. */
 struct code_user {
-    struct code_user *next;
+    struct code_user *next, **link; /* of the page: the next, and what leads here */
     void *owner;
 };
 
@@ -33,7 +33,7 @@ void code_pages_destroy(struct code_pages *pages);
 
 /* `owner` was made from bytes of the page at this host address. */
 void code_pages_add(struct code_pages *pages, const uint8_t *page, struct code_user *user, void *owner);
-void code_pages_remove(struct code_pages *pages, const uint8_t *page, struct code_user *user);
+void code_pages_remove(struct code_user *user);
 
 /* Nothing is made from anything any more. */
 void code_pages_clear(struct code_pages *pages);

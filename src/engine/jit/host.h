@@ -9,8 +9,8 @@
  *
  * Links. Each EXIT of a region jumps through a link cell of its own. The cell holds the entry of the region at the
  * exit's pc once the dispatcher has found it, and before that the address of a stub that returns to the dispatcher with
- * the link's number. Resetting all cells (host_unlink_all) is how changed code, flushed translations or a full cache
- * are made known: no code is patched, ever.
+ * the link's number. Resetting cells (host_unlink, host_unlink_all) is how changed code, flushed translations or a full
+ * cache are made known: no code is patched, ever.
  *
  * Entries. A region is entered at its checked entry, which proves that the facts (cpu->facts_key) are those it was made
  * under and that each guest page it covers is where it was, by looking at the fetch TLB (tag and addend); if not, it

@@ -23,7 +23,7 @@ struct region;
 
 /* A place where translated code can be entered: a block of a region. */
 struct entry {
-    struct entry *next; /* in the bucket */
+    struct entry *next, **link; /* of the bucket: the next, and what leads here */
     struct region *region;
     uint64_t pc;
     const void *checked, *unchecked; /* NULL: to be made when it is wanted */
@@ -57,7 +57,7 @@ struct jit {
     struct entry *buckets[BUCKETS];
     uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
     uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
-    uint32_t link_next[HOST_LINK_COUNT];  /* of those that lead to the same region, or NO_LINK */
+    uint32_t link_next[HOST_LINK_COUNT];  /* of those that lead to the same entry, or NO_LINK */
     uint32_t link_count;
     uint64_t epoch; /* the last code epoch that was met */
     struct code_pages *pages;
@@ -87,6 +87,25 @@ static bool code_is_unchanged(const struct region *region)
 }
 
 /* -- The table of regions ------------------------------------------------------------------------------------------ */
+
+static void enter_bucket(struct jit *jit, struct entry *entry)
+{
+    struct entry **bucket = &jit->buckets[bucket_of(entry->pc)];
+    entry->next = *bucket;
+    entry->link = bucket;
+    if (entry->next != NULL) {
+        entry->next->link = &entry->next;
+    }
+    *bucket = entry;
+}
+
+static void leave_bucket(struct entry *entry)
+{
+    *entry->link = entry->next;
+    if (entry->next != NULL) {
+        entry->next->link = entry->link;
+    }
+}
 
 static void free_region(struct region *region)
 {
@@ -146,14 +165,10 @@ static bool make_entry(struct jit *jit, struct entry *entry)
 static void destroy_region(struct jit *jit, struct region *region)
 {
     for (unsigned i = 0; i < region->page_count; i++) {
-        code_pages_remove(jit->pages, host_of_page(&region->pages[i]), &region->users[i]);
+        code_pages_remove(&region->users[i]);
     }
     for (unsigned i = 0; i < region->entry_count; i++) {
-        struct entry **link = &jit->buckets[bucket_of(region->entries[i].pc)];
-        while (*link != &region->entries[i]) {
-            link = &(*link)->next;
-        }
-        *link = region->entries[i].next;
+        leave_bucket(&region->entries[i]);
     }
     *region->link = region->next;
     if (region->next != NULL) {
@@ -203,18 +218,34 @@ static struct entry *find_entry(struct jit *jit, uint64_t pc)
     return entry;
 }
 
-/* Code that has been translated is entered where it is; small regions, most of them leaf functions, are worth having
- * again inside their callers. */
+/* The page of the region that pc is in is mapped where it was; or that is not known. */
+static bool may_be_mapped(const struct region *region, uint64_t pc, const uint8_t *host)
+{
+    for (unsigned i = 0; host != NULL && i < region->page_count; i++) {
+        if (region->pages[i].address == (pc & ~PAGE_MASK)) {
+            return region->pages[i].addend == (uint64_t)(uintptr_t)host - pc;
+        }
+    }
+    return true;
+}
+
+/* Code that has been translated is entered where it is; what has a small region of its own, mostly leaf functions, is
+ * worth having again inside its callers. */
 static bool is_translated(const struct riscv_cpu *cpu, uint64_t pc)
 {
     const struct jit *jit = cpu->jit;
+    const uint8_t *host = tlb_fetch(cpu->fetch_tlb, pc);
+    bool any = false;
     for (const struct entry *entry = jit->buckets[bucket_of(pc)]; entry != NULL; entry = entry->next) {
-        if (entry->pc == pc && entry->region->facts_key == cpu->facts_key &&
-            (entry->number != 0 || entry->region->instruction_count > SMALL_REGION)) {
-            return true;
+        const struct region *region = entry->region;
+        if (entry->pc == pc && region->facts_key == cpu->facts_key && may_be_mapped(region, pc, host)) {
+            if (entry->number == 0) {
+                return region->instruction_count > SMALL_REGION;
+            }
+            any = true;
         }
     }
-    return false;
+    return any;
 }
 
 /* -- Translating --------------------------------------------------------------------------------------------------- */
@@ -278,13 +309,10 @@ static void enter_region(struct jit *jit, const struct region_plan *plan, const 
     region->entries = check_alloc(plan->block_count * sizeof region->entries[0]);
     region->entry_count = plan->block_count;
     for (unsigned i = 0; i < plan->block_count; i++) {
-        struct entry **bucket = &jit->buckets[bucket_of(plan->blocks[i].pc)];
-        region->entries[i] = (struct entry){ .next = *bucket,
-                                             .region = region,
-                                             .pc = plan->blocks[i].pc,
-                                             .incoming = NO_LINK,
-                                             .number = plan->blocks[i].ir->number };
-        *bucket = &region->entries[i];
+        region->entries[i] = (struct entry){
+            .region = region, .pc = plan->blocks[i].pc, .incoming = NO_LINK, .number = plan->blocks[i].ir->number
+        };
+        enter_bucket(jit, &region->entries[i]);
     }
     region->entries[0].checked = code->checked_entry;
     region->entries[0].unchecked = code->unchecked_entry;

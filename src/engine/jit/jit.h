@@ -6,10 +6,11 @@
  *     jit_run(cpu);                 // returns when VCPU_STOP has been requested
  *     jit_destroy(cpu);
  *
- * Each vCPU has translations of its own: no locks, and nothing to agree on when code changes. Changed code is found at
- * fences: a region keeps copies of the bytes it was made from, to be compared if their pages have been written.
+ * Each vCPU has translations of its own, without locks. Changed code is found at fences: a region keeps copies of the
+ * bytes it was made from, to be compared if their pages have been written (engine/jit/code_pages.h).
  *
- * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and a full one is emptied.
+ * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and a full one is emptied, together with
+ * what is kept of each region beside it (half a kilobyte or more).
  */
 #ifndef RAVELIN_ENGINE_JIT_JIT_H
 #define RAVELIN_ENGINE_JIT_JIT_H

@@ -3,8 +3,8 @@
  * Which guest slots live in which host registers while a region runs, and where the copies in memory are old.
  *
  * Every slot that is only ever read and written in whole 8-byte words may be pinned; those with the greatest number of
- * accesses, weighted by how often their blocks run, are. A pin's register is loaded at the entry if its old value can
- * be needed anywhere, and written back wherever the region is left after a PUT may have changed it.
+ * accesses, weighted by how often their blocks run, are. A pin's register is loaded at an entry if its old value can
+ * be needed from there on, and written back wherever the region is left after a PUT may have changed it.
  */
 #include "engine/jit/x86_64/compile.h"
 
