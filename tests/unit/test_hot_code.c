@@ -92,9 +92,10 @@ static const uint32_t branches[] = {
 static unsigned looks, looks_before;
 
 /* Asked for each target: in the middle of the region's making. */
-static bool empty_caches(const struct riscv_cpu *cpu, uint64_t pc)
+static bool empty_caches(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host)
 {
     (void)pc;
+    (void)host;
     if (looks++ == looks_before) {
         tlb_flush(cpu->fetch_tlb);
     }

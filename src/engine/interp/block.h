@@ -49,7 +49,7 @@ struct interp_block {
 #define BLOCK_HEAT_HOT  128
 #define BLOCK_HEAT_COLD (-100000000)
 
-#define BLOCK_BUCKETS   (1u << 16)
+#define BLOCK_BUCKETS   (1u << 18)
 #define BLOCK_COUNT_MAX 64u
 #define BLOCK_POOL_SIZE (UINT64_C(64) << 20)
 

@@ -23,9 +23,10 @@ struct region;
 
 /* A place where translated code can be entered: a block of a region. */
 struct entry {
-    struct entry *next, **link; /* of the bucket: the next, and what leads here */
+    struct entry *next, **link; /* of the bucket: the next, and what leads here; NULL: it is not in one */
     struct region *region;
     uint64_t pc;
+    const uint8_t *host;             /* where pc's code is */
     const void *checked, *unchecked; /* NULL: to be made when it is wanted */
     uint32_t incoming;               /* first of the links that lead here, or NO_LINK */
     uint32_t number;                 /* of the block */
@@ -66,9 +67,11 @@ struct jit {
     struct jit_statistics statistics;
 };
 
-static unsigned bucket_of(uint64_t pc)
+/* By place: many programs have code at the same pc. */
+static unsigned bucket_of(const uint8_t *host)
 {
-    return (unsigned)(pc >> 1 ^ pc >> 15) & (BUCKETS - 1);
+    const uint64_t place = (uintptr_t)host;
+    return (unsigned)(place >> 1 ^ place >> 15) & (BUCKETS - 1);
 }
 
 /* -- Changed code -------------------------------------------------------------------------------------------------- */
@@ -88,9 +91,20 @@ static bool code_is_unchanged(const struct region *region)
 
 /* -- The table of regions ------------------------------------------------------------------------------------------ */
 
+static bool is_entry_at(const struct entry *entry, uint64_t pc, const uint8_t *host, uint32_t facts_key)
+{
+    return entry->pc == pc && entry->host == host && entry->region->facts_key == facts_key;
+}
+
+/* One block of another region is enough at a pc: small functions are in many. */
 static void enter_bucket(struct jit *jit, struct entry *entry)
 {
-    struct entry **bucket = &jit->buckets[bucket_of(entry->pc)];
+    struct entry **bucket = &jit->buckets[bucket_of(entry->host)];
+    for (const struct entry *other = *bucket; entry->number != 0 && other != NULL; other = other->next) {
+        if (is_entry_at(other, entry->pc, entry->host, entry->region->facts_key)) {
+            return;
+        }
+    }
     entry->next = *bucket;
     entry->link = bucket;
     if (entry->next != NULL) {
@@ -101,6 +115,9 @@ static void enter_bucket(struct jit *jit, struct entry *entry)
 
 static void leave_bucket(struct entry *entry)
 {
+    if (entry->link == NULL) {
+        return;
+    }
     *entry->link = entry->next;
     if (entry->next != NULL) {
         entry->next->link = entry->link;
@@ -184,10 +201,15 @@ static struct entry *look_up(struct jit *jit, uint64_t pc, struct region **chang
 {
     struct riscv_cpu *cpu = jit->cpu;
     struct entry *best = NULL;
+    const uint8_t *page;
     *changed = NULL;
-    for (struct entry *entry = jit->buckets[bucket_of(pc)]; entry != NULL; entry = entry->next) {
+    if (!riscv_fetch_page(cpu, pc, &page) || page == NULL) { /* the interpreter will meet the trap */
+        return NULL;
+    }
+    const uint8_t *host = page + (pc & PAGE_MASK);
+    for (struct entry *entry = jit->buckets[bucket_of(host)]; entry != NULL; entry = entry->next) {
         struct region *region = entry->region;
-        if (entry->pc != pc || region->facts_key != cpu->facts_key || (best != NULL && entry->number != 0) ||
+        if (!is_entry_at(entry, pc, host, cpu->facts_key) || (best != NULL && entry->number != 0) ||
             !is_mapped(cpu, region)) {
             continue;
         }
@@ -218,29 +240,16 @@ static struct entry *find_entry(struct jit *jit, uint64_t pc)
     return entry;
 }
 
-/* The page of the region that pc is in is mapped where it was; or that is not known. */
-static bool may_be_mapped(const struct region *region, uint64_t pc, const uint8_t *host)
-{
-    for (unsigned i = 0; host != NULL && i < region->page_count; i++) {
-        if (region->pages[i].address == (pc & ~PAGE_MASK)) {
-            return region->pages[i].addend == (uint64_t)(uintptr_t)host - pc;
-        }
-    }
-    return true;
-}
-
 /* Code that has been translated is entered where it is; what has a small region of its own, mostly leaf functions, is
  * worth having again inside its callers. */
-static bool is_translated(const struct riscv_cpu *cpu, uint64_t pc)
+static bool is_translated(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host)
 {
     const struct jit *jit = cpu->jit;
-    const uint8_t *host = tlb_fetch(cpu->fetch_tlb, pc);
     bool any = false;
-    for (const struct entry *entry = jit->buckets[bucket_of(pc)]; entry != NULL; entry = entry->next) {
-        const struct region *region = entry->region;
-        if (entry->pc == pc && region->facts_key == cpu->facts_key && may_be_mapped(region, pc, host)) {
+    for (const struct entry *entry = jit->buckets[bucket_of(host)]; entry != NULL; entry = entry->next) {
+        if (is_entry_at(entry, pc, host, cpu->facts_key)) {
             if (entry->number == 0) {
-                return region->instruction_count > SMALL_REGION;
+                return entry->region->instruction_count > SMALL_REGION;
             }
             any = true;
         }
@@ -302,6 +311,15 @@ static void dump(const struct jit *jit, const struct region_plan *plan, const st
     funlockfile(jit->dump);
 }
 
+static const uint8_t *place_of(const struct region_plan *plan, uint64_t pc)
+{
+    unsigned i = 0;
+    while (plan->pages[i].address != (pc & ~PAGE_MASK)) {
+        CHECK(++i < plan->page_count);
+    }
+    return host_of_page(&plan->pages[i]) + (pc & PAGE_MASK);
+}
+
 /* The region's entries, and the pages it was made from, become known. */
 static void enter_region(struct jit *jit, const struct region_plan *plan, const struct host_code *code,
                          struct region *region)
@@ -309,9 +327,12 @@ static void enter_region(struct jit *jit, const struct region_plan *plan, const 
     region->entries = check_alloc(plan->block_count * sizeof region->entries[0]);
     region->entry_count = plan->block_count;
     for (unsigned i = 0; i < plan->block_count; i++) {
-        region->entries[i] = (struct entry){
-            .region = region, .pc = plan->blocks[i].pc, .incoming = NO_LINK, .number = plan->blocks[i].ir->number
-        };
+        const uint64_t pc = plan->blocks[i].pc;
+        region->entries[i] = (struct entry){ .region = region,
+                                             .pc = pc,
+                                             .host = place_of(plan, pc),
+                                             .incoming = NO_LINK,
+                                             .number = plan->blocks[i].ir->number };
         enter_bucket(jit, &region->entries[i]);
     }
     region->entries[0].checked = code->checked_entry;

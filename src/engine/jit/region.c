@@ -25,7 +25,7 @@ struct builder {
     struct riscv_cpu *cpu;
     struct region_plan *plan;
     struct riscv_facts facts;
-    bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc);
+    bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host);
     uint64_t returns[RETURNS_MAX]; /* addresses after calls inside the region */
     unsigned return_count;
     struct ir_value *indirect[REGION_BLOCKS_MAX]; /* terminators that return from a function */
@@ -147,12 +147,12 @@ static struct ir_block *target_block(struct builder *builder, uint64_t pc)
 {
     struct region_block *block = block_at(builder, pc);
     if (block == NULL) {
-        if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0 ||
-            builder->ends_at(builder->cpu, pc)) {
+        if (builder->plan->instruction_count >= REGION_INSTRUCTIONS_MAX || (pc & 1) != 0) {
             return NULL;
         }
         const uint8_t *host = look_at(builder, pc);
-        if (host == NULL || interp_heat(builder->cpu, host) < WARM || host_of(builder, pc) == NULL) {
+        if (host == NULL || builder->ends_at(builder->cpu, pc, host) || interp_heat(builder->cpu, host) < WARM ||
+            host_of(builder, pc) == NULL) {
             return NULL;
         }
         block = add_block(builder, pc);
@@ -488,7 +488,7 @@ static void translate_from(struct builder *builder, unsigned first)
 
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
                   const uint8_t *page, const struct riscv_facts *facts,
-                  bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc))
+                  bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host))
 {
     memset(plan, 0, sizeof *plan);
     struct builder *builder = check_alloc(sizeof *builder);

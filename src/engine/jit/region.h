@@ -47,11 +47,12 @@ struct region_plan {
 
 /* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the host's `page` of pc as
  * riscv_fetch_page() gave it (not NULL); other pages are taken as the fetch TLB has them. `ends_at` tells of places
- * that are not to be translated once more, being blocks of another region: a large program has many entries, and if
- * each took along all that can be reached from it, most code would be translated many times over. */
+ * (pc, and where its code is) that are not to be translated once more, being blocks of another region: a large program
+ * has many entries, and if each took along all that can be reached from it, most code would be translated many times
+ * over. */
 void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_cpu *cpu, uint64_t pc,
                   const uint8_t *page, const struct riscv_facts *facts,
-                  bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc));
+                  bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host));
 
 /* The facts that hold now, and their key. */
 struct riscv_facts region_facts(const struct riscv_cpu *cpu);
