@@ -106,7 +106,9 @@ static void enable(struct world *world, unsigned how)
     struct vtl *vtl = world->vtl;
     for (unsigned level = 0; level < HELD; level++) {
         atomic_store(&vtl->levels[level].guest_os_id, how & 1);
-        atomic_store(&vtl->levels[level].config, (how & 2) != 0 ? 0x3f : 0x3e);
+        if (level > 0) { /* level 0 has none, and cannot get one (VsmPartitionConfig) */
+            atomic_store(&vtl->levels[level].config, (how & 2) != 0 ? 0x3f : 0x3e);
+        }
         vtl->vps[0].levels[level].assist = (how & 4) != 0 ? INPUT + (level + 2) * PAGE_SIZE + 1 : 0;
         vtl->vps[0].levels[level].initial = (struct vtl_context){ .pc = CODE, .stvec = CODE, .sie = how & 0x22 };
     }
