@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS      (1u << 17)
+#define BUCKET_BITS  18u
 #define SMALL_REGION 16u /* instructions */
 
 #define NO_LINK      UINT32_MAX
@@ -55,7 +55,7 @@ struct jit {
     struct host *host;
     struct ir_region *ir;   /* of the last region that was made, for its memory; or NULL */
     struct region *regions; /* all there are */
-    struct entry *buckets[BUCKETS];
+    struct entry *buckets[1u << BUCKET_BITS];
     uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
     uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
     uint32_t link_next[HOST_LINK_COUNT];  /* of those that lead to the same entry, or NO_LINK */
@@ -67,11 +67,11 @@ struct jit {
     struct jit_statistics statistics;
 };
 
-/* By place: many programs have code at the same pc. */
-static unsigned bucket_of(const uint8_t *host)
+/* By place and pc: many programs have code at the same pc, and many have the same library at one of their own. */
+static unsigned bucket_of(const uint8_t *host, uint64_t pc)
 {
-    const uint64_t place = (uintptr_t)host;
-    return (unsigned)(place >> 1 ^ place >> 15) & (BUCKETS - 1);
+    const uint64_t odd = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 by the golden ratio: Knuth, volume 3, section 6.4 */
+    return (unsigned)(((uintptr_t)host ^ (pc >> PAGE_SHIFT << 40)) * odd >> (64 - BUCKET_BITS));
 }
 
 /* -- Changed code -------------------------------------------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static bool is_entry_at(const struct entry *entry, uint64_t pc, const uint8_t *h
 /* One block of another region is enough at a pc: small functions are in many. */
 static void enter_bucket(struct jit *jit, struct entry *entry)
 {
-    struct entry **bucket = &jit->buckets[bucket_of(entry->host)];
+    struct entry **bucket = &jit->buckets[bucket_of(entry->host, entry->pc)];
     for (const struct entry *other = *bucket; entry->number != 0 && other != NULL; other = other->next) {
         if (is_entry_at(other, entry->pc, entry->host, entry->region->facts_key)) {
             return;
@@ -207,7 +207,7 @@ static struct entry *look_up(struct jit *jit, uint64_t pc, struct region **chang
         return NULL;
     }
     const uint8_t *host = page + (pc & PAGE_MASK);
-    for (struct entry *entry = jit->buckets[bucket_of(host)]; entry != NULL; entry = entry->next) {
+    for (struct entry *entry = jit->buckets[bucket_of(host, pc)]; entry != NULL; entry = entry->next) {
         struct region *region = entry->region;
         if (!is_entry_at(entry, pc, host, cpu->facts_key) || (best != NULL && entry->number != 0) ||
             !is_mapped(cpu, region)) {
@@ -246,7 +246,7 @@ static bool is_translated(const struct riscv_cpu *cpu, uint64_t pc, const uint8_
 {
     const struct jit *jit = cpu->jit;
     bool any = false;
-    for (const struct entry *entry = jit->buckets[bucket_of(host)]; entry != NULL; entry = entry->next) {
+    for (const struct entry *entry = jit->buckets[bucket_of(host, pc)]; entry != NULL; entry = entry->next) {
         if (is_entry_at(entry, pc, host, cpu->facts_key)) {
             if (entry->number == 0) {
                 return entry->region->instruction_count > SMALL_REGION;
