@@ -25,6 +25,7 @@
 #define PIN_NONE       0xffu
 #define PINS_MAX       24u
 #define GPR_PINS_MAX   9u
+#define GPR_PINS_MIN   4u /* that many are kept at least */
 #define XMM_PINS_MAX   12u
 #define PIN_SLOTS      1024u /* slots below 8 times this may be pinned */
 #define POSITION_NEVER UINT32_MAX
@@ -36,7 +37,7 @@ enum place {
     PLACE_GPR,   /* node.reg: a temporary, or a pinned register that still holds it */
     PLACE_XMM,   /* likewise */
     PLACE_SPILL, /* node.spill: number of a word of the frame; from SPILL_COUNT on, of a vector's place */
-    PLACE_SLOT,  /* still in its (not pinned) guest slot */
+    PLACE_SLOT,  /* in its home: a guest slot that is not pinned */
 };
 
 /* What a LOAD does beside zero-extension, taken over from its only user. */
@@ -47,8 +48,10 @@ struct node {
     struct ir_value *forward; /* not NULL: this value is that one, in the same place */
     struct ir_value *user;    /* one of its users; the only one if uses is 1 */
     uint32_t uses;            /* still to come */
-    uint32_t last;            /* position of the last use */
+    uint32_t last;            /* position of the last use; before the analysis: uses to come, for pins.c */
     uint32_t put;             /* position of the PUT that `target` is for */
+    uint32_t home;            /* a slot in memory that holds the value, too; needs no other when it is spilled */
+    uint8_t home_width;       /* bytes of it there: 0: it has no home */
     uint16_t spill;
     uint8_t place; /* enum place */
     uint8_t reg;

@@ -3,8 +3,9 @@
  * Which guest slots live in which host registers while a region runs, and where the copies in memory are old.
  *
  * Every slot that is only ever read and written in whole 8-byte words may be pinned; those with the greatest number of
- * accesses, weighted by how often their blocks run, are. A pin's register is loaded at an entry if its old value can
- * be needed from there on, and written back wherever the region is left after a PUT may have changed it.
+ * accesses, weighted by how often their blocks run, are; fewer of them where blocks compute so much at once that the
+ * registers save more as temporaries. A pin's register is loaded at an entry if its old value can be needed from there
+ * on, and written back wherever the region is left after a PUT may have changed it.
  */
 #include "engine/jit/x86_64/compile.h"
 
@@ -16,13 +17,19 @@ struct slot_score {
     bool is_listed, is_refused;
 };
 
+#define TEMPORARIES_MAX 13u /* as many registers there are */
+
 struct scores {
     struct slot_score of[PIN_SLOTS];
     uint16_t listed[PIN_SLOTS];
     unsigned count;
+    unsigned live;                        /* temporaries needed at once, here */
+    uint32_t demand[TEMPORARIES_MAX + 1]; /* [n]: how often one more was made when that made n; the last: or more */
 };
 
-#define SCORE_MIN 2u /* less is not worth loading and storing it */
+#define SCORE_MIN  2u /* less is not worth loading and storing it */
+#define OPERANDS   2u /* registers an operation needs beside what is live */
+#define SPILL_COST 2u /* storing and loading, where a pin saves one of them */
 
 static struct slot_score *score_at(struct scores *scores, uint32_t index)
 {
@@ -59,9 +66,36 @@ static void count_access(struct scores *scores, uint32_t slot, enum ir_type type
     }
 }
 
+static bool has_place(const struct ir_value *value)
+{
+    return value->op == IR_CONST || value->op == IR_GET; /* NOLINT(clang-analyzer-core.NullDereference): a TRUNC's */
+}
+
+/* Needs a temporary from here to its last use. */
+static bool takes_temporary(const struct ir_value *value)
+{
+    return value->uses != 0 && !type_in_xmm(value->type) &&
+           !has_place(value->op == IR_TRUNC ? value->arguments[0] : value);
+}
+
+static void count_demand(struct compile *compile, struct scores *scores, const struct ir_value *value, uint32_t weight)
+{
+    for (unsigned i = 0; i < IR_ARGUMENTS_MAX && value->arguments[i] != NULL; i++) {
+        const struct ir_value *argument = value->arguments[i];
+        scores->live -= takes_temporary(argument) && --node_of(compile, argument)->last == 0;
+    }
+    if (takes_temporary(value)) {
+        node_of(compile, value)->last = value->uses;
+        scores->live++;
+        uint32_t *demand = &scores->demand[scores->live < TEMPORARIES_MAX ? scores->live : TEMPORARIES_MAX];
+        *demand = add_weight(*demand, weight);
+    }
+}
+
 static void count_accesses(struct compile *compile, struct scores *scores)
 {
     for (const struct ir_block *block = compile->request->region->blocks; block != NULL; block = block->next) {
+        scores->live = 0;
         for (const struct ir_value *value = block->first; value != NULL; value = value->next) {
             compile->uses_xmm |= type_is_float(value->type);
             compile->uses_vectors |= value->type == IR_V128;
@@ -70,6 +104,7 @@ static void count_accesses(struct compile *compile, struct scores *scores)
             } else if (value->op == IR_PUT) {
                 count_access(scores, value->slot, value->arguments[0]->type, block->weight);
             }
+            count_demand(compile, scores, value, block->weight);
         }
     }
 }
@@ -106,6 +141,39 @@ static void pick(struct compile *compile, struct scores *scores, bool is_float, 
         }
         uint8_t reg = is_float ? (uint8_t)(FIRST_PINNABLE_XMM + taken) : pinnable_gpr[taken];
         add_pin(compile, best_index, is_float, reg);
+    }
+}
+
+/* How often one more temporary spares a spill. Where far more are needed, another one keeps but some of the values. */
+static uint64_t spared_spills(const struct scores *scores, unsigned temporaries)
+{
+    uint64_t spared = 0;
+    for (unsigned live = temporaries - OPERANDS; live <= TEMPORARIES_MAX; live++) {
+        spared += scores->demand[live] / (live - (temporaries - OPERANDS) + 1);
+    }
+    return spared;
+}
+
+/* A region of long blocks needs registers for what it computes rather than for what it keeps: pins that save less than
+ * the temporaries they displace are given up, those that save least first. They are in the order they were picked in.
+ */
+static void leave_temporaries(struct compile *compile, const struct scores *scores)
+{
+    uint64_t lost = 0, spared = 0, best = 0;
+    unsigned keep = compile->pin_count;
+    for (unsigned n = compile->pin_count; n-- > GPR_PINS_MIN;) {
+        const struct slot_score *score = &scores->of[compile->pins[n].slot / 8];
+        lost += add_weight(score->integer, score->floating);
+        spared += spared_spills(scores, TEMPORARIES_MAX - n);
+        if (spared * SPILL_COST > lost && spared * SPILL_COST - lost > best) {
+            best = spared * SPILL_COST - lost;
+            keep = n;
+        }
+    }
+    while (compile->pin_count > keep) {
+        const struct pin *pin = &compile->pins[--compile->pin_count];
+        compile->pin_of[pin->slot / 8] = PIN_NONE;
+        compile->pinned_gpr &= ~(1u << pin->reg);
     }
 }
 
@@ -259,6 +327,7 @@ void pins_choose(struct compile *compile)
     memset(compile->pin_of, PIN_NONE, sizeof compile->pin_of);
     count_accesses(compile, scores);
     pick(compile, scores, false, gpr_limit);
+    leave_temporaries(compile, scores);
     pick(compile, scores, true, xmm_limit);
     free(scores);
     if (compile->pinned_xmm != 0) {

@@ -7,6 +7,8 @@
 static const uint8_t gpr_order[] = { REG_RSI, REG_RCX, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
                                      REG_RBX, REG_R12, REG_R13, REG_R14, REG_RAX, REG_RDX };
 
+#define HOME_WORTH 16u /* operations later that a value with a home might be needed, and still be evicted first */
+
 void registers_begin_block(struct compile *compile)
 {
     for (unsigned i = 0; i < REGISTER_COUNT; i++) {
@@ -59,6 +61,11 @@ static uint16_t take_vector_spill(struct compile *compile)
 static void spill(struct compile *compile, struct ir_value *value)
 {
     struct node *node = node_of(compile, value);
+    if (node->home_width != 0) {
+        *(node->place == PLACE_GPR ? &compile->gpr[node->reg] : &compile->xmm[node->reg]) = NULL;
+        node->place = PLACE_SLOT;
+        return;
+    }
     node->spill = value->type == IR_V128 ? take_vector_spill(compile) : take_spill(compile);
     if (value->type == IR_V128) {
         emit_rm(&compile->emit, OP_MOVUPS_STORE, 4, node->reg, spill_memory(node->spill));
@@ -73,15 +80,26 @@ static void spill(struct compile *compile, struct ir_value *value)
     node->place = PLACE_SPILL;
 }
 
+/* Position of the last use; later for a value that need not be stored. */
+static uint32_t worth_keeping_until(const struct compile *compile, const struct ir_value *value)
+{
+    const struct node *node = node_of(compile, value);
+    return node->last + (node->home_width != 0 ? HOME_WORTH : 0);
+}
+
 /* Of the registers in the mask, the one whose value is needed last; its value is spilled. */
 static unsigned evict(struct compile *compile, struct ir_value **holders, uint32_t mask)
 {
     CHECK(mask != 0);
     unsigned best = REG_NONE;
+    uint32_t latest = 0;
     for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
-        if ((mask >> reg & 1) != 0 &&
-            (best == REG_NONE || node_of(compile, holders[reg])->last > node_of(compile, holders[best])->last)) {
-            best = reg;
+        if ((mask >> reg & 1) != 0) {
+            uint32_t until = worth_keeping_until(compile, holders[reg]);
+            if (best == REG_NONE || until > latest) {
+                best = reg;
+                latest = until;
+            }
         }
     }
     spill(compile, holders[best]);
@@ -206,7 +224,18 @@ static bool in_pinned_register(const struct compile *compile, const struct node 
 
 static bool is_alias(const struct compile *compile, const struct node *node)
 {
-    return node->place == PLACE_SLOT || in_pinned_register(compile, node);
+    return node->home_width != 0 || in_pinned_register(compile, node);
+}
+
+void give_home(struct compile *compile, struct ir_value *value, uint32_t slot, unsigned width)
+{
+    struct node *node = node_of(compile, value);
+    if (node->uses == 0 || value->op == IR_CONST || node->home_width != 0 || in_pinned_register(compile, node)) {
+        return;
+    }
+    node->home = slot;
+    node->home_width = (uint8_t)width;
+    add_alias(compile, value);
 }
 
 void define_alias(struct compile *compile, struct ir_value *value)
@@ -215,7 +244,7 @@ void define_alias(struct compile *compile, struct ir_value *value)
     unsigned pin = pin_at(compile, value->slot);
     if (pin == PIN_NONE) {
         node->place = PLACE_SLOT;
-        add_alias(compile, value);
+        give_home(compile, value, value->slot, type_width(value->type));
     } else {
         become_alias(compile, value, pin);
     }
@@ -233,6 +262,16 @@ void become_alias(struct compile *compile, struct ir_value *value, unsigned pin)
     add_alias(compile, value);
 }
 
+void move_to_pin(struct compile *compile, struct ir_value *value, unsigned pin)
+{
+    const struct node *node = node_of(compile, value);
+    if (node->uses != 0 && node->place == PLACE_GPR && !in_pinned_register(compile, node)) {
+        compile->gpr[node->reg] = NULL;
+        node_of(compile, value)->home_width = 0;
+        become_alias(compile, value, pin);
+    }
+}
+
 static uint32_t load_xmm_op(enum ir_type type)
 {
     return type == IR_V128 ? OP_MOVUPS : type == IR_F32 ? (uint32_t)emit_single(OP_MOVSD) : (uint32_t)OP_MOVSD;
@@ -246,7 +285,7 @@ static void detach(struct compile *compile, struct ir_value *value)
     if (is_float) {
         unsigned reg = allocate_xmm(compile);
         if (node->place == PLACE_SLOT) {
-            emit_rm(&compile->emit, load_xmm_op(value->type), 4, reg, slot_memory(value->slot));
+            emit_rm(&compile->emit, load_xmm_op(value->type), 4, reg, slot_memory(node->home));
         } else {
             emit_rr(&compile->emit, OP_MOVAPS, 4, reg, node->reg);
         }
@@ -257,7 +296,7 @@ static void detach(struct compile *compile, struct ir_value *value)
     }
     unsigned reg = allocate_gpr(compile);
     if (node->place == PLACE_SLOT) {
-        emit_rm(&compile->emit, OP_MOV, type_width(value->type), reg, slot_memory(value->slot));
+        emit_rm(&compile->emit, OP_MOV, node->home_width, reg, slot_memory(node->home));
     } else {
         emit_mov_rr(&compile->emit, 8, reg, node->reg);
     }
@@ -266,12 +305,22 @@ static void detach(struct compile *compile, struct ir_value *value)
     node->reg = (uint8_t)reg;
 }
 
+/* What it shares a place with is about to change. */
+static void leave_alias(struct compile *compile, struct ir_value *value)
+{
+    struct node *node = node_of(compile, value);
+    if (node->place == PLACE_SLOT || in_pinned_register(compile, node)) {
+        detach(compile, value);
+    }
+    node->home_width = 0;
+}
+
 static bool overlaps(const struct compile *compile, const struct ir_value *value, uint32_t slot, unsigned size,
                      unsigned pin)
 {
     const struct node *node = node_of(compile, value);
-    if (node->place == PLACE_SLOT) {
-        return value->slot < slot + size && slot < value->slot + type_width(value->type);
+    if (node->home_width != 0) {
+        return node->home < slot + size && slot < node->home + node->home_width;
     }
     return pin != PIN_NONE && node->reg == compile->pins[pin].reg &&
            compile->pins[pin].is_float == (node->place == PLACE_XMM);
@@ -288,7 +337,7 @@ void save_aliases(struct compile *compile, uint32_t slot, unsigned size, const s
             continue;
         }
         if (value != except && overlaps(compile, value, slot, size, pin)) {
-            detach(compile, value);
+            leave_alias(compile, value);
         } else {
             compile->aliases[kept++] = value;
         }
@@ -302,7 +351,7 @@ void save_temporaries(struct compile *compile, uint32_t gpr_mask, bool state)
         struct ir_value *value = compile->aliases[i];
         const struct node *node = node_of(compile, value);
         if (node->uses != 0 && is_alias(compile, node)) {
-            detach(compile, value);
+            leave_alias(compile, value);
         }
     }
     for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
@@ -331,8 +380,8 @@ bool is_in_memory(const struct compile *compile, struct ir_value *value, unsigne
         *memory = spill_memory(node->spill);
         return true;
     }
-    if (node->place == PLACE_SLOT && width <= type_width(value->type)) {
-        *memory = slot_memory(value->slot);
+    if (node->place == PLACE_SLOT && width <= node->home_width) {
+        *memory = slot_memory(node->home);
         return true;
     }
     return false;

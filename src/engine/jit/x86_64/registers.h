@@ -43,11 +43,17 @@ void end_operation(struct compile *compile);
 /* A GET: the value is what the slot holds now. */
 void define_alias(struct compile *compile, struct ir_value *value);
 
+/* A PUT has left a copy of the value, or of its first `width` bytes and those are all it has, in a slot in memory. */
+void give_home(struct compile *compile, struct ir_value *value, uint32_t slot, unsigned width);
+
 /* Bytes of the state are about to change: values still there that are needed go elsewhere, but for `except`. */
 void save_aliases(struct compile *compile, uint32_t slot, unsigned size, const struct ir_value *except);
 
 /* A PUT has made the pin hold this value. */
 void become_alias(struct compile *compile, struct ir_value *value, unsigned pin);
+
+/* A PUT has copied the value into the pin: it needs no temporary any more. */
+void move_to_pin(struct compile *compile, struct ir_value *value, unsigned pin);
 
 /* Before a call of C code: no value stays in a temporary that it may change. With `state`, none in a pin or slot. */
 void save_temporaries(struct compile *compile, uint32_t gpr_mask, bool state);

@@ -660,6 +660,25 @@ static void put_in_pin(struct compile *compile, struct ir_value *put, unsigned n
         emit_mov_rr(emit, 8, pin->reg, reg);
     }
     done(compile, value);
+    if (!is_float && !pin->is_float) {
+        move_to_pin(compile, value, number);
+    }
+}
+
+/* What was put, and the word it was extended from, can be had from the slot again. */
+static void note_copies(struct compile *compile, const struct ir_value *put)
+{
+    if (put->arguments[0]->type != IR_I64) {
+        return;
+    }
+    struct ir_value *value = resolve(compile, put->arguments[0]);
+    give_home(compile, value, put->slot, 8);
+    if (value->op == IR_SEXT && value->immediate == 32) {
+        struct ir_value *word = resolve(compile, value->arguments[0]);
+        if (word->type == IR_I32) {
+            give_home(compile, word, put->slot, 4);
+        }
+    }
 }
 
 static void put_in_memory(struct compile *compile, struct ir_value *put)
@@ -679,6 +698,7 @@ static void put_in_memory(struct compile *compile, struct ir_value *put)
         emit_rm(&compile->emit, OP_MOV_STORE, width, use_gpr(compile, value), memory);
     }
     done(compile, value);
+    note_copies(compile, put);
 }
 
 static void select_put(struct compile *compile, struct ir_value *put)
