@@ -53,7 +53,8 @@ struct host_page {    /* a guest page the region has code in */
 struct host_request {
     struct ir_region *region;
     struct riscv_facts facts;
-    uint32_t facts_key; /* what cpu->facts_key must be on entry */
+    uint32_t facts_key;     /* what cpu->facts_key must be on entry */
+    uint32_t facts_ignored; /* but for these bits: 0, or FACTS_KEY_MODES in a region without floating point */
     struct host_page pages[HOST_PAGES_MAX];
     unsigned page_count;
     bool keeps_blocks;   /* for host_add_entry() */

@@ -18,6 +18,8 @@
 #define SMALL_REGION 16u /* instructions */
 
 #define NO_LINK      UINT32_MAX
+#define LINK_FAR     UINT64_C(1) /* its region has several pages */
+#define LINK_IGNORES UINT64_C(2) /* its region ignores facts that others ask after */
 
 struct region;
 
@@ -39,6 +41,7 @@ struct region {
     uint32_t facts_key;
     bool is_doubtful; /* its code may have changed since it was last compared */
     struct riscv_facts facts;
+    uint32_t facts_ignored; /* of facts_key: makes no difference */
     unsigned page_count;
     unsigned instruction_count;
     struct host_page pages[HOST_PAGES_MAX];
@@ -57,7 +60,7 @@ struct jit {
     struct region *regions; /* all there are */
     struct entry *buckets[1u << BUCKET_BITS];
     uint64_t link_pcs[HOST_LINK_COUNT];   /* where each link leads */
-    uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, or 1 if that has several */
+    uint64_t link_pages[HOST_LINK_COUNT]; /* page of the region it is in, and LINK_… */
     uint32_t link_next[HOST_LINK_COUNT];  /* of those that lead to the same entry, or NO_LINK */
     uint32_t link_count;
     uint64_t epoch; /* the last code epoch that was met */
@@ -93,15 +96,18 @@ static bool code_is_unchanged(const struct region *region)
 
 static bool is_entry_at(const struct entry *entry, uint64_t pc, const uint8_t *host, uint32_t facts_key)
 {
-    return entry->pc == pc && entry->host == host && entry->region->facts_key == facts_key;
+    const struct region *region = entry->region;
+    return entry->pc == pc && entry->host == host && ((region->facts_key ^ facts_key) & ~region->facts_ignored) == 0;
 }
 
 /* One block of another region is enough at a pc: small functions are in many. */
 static void enter_bucket(struct jit *jit, struct entry *entry)
 {
     struct entry **bucket = &jit->buckets[bucket_of(entry->host, entry->pc)];
+    const struct region *region = entry->region;
     for (const struct entry *other = *bucket; entry->number != 0 && other != NULL; other = other->next) {
-        if (is_entry_at(other, entry->pc, entry->host, entry->region->facts_key)) {
+        if (is_entry_at(other, entry->pc, entry->host, region->facts_key) &&
+            (region->facts_ignored & ~other->region->facts_ignored) == 0) {
             return;
         }
     }
@@ -167,6 +173,7 @@ static bool make_entry(struct jit *jit, struct entry *entry)
     const struct region *region = entry->region;
     struct host_request request = { .facts = region->facts,
                                     .facts_key = region->facts_key,
+                                    .facts_ignored = region->facts_ignored,
                                     .page_count = region->page_count };
     memcpy(request.pages, region->pages, sizeof request.pages);
     struct host_entry made;
@@ -265,7 +272,8 @@ static void note_links(struct jit *jit, const struct region_plan *plan, const st
     for (const struct ir_block *block = plan->ir->blocks; block != NULL; block = block->next) {
         if (block->last->op == IR_EXIT) {
             jit->link_pcs[link] = block->last->pc;
-            jit->link_pages[link] = plan->page_count == 1 ? plan->pages[0].address : 1;
+            jit->link_pages[link] = plan->pages[0].address | (plan->page_count > 1 ? LINK_FAR : 0) |
+                                    (plan->facts_ignored != 0 ? LINK_IGNORES : 0);
             link++;
         }
     }
@@ -279,6 +287,7 @@ static bool compile(struct jit *jit, const struct region_plan *plan, const struc
     struct host_request request = { .region = plan->ir,
                                     .facts = *facts,
                                     .facts_key = jit->cpu->facts_key,
+                                    .facts_ignored = plan->facts_ignored,
                                     .page_count = plan->page_count,
                                     .keeps_blocks = true,
                                     .first_link = jit->link_count };
@@ -356,6 +365,7 @@ static struct region *create_region(const struct riscv_cpu *cpu, const struct re
     struct region *region = check_alloc(sizeof *region + sources_size + parcels_size);
     region->facts = *facts;
     region->facts_key = cpu->facts_key;
+    region->facts_ignored = plan->facts_ignored;
     region->page_count = plan->page_count;
     region->instruction_count = plan->instruction_count;
     memcpy(region->pages, plan->pages, sizeof region->pages);
@@ -461,10 +471,12 @@ static struct entry *follow_link(struct jit *jit, uint32_t link)
     struct entry *target = find_entry(jit, pc);
     if (target != NULL) {
         const struct region *region = target->region;
-        bool same_page = region->page_count == 1 && region->pages[0].address == jit->link_pages[link];
+        uint64_t page = jit->link_pages[link];
+        bool same_facts = (page & LINK_IGNORES) == 0 || region->facts_ignored != 0;
+        bool same_page = region->page_count == 1 && region->pages[0].address == (page & ~LINK_IGNORES);
         jit->link_next[link] = target->incoming;
         target->incoming = link;
-        host_set_link(jit->host, link, same_page ? target->unchecked : target->checked);
+        host_set_link(jit->host, link, same_facts && same_page ? target->unchecked : target->checked);
     }
     return target;
 }

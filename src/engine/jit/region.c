@@ -363,6 +363,9 @@ static void translate_block(struct builder *builder, unsigned index)
             break;
         }
     }
+    if (translation.asks_float) {
+        builder->plan->facts_ignored = 0;
+    }
     builder->plan->instruction_count += count;
     add_source(builder->plan, host, (pc < page_end ? pc : page_end) - builder->plan->blocks[index].pc);
     add_source(builder->plan, bytes.second, pc > page_end ? pc - page_end : 0);
@@ -497,6 +500,7 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
     builder->facts = *facts;
     builder->ends_at = ends_at;
     plan->ir = ir;
+    plan->facts_ignored = FACTS_KEY_MODES;
     add_page(plan, pc, page + (pc & PAGE_MASK));
     add_block(builder, pc);
     translate_from(builder, 0);

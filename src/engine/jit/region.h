@@ -43,6 +43,7 @@ struct region_plan {
     struct region_block blocks[REGION_BLOCKS_MAX];
     unsigned block_count;
     unsigned instruction_count; /* 0: nothing worth translating at this pc */
+    uint32_t facts_ignored;     /* bits of the key of facts that make no difference to it */
 };
 
 /* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the host's `page` of pc as

@@ -5,16 +5,14 @@
 #include "engine/jit/host.h"
 #include "engine/jit/region.h"
 
-#define CSR_FFLAGS      0x001
-#define CSR_FRM         0x002
-#define CSR_FCSR        0x003
-#define CSR_SSTATUS     0x100
-#define CSR_SIE         0x104
-#define CSR_STVEC       0x105
-#define CSR_SEPC        0x141
-#define CSR_SATP        0x180
-
-#define FACTS_KEY_MODES (FACTS_KEY_FLOAT | FACTS_KEY_ROUNDING)
+#define CSR_FFLAGS  0x001
+#define CSR_FRM     0x002
+#define CSR_FCSR    0x003
+#define CSR_SSTATUS 0x100
+#define CSR_SIE     0x104
+#define CSR_STVEC   0x105
+#define CSR_SEPC    0x141
+#define CSR_SATP    0x180
 
 /* ---- Which ------------------------------------------------------------------------------------------------------- */
 

@@ -276,11 +276,22 @@ void tr_write_bank(struct riscv_translation *t, size_t slot, unsigned width, uns
     }
 }
 
+/* From here on the translation is for these facts alone. */
+static bool float_is_on(struct riscv_translation *t)
+{
+    t->asks_float = true;
+    return t->facts.float_on != 0;
+}
+
+static bool is_float_state(size_t slot, unsigned low)
+{
+    return slot == offsetof(struct riscv_cpu, state.csr.fcsr) ||
+           (slot == offsetof(struct riscv_cpu, state.csr.mstatus) && low == RISCV_MSTATUS_FS_SHIFT);
+}
+
 struct ir_value *tr_csr_field(struct riscv_translation *t, size_t slot, unsigned low, unsigned width)
 {
-    bool is_float_state = slot == offsetof(struct riscv_cpu, state.csr.fcsr) ||
-                          (slot == offsetof(struct riscv_cpu, state.csr.mstatus) && low == RISCV_MSTATUS_FS_SHIFT);
-    if (is_float_state && !t->facts.float_on) {
+    if (is_float_state(slot, low) && !float_is_on(t)) {
         tr_leave(t); /* floating point is off, or will turn dirty: not worth translating */
     }
     if (slot == offsetof(struct riscv_cpu, state.csr.fcsr) && low < RISCV_FCSR_FRM_SHIFT) {
@@ -292,6 +303,7 @@ struct ir_value *tr_csr_field(struct riscv_translation *t, size_t slot, unsigned
 void tr_set_csr_field(struct riscv_translation *t, size_t slot, unsigned low, unsigned width, struct ir_value *value)
 {
     struct ir_value *now = translation_csr_field(t, (uint32_t)slot, low, width);
+    t->asks_float |= is_float_state(slot, low);
     if (ir_is_constant(now) && ir_is_constant(value) && now->immediate == value->immediate) {
         return;
     }
@@ -454,9 +466,9 @@ struct ir_value *tr_unbox(struct riscv_translation *t, struct ir_value *data)
 }
 
 /* The host rounds by the region's mode; is that the one the instruction asks for? */
-static bool rounds_by_region(const struct riscv_translation *t, const struct ir_value *rounding)
+static bool rounds_by_region(struct riscv_translation *t, const struct ir_value *rounding)
 {
-    return t->facts.float_on && ir_is_constant(rounding) && rounding->immediate == t->facts.rounding &&
+    return float_is_on(t) && ir_is_constant(rounding) && rounding->immediate == t->facts.rounding &&
            rounding->immediate != ROUND_AWAY;
 }
 
@@ -498,7 +510,7 @@ struct ir_value *tr_float_compare(struct riscv_translation *t, const struct ir_c
                                   unsigned width, struct ir_value *a, struct ir_value *b)
 {
     (void)width;
-    if (!t->facts.float_on) {
+    if (!float_is_on(t)) {
         struct ir_value *const arguments[] = { a, b };
         return ir_call(t->block, callee, arguments, 2);
     }
@@ -509,7 +521,7 @@ struct ir_value *tr_float_choice(struct riscv_translation *t, const struct ir_ca
                                  unsigned width, struct ir_value *a, struct ir_value *b)
 {
     (void)width;
-    if (!t->facts.float_on) {
+    if (!float_is_on(t)) {
         struct ir_value *const arguments[] = { a, b };
         return ir_call(t->block, callee, arguments, 2);
     }
@@ -520,7 +532,7 @@ struct ir_value *tr_float_to_int(struct riscv_translation *t, const struct ir_ca
                                  unsigned from, unsigned to, struct ir_value *a, struct ir_value *rounding)
 {
     (void)from;
-    bool to_zero = t->facts.float_on && ir_is_constant(rounding) && rounding->immediate == ROUND_TO_ZERO;
+    bool to_zero = float_is_on(t) && ir_is_constant(rounding) && rounding->immediate == ROUND_TO_ZERO;
     if (!to_zero && !rounds_by_region(t, rounding)) {
         struct ir_value *const arguments[] = { a, rounding };
         return ir_call(t->block, callee, arguments, 2);
@@ -541,7 +553,7 @@ struct ir_value *tr_int_to_float(struct riscv_translation *t, const struct ir_ca
 
 struct ir_value *tr_widen(struct riscv_translation *t, const struct ir_callee *callee, struct ir_value *a)
 {
-    if (!t->facts.float_on) {
+    if (!float_is_on(t)) {
         return ir_call(t->block, callee, &a, 1);
     }
     return to_bits(t, ir_convert(t->block, IR_FCVT, IR_F64, to_float(t, a), IR_ROUND_REGION));

@@ -25,6 +25,8 @@ struct riscv_facts {
 /* Of cpu->facts_key: floating point is on, so that translated code may contain any. */
 #define FACTS_KEY_FLOAT    (1u << 6)
 #define FACTS_KEY_ROUNDING (7u << 7)
+#define FACTS_KEY_MODES    (FACTS_KEY_FLOAT | FACTS_KEY_ROUNDING) /* what code without floating point runs under any of \
+                                                                   */
 
 struct riscv_translation {
     struct ir_block *block;
@@ -33,7 +35,8 @@ struct riscv_translation {
     uint32_t count; /* instructions of this block before this one */
     struct riscv_facts facts;
     const struct riscv_features *features;
-    void *builder; /* the region builder's own */
+    void *builder;   /* the region builder's own */
+    bool asks_float; /* set if the translation depends on float_on or rounding */
 
     /* Of the instruction being translated (translate_ops.h). */
     bool is_left; /* it turned out to be the interpreter's */

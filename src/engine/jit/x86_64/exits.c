@@ -50,13 +50,25 @@ static void check_page(struct compile *compile, const struct host_page *page, ui
     compare_word(compile, emit_at(REG_RBP, at + (int32_t)offsetof(struct tlb_fetch_entry, addend)), page->addend, pc);
 }
 
+static void compare_facts(const struct host_request *request, struct emit *emit)
+{
+    const uint32_t asked = ~request->facts_ignored;
+    if (asked == UINT32_MAX) {
+        emit_group_mi(emit, GROUP_CMP, 4, CPU_AT(facts_key), (int32_t)request->facts_key);
+    } else {
+        emit_rm(emit, OP_MOV, 4, REG_RAX, CPU_AT(facts_key));
+        emit_group_ri(emit, GROUP_AND, 4, REG_RAX, (int32_t)asked);
+        emit_group_ri(emit, GROUP_CMP, 4, REG_RAX, (int32_t)(request->facts_key & asked));
+    }
+}
+
 void select_entry(struct compile *compile, const uint8_t *base, uint64_t pc, const struct block_facts *facts,
                   bool is_loop_head, struct host_entry *entry)
 {
     struct emit *emit = &compile->emit;
     entry->checked = base + emit->cursor;
     compile->dirty = 0;
-    emit_group_mi(emit, GROUP_CMP, 4, CPU_AT(facts_key), (int32_t)compile->request->facts_key);
+    compare_facts(compile->request, emit);
     leave_if_different(compile, pc);
     for (unsigned i = 0; i < compile->request->page_count; i++) {
         check_page(compile, &compile->request->pages[i], pc);

@@ -330,6 +330,7 @@ void pins_choose(struct compile *compile)
     leave_temporaries(compile, scores);
     pick(compile, scores, true, xmm_limit);
     free(scores);
+    CHECK((!compile->uses_xmm && !compile->uses_vectors) || compile->request->facts_ignored == 0);
     if (compile->pinned_xmm != 0) {
         find_singles(compile);
     }
