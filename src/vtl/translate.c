@@ -2,6 +2,7 @@
 /* TranslateVirtualAddress (section 2 of the interface): a lower level's walk, asked by a higher one. */
 #include "arch/riscv/translate.h"
 
+#include "arch/riscv/inside.h"
 #include "arch/riscv/walk.h"
 #include "vtl/vtl_internal.h"
 
@@ -138,7 +139,9 @@ enum vtl_status vtl_call_translate(struct vtl_call *call)
     unsigned caller = cpu->level;
     struct found found = { 0 };
     riscv_level_switch(cpu, level);
+    riscv_inside_visit(cpu); /* a walk reads tables, and may write them, by that level's rights */
     enum result result = translate(cpu, page << PAGE_SHIFT, flags, &found);
+    riscv_inside_leave(cpu);
     riscv_level_switch(cpu, caller);
     uint32_t code = (uint32_t)result;
     uint64_t number = result == RESULT_SUCCESS ? found.address.bits >> PAGE_SHIFT : 0;

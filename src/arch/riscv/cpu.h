@@ -355,11 +355,12 @@ bool riscv_fetch_page(struct riscv_cpu *cpu, uint64_t pc, const uint8_t **page);
 bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits);
 
 /* Reads guest-virtual memory as the hart would now, for debuggers and firmware: RAM only, no trap, no accessed bit, no
- * trace in any cache. False: some byte cannot be read so. */
+ * trace in any cache. False: some byte cannot be read so. Inside (inside.h), or the rights may be those of a while ago.
+ */
 bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size);
 
-/* The bits of the instruction at pc, with the rights to fetch and as quietly. How many bytes could be had: 0, 2 (all of
- * a compressed one, or the lower half of another) or 4; the rest of *bits is 0. */
+/* The bits of the instruction at pc, with the rights to fetch, as quietly and inside as well. How many bytes could be
+ * had: 0, 2 (all of a compressed one, or the lower half of another) or 4; the rest of *bits is 0. */
 unsigned riscv_debug_fetch(struct riscv_cpu *cpu, uint64_t pc, uint32_t *bits);
 
 #endif

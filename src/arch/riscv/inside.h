@@ -46,6 +46,13 @@ static inline void riscv_inside_resume(struct riscv_cpu *cpu, bool was_inside)
     }
 }
 
+/* Outside, around a look at guest memory for the level that runs: what became stale meanwhile is dropped first, and
+ * whoever takes a right waits until riscv_inside_leave(). Nothing that blocks in between. */
+static inline void riscv_inside_visit(struct riscv_cpu *cpu)
+{
+    riscv_inside_resume(cpu, cpu->reader != NULL);
+}
+
 /* For VCPU_RIGHTS, at an instruction boundary. */
 static inline void riscv_inside_serve(struct riscv_cpu *cpu)
 {

@@ -3,6 +3,7 @@
 #include "arch/riscv/sbi.h"
 
 #include "arch/riscv/hart.h"
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 #include "memory/rights.h"
 
@@ -435,7 +436,10 @@ static bool legacy_mask(const struct call *call, uint64_t *mask, uint64_t *base)
         *base = UINT64_MAX;
         return true;
     }
-    return riscv_debug_read(call->cpu, call->a[0], mask, sizeof *mask) && hart_mask(call->cpu->machine, mask, base);
+    riscv_inside_visit(call->cpu);
+    bool read = riscv_debug_read(call->cpu, call->a[0], mask, sizeof *mask);
+    riscv_inside_leave(call->cpu);
+    return read && hart_mask(call->cpu->machine, mask, base);
 }
 
 /* A trust level may hold up the end of a remote fence of address translation: the call is made again then. */

@@ -425,6 +425,30 @@ bool riscv_fetch16(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
 
 /* ---- Looking without touching ----------------------------------------------------------------------------------- */
 
+/* One access inside one page; a fetch is of a parcel. A handler that drops rights in between makes it look again. */
+static bool look_at(struct riscv_cpu *cpu, const struct riscv_access *access, void *to)
+{
+    const uint64_t tag = access->address & ~PAGE_MASK;
+    bool holds = false;
+    while (!holds) {
+        struct riscv_page page;
+        const struct tlb_entry *direct = announce(cpu, RISCV_DIRECT_DATA, tag);
+        if (riscv_translate(cpu, access, &page) != RISCV_GRANTED) {
+            return false;
+        }
+        const uint32_t undoable = riscv_inside_stand(cpu);
+        const void *from = page.host + (access->address & PAGE_MASK);
+        holds = direct->read == tag;
+        if (holds && access->kind == MEMORY_FETCH) {
+            *(uint16_t *)to = __atomic_load_n((const uint16_t *)from, __ATOMIC_RELAXED);
+        } else if (holds) {
+            memcpy(to, from, access->size);
+        }
+        riscv_inside_go_on(cpu, undoable);
+    }
+    return true;
+}
+
 bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uint64_t size)
 {
     size_t context = (size_t)(cpu->data_tlb - cpu->tlbs) % RISCV_CONTEXT_COUNT;
@@ -440,20 +464,8 @@ bool riscv_debug_read(struct riscv_cpu *cpu, uint64_t address, void *buffer, uin
             .sum = true, /* whoever looks may look */
             .observe = true,
         };
-        struct riscv_page page;
-        const uint64_t tag = address & ~PAGE_MASK;
-        const struct tlb_entry *direct = announce(cpu, RISCV_DIRECT_DATA, tag);
-        if (riscv_translate(cpu, &access, &page) != RISCV_GRANTED) {
+        if (!look_at(cpu, &access, to)) {
             return false;
-        }
-        const uint32_t undoable = riscv_inside_stand(cpu);
-        const bool holds = direct->read == tag;
-        if (holds) {
-            memcpy(to, page.host + (address & PAGE_MASK), part);
-        }
-        riscv_inside_go_on(cpu, undoable);
-        if (!holds) {
-            continue;
         }
         to += part;
         address += part;
@@ -471,13 +483,7 @@ static bool look_at_parcel(struct riscv_cpu *cpu, uint64_t pc, uint16_t *bits)
         .mode = cpu->state.mode,
         .observe = true,
     };
-    struct riscv_page page;
-    if (riscv_translate(cpu, &access, &page) != RISCV_GRANTED) {
-        return false;
-    }
-    const void *parcel = page.host + (pc & PAGE_MASK);
-    *bits = __atomic_load_n((const uint16_t *)parcel, __ATOMIC_RELAXED);
-    return true;
+    return look_at(cpu, &access, bits);
 }
 
 unsigned riscv_debug_fetch(struct riscv_cpu *cpu, uint64_t pc, uint32_t *bits)

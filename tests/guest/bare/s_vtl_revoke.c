@@ -10,6 +10,9 @@
  *   R lost on a table   so must what is stored through its translations
  *   W lost on a table   accessed and dirty bits that level 1 clears stay clear
  *
+ * Level 1 of two of the four asks for translations meanwhile (TranslateVirtualAddress, which sets such bits): walks by
+ * level 0's rights as well.
+ *
  * Needs --trust-levels 2 and six harts; -DTENTHS=N: how many tenths of a second (default 30).
  */
 #include "vtl.h"
@@ -52,6 +55,7 @@ static volatile uint64_t broken[BROKEN_KINDS];
 static uint64_t change_counts[CHANGERS * 8], page_counts[CHANGERS * 8];
 
 struct watch {
+    uint64_t version; /* odd while a call may be changing the rights */
     unsigned rights;
     uint64_t words[WORD_END + 2];
 };
@@ -198,11 +202,16 @@ static void change(uint64_t *state, unsigned count)
     }
     for (unsigned i = 0; i < count; i++) {
         publish(chosen[i], rights);
+        __atomic_fetch_or(&watches[chosen[i]].version, 1, __ATOMIC_SEQ_CST);
     }
     expect(vtl_hypercall(FID_PROTECT, REPS(count)) == REPS(count));
     for (unsigned i = 0; i < count; i++) {
         watches[chosen[i]].rights = rights;
         begin_watch(chosen[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t version = __atomic_load_n(&watches[chosen[i]].version, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&watches[chosen[i]].version, (version | 1) + 1, __ATOMIC_SEQ_CST);
     }
     change_counts[my_hart() * 8]++;
     page_counts[my_hart() * 8] += count;
@@ -405,9 +414,31 @@ static uint64_t enable_others(uint64_t argument)
     return 0;
 }
 
+static uint64_t translated[WORKERS * 8], untranslated[WORKERS * 8];
+
+/* Level 1 of a worker. What a call found under rights that did not change meanwhile must be what they allow. */
+static void translate(unsigned worker)
+{
+    const struct watch *watch = &watches[FIRST_TABLE + worker];
+    uint32_t result;
+    uint64_t page, flags = 0x40 | 0x10 | 2 | UINT64_C(0x10) << 56; /* level 0, supervisor, set bits, W */
+    uint64_t version = __atomic_load_n(&watch->version, __ATOMIC_SEQ_CST);
+    unsigned rights = __atomic_load_n(&watch->rights, __ATOMIC_SEQ_CST);
+    expect(vtl_translate(VP_SELF, flags, WINDOW, &result, &page) == OK);
+    bool same = version % 2 == 0 && __atomic_load_n(&watch->version, __ATOMIC_SEQ_CST) == version;
+    if (same && (rights & VR) == 0 && result == 0) {
+        breaks(BROKEN_WALK);
+    }
+    translated[worker * 8] += result == 0;
+    untranslated[worker * 8] += same && (rights & VR) == 0 && result == 8;
+}
+
 static void preempt_again(struct vtl_frame *frame)
 {
     (void)frame;
+    for (unsigned i = 0; i < 16 && csr_read(sie) != 0; i++) {
+        translate((unsigned)my_hart() - CHANGERS);
+    }
     csr_write(0x14D, csr_read(time) + 3000);
 }
 
@@ -419,8 +450,8 @@ static uint64_t begin(uint64_t argument)
     }
     if (my_hart() >= CHANGERS && my_hart() % 2 == 0) {
         mine->on_interrupt = preempt_again;
-        csr_write(sie, 0x20);
         preempt_again(NULL);
+        csr_write(sie, 0x20);
     }
     return argument;
 }
@@ -473,12 +504,16 @@ static int report(void)
     print_count("pages changed", page_counts[0] + page_counts[8]);
     print_count("rounds of work", sum_of(accesses));
     print_count("refused", refused);
+    print_count("translations for level 1", translated[0] + translated[16]);
+    print_count("refused there", untranslated[0] + untranslated[16]);
     print_count("preempted", slot_of(1, 2)->interrupts + slot_of(1, 4)->interrupts);
     rule("level 0 loaded, stored, locked, crossed, ran and walked",
          sum_of(loads) > 100 && sum_of(stores) > 100 && sum_of(atomics) > 100 && sum_of(exclusives) > 100 &&
              sum_of(stays) > 100 && sum_of(crossings) > 100 && sum_of(runs) > 100 && sum_of(windows) > 100);
     rule("rights were changed meanwhile, and accesses refused",
          change_counts[0] > 100 && change_counts[8] > 100 && refused > 100);
+    rule("and level 1 has asked for translations",
+         translated[0] + translated[16] > 100 && untranslated[0] + untranslated[16] > 10);
     rule_is("no store took place after W was taken", broken[BROKEN_W], 0);
     rule_is("no load after R was taken", broken[BROKEN_R], 0);
     rule_is("no code ran after KX was taken", broken[BROKEN_X], 0);
