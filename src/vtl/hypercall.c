@@ -210,6 +210,9 @@ static void answer(struct riscv_cpu *cpu, const struct call_kind *kind)
     if (status == VTL_SUCCESS) {
         memset(output, 0, operands.output_size);
         status = kind->carry_out(&call);
+        if (status == VTL_TAKEN) {
+            return; /* the registers are another level's */
+        }
         status = give_output(&call, &operands, status);
         completed = kind->rep ? call.start + call.done : 0;
     }

@@ -20,7 +20,7 @@ struct vtl;
 enum vtl_incident_kind {
     VTL_INCIDENT_PAGE,     /* an access that a page's rights refuse */
     VTL_INCIDENT_REGISTER, /* a write to a pinned control register */
-    VTL_INCIDENT_START,    /* SBI HSM: start of a hart */
+    VTL_INCIDENT_START,    /* SBI HSM: start of a hart; or StartVirtualProcessor */
     VTL_INCIDENT_STOP,     /* SBI HSM: stop of this hart */
     VTL_INCIDENT_RESET,    /* SBI SRST, and the legacy shutdown */
     VTL_INCIDENT_ENABLED,  /* a level was enabled on a VP: not an intercept */
@@ -61,7 +61,7 @@ struct vtl_incident {
     uint32_t csr; /* number */
     uint64_t value;
 
-    /* START, STOP: hart, address, argument; RESET: type, reason; ENABLED: hart */
+    /* START, STOP: hart, address, argument (StartVirtualProcessor: the level); RESET: type, reason; ENABLED: hart */
     uint64_t target, argument, second;
 };
 

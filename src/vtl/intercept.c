@@ -7,6 +7,7 @@
  * by an intercept, the higher level finds the message in its assist page. The lower level is hostile: everything in
  * the message but the monitor's own findings is its choice.
  */
+#include "arch/riscv/inside.h"
 #include "arch/riscv/primitives.h"
 #include "vtl/incident.h"
 #include "vtl/vtl_internal.h"
@@ -65,16 +66,20 @@ struct start_payload {
     struct common common;
     uint32_t vp, function;
     uint64_t address, opaque;
+    uint32_t bytes;
+    uint8_t byte_count, end[3];
 };
 
 struct reset_payload {
     struct common common;
     uint32_t type, reason;
+    uint32_t bytes;
+    uint8_t byte_count, end[3];
 };
 
 _Static_assert(sizeof(struct common) == 24 && sizeof(struct page_payload) == 64 &&
-                   sizeof(struct register_payload) == 56 && sizeof(struct start_payload) == 48 &&
-                   sizeof(struct reset_payload) == 32 && sizeof(struct page_payload) <= PAYLOAD_LIMIT,
+                   sizeof(struct register_payload) == 56 && sizeof(struct start_payload) == 56 &&
+                   sizeof(struct reset_payload) == 40 && sizeof(struct page_payload) <= PAYLOAD_LIMIT,
                "section 7 of the interface");
 
 /* ---- What has happened ------------------------------------------------------------------------------------------ */
@@ -94,9 +99,12 @@ static struct vtl_incident begin(struct riscv_cpu *cpu, enum vtl_incident_kind k
     return incident;
 }
 
+/* By the rights of now: they may have changed since it was fetched. */
 static void read_instruction(struct riscv_cpu *cpu, struct vtl_incident *incident)
 {
+    riscv_inside_visit(cpu);
     incident->encoding_size = riscv_debug_fetch(cpu, incident->pc, &incident->encoding);
+    riscv_inside_leave(cpu);
 }
 
 /* 0: unknown. */
@@ -284,19 +292,22 @@ static struct vtl_incident begin_call(struct riscv_cpu *cpu, enum vtl_incident_k
     return incident;
 }
 
-bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, uint32_t function, uint64_t address,
-                         uint64_t opaque)
+bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, enum vtl_startup function,
+                         uint64_t address, uint64_t opaque)
 {
-    struct vtl_incident incident = begin_call(cpu, function == 0 ? VTL_INCIDENT_START : VTL_INCIDENT_STOP, level);
+    struct vtl_incident incident =
+        begin_call(cpu, function == VTL_STARTUP_STOP ? VTL_INCIDENT_STOP : VTL_INCIDENT_START, level);
     incident.target = vp;
     incident.argument = address;
     incident.second = opaque;
     const struct start_payload payload = {
         .common = common_part(cpu, &incident, ACCESS_EXECUTE),
         .vp = vp,
-        .function = function,
+        .function = (uint32_t)function,
         .address = address,
         .opaque = opaque,
+        .bytes = incident.encoding,
+        .byte_count = (uint8_t)incident.encoding_size,
     };
     return deliver_call(cpu, &incident, MESSAGE_START, &payload, sizeof payload);
 }
@@ -310,6 +321,8 @@ bool vtl_intercept_reset(struct riscv_cpu *cpu, unsigned level, uint32_t type, u
         .common = common_part(cpu, &incident, ACCESS_EXECUTE),
         .type = type,
         .reason = reason,
+        .bytes = incident.encoding,
+        .byte_count = (uint8_t)incident.encoding_size,
     };
     return deliver_call(cpu, &incident, MESSAGE_RESET, &payload, sizeof payload);
 }

@@ -9,7 +9,6 @@
 
 #define SBI_HSM       UINT64_C(0x48534d)
 #define SBI_HSM_START 0u
-#define SBI_HSM_STOP  1u
 #define SBI_SRST      UINT64_C(0x53525354)
 #define FENCE_NAP     UINT64_C(1000000) /* ns between looks at a TLB lock if nobody wakes us */
 
@@ -28,6 +27,28 @@ static bool is_denied(const struct vtl *vtl, unsigned caller)
         }
     }
     return false;
+}
+
+/* Of the levels above the caller the lowest one that wants to see starts of VPs, wherever it is enabled; 0: none. */
+static unsigned sees_starts(const struct vtl *vtl, unsigned caller)
+{
+    for (unsigned level = caller + 1; level < vtl->machine->level_count; level++) {
+        if ((atomic_load(&vtl->enabled) >> level & 1) != 0 &&
+            (atomic_load(&vtl->levels[level].config) & VTL_CONFIG_SEE_START) != 0) {
+            return level;
+        }
+    }
+    return 0;
+}
+
+/* What a higher level is to decide: VTL_SUCCESS if none wants to. */
+static enum vtl_status ask_about(struct vtl_call *call, unsigned index, unsigned level, uint64_t address)
+{
+    unsigned asked = sees_starts(call->vtl, call->level);
+    if (asked == 0) {
+        return VTL_SUCCESS;
+    }
+    return vtl_intercept_start(call->cpu, asked, index, VTL_STARTUP_VP, address, level) ? VTL_TAKEN : VTL_ACCESS_DENIED;
 }
 
 enum vtl_status vtl_call_start_vp(struct vtl_call *call)
@@ -61,6 +82,10 @@ enum vtl_status vtl_call_start_vp(struct vtl_call *call)
     }
     if (!vtl_context_is_legal(vtl, &call->cpu->state, &context)) {
         return VTL_INVALID_REGISTER_VALUE;
+    }
+    status = ask_about(call, index, level, context.pc);
+    if (status != VTL_SUCCESS) {
+        return status;
     }
     struct riscv_cpu *cpu = vtl->machine->cpus[index];
     if (!hart_start_begin(cpu)) {
@@ -101,46 +126,45 @@ bool vtl_start(struct riscv_cpu *cpu)
 
 /* ---- HSM and SRST ----------------------------------------------------------------------------------------------- */
 
-/* Who is asked about a call that lower levels make: the lowest level above the running one on this VP that wants to
- * know; 0: nobody does. */
-static unsigned asks_to_know(const struct vtl *vtl, const struct vtl_vp *vp, unsigned level, uint64_t config)
+/* The lowest level above the running one on this VP that wants to see resets; 0: none. */
+static unsigned sees_resets(const struct vtl *vtl, const struct vtl_vp *vp, unsigned level)
 {
     for (unsigned i = vtl_next_above(vp, level); i != 0; i = vtl_next_above(vp, i)) {
-        if ((atomic_load(&vtl->levels[i].config) & config) != 0) {
+        if ((atomic_load(&vtl->levels[i].config) & VTL_CONFIG_SEE_RESET) != 0) {
             return i;
         }
     }
     return 0;
 }
 
-static enum riscv_trust_verdict decide_start(struct riscv_cpu *cpu, uint32_t function)
+static enum riscv_trust_verdict decide_start(struct riscv_cpu *cpu, bool starts)
 {
     struct vtl *vtl = vtl_of(cpu);
-    const struct vtl_vp *vp = vtl_vp_of(cpu);
-    uint64_t number = function == SBI_HSM_START ? cpu->state.x[A0] : cpu->vcpu.number;
+    uint64_t number = starts ? cpu->state.x[A0] : cpu->vcpu.number;
     if (number >= vtl->machine->cpu_count) {
         return RISCV_TRUST_GO_ON; /* to be refused as ever */
     }
-    uint64_t address = function == SBI_HSM_START ? cpu->state.x[A1] : 0;
-    uint64_t opaque = function == SBI_HSM_START ? cpu->state.x[A2] : 0;
-    unsigned asked = asks_to_know(vtl, vp, cpu->level, VTL_CONFIG_SEE_START);
-    if (asked != 0 && vtl_intercept_start(cpu, asked, (uint32_t)number, function, address, opaque)) {
-        return RISCV_TRUST_TAKEN;
+    uint64_t address = starts ? cpu->state.x[A1] : 0, opaque = starts ? cpu->state.x[A2] : 0;
+    enum vtl_startup function = starts ? VTL_STARTUP_HART : VTL_STARTUP_STOP;
+    unsigned asked = sees_starts(vtl, cpu->level);
+    if (asked != 0) {
+        bool told = vtl_intercept_start(cpu, asked, (uint32_t)number, function, address, opaque);
+        return told ? RISCV_TRUST_TAKEN : RISCV_TRUST_REFUSED;
     }
-    uint32_t enabled = atomic_load(&vtl->vps[number].enabled) | (asked != 0 ? UINT32_C(1) << asked : 0);
-    return (enabled & vtl_levels_above(cpu->level)) != 0 ? RISCV_TRUST_REFUSED : RISCV_TRUST_GO_ON;
+    bool has_higher = vtl_next_above(&vtl->vps[number], cpu->level) != 0;
+    return has_higher || (starts && is_denied(vtl, cpu->level)) ? RISCV_TRUST_REFUSED : RISCV_TRUST_GO_ON;
 }
 
 enum riscv_trust_verdict vtl_firmware(struct riscv_cpu *cpu, uint64_t extension, uint64_t function)
 {
     if (extension == SBI_HSM) {
-        return decide_start(cpu, function == SBI_HSM_START ? SBI_HSM_START : SBI_HSM_STOP);
+        return decide_start(cpu, function == SBI_HSM_START);
     }
     bool legacy = extension != SBI_SRST;
     if (!legacy && function != 0) {
         return RISCV_TRUST_GO_ON;
     }
-    unsigned asked = asks_to_know(vtl_of(cpu), vtl_vp_of(cpu), cpu->level, VTL_CONFIG_SEE_RESET);
+    unsigned asked = sees_resets(vtl_of(cpu), vtl_vp_of(cpu), cpu->level);
     uint32_t type = legacy ? 0 : (uint32_t)cpu->state.x[A0], reason = legacy ? 0 : (uint32_t)cpu->state.x[A1];
     bool taken = asked != 0 && vtl_intercept_reset(cpu, asked, type, reason);
     return taken ? RISCV_TRUST_TAKEN : RISCV_TRUST_GO_ON;

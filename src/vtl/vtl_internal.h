@@ -36,10 +36,14 @@ enum vtl_status {
     VTL_INVALID_VTL_STATE = 0x51,
     VTL_ALREADY_ENABLED = 0x86,
     VTL_UNKNOWN_REGISTER = 0x87,
+    VTL_TAKEN = 0x10000, /* none: a higher level has been entered to decide */
 };
 
 /* Section 4: entry reasons. */
 enum vtl_entry { VTL_ENTRY_CALL = 1, VTL_ENTRY_INTERRUPT = 2, VTL_ENTRY_INTERCEPT = 3 };
+
+/* Section 7: the function of a message about the start of a VP. */
+enum vtl_startup { VTL_STARTUP_HART = 0, VTL_STARTUP_STOP = 1, VTL_STARTUP_VP = 2 };
 
 /* Section 4: the VP assist page; offsets in bytes. */
 enum vtl_assist {
@@ -153,12 +157,6 @@ static inline unsigned vtl_next_above(const struct vtl_vp *vp, unsigned level)
 {
     uint32_t above = atomic_load_explicit(&vp->enabled, memory_order_acquire) >> (level + 1);
     return above != 0 ? level + 1 + (unsigned)__builtin_ctz(above) : 0;
-}
-
-/* The bits of all levels above `level`. */
-static inline uint32_t vtl_levels_above(unsigned level)
-{
-    return ~((UINT32_C(2) << level) - 1) & 0xffff;
 }
 
 /* ---- switch.c --------------------------------------------------------------------------------------------------- */
@@ -285,10 +283,10 @@ bool vtl_pinned(struct riscv_cpu *cpu);
 void vtl_interrupt(struct riscv_cpu *cpu, unsigned level);
 void vtl_held_back(struct riscv_cpu *cpu);
 
-/* Tells `level` (enabled on this VP) of a hart start or stop, or a reset, that a lower level asks for by the SBI call
- * in its registers, and enters it; state.pc is put back to the ecall. False: it has no assist page. */
-bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, uint32_t function, uint64_t address,
-                         uint64_t opaque);
+/* Tells `level` of a start or stop of a VP, or a reset, that a lower level asks for by the call in its registers, and
+ * enters it; state.pc is put back to the ecall. False: it is not enabled on this VP, or has no assist page. */
+bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, enum vtl_startup function,
+                         uint64_t address, uint64_t opaque);
 bool vtl_intercept_reset(struct riscv_cpu *cpu, unsigned level, uint32_t type, uint32_t reason);
 
 /* cpu->pinned is for `enforcer`, a higher level, to decide. As struct riscv_trust_ops' pinned(). */

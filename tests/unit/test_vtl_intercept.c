@@ -255,6 +255,37 @@ static void an_unreadable_instruction_costs_the_message_its_bytes_only(void **st
     assert_true(word_at(fixture, PAYLOAD + 48, 8) == DATA); /* looking at it has not changed what was refused */
 }
 
+static void put_entry(struct vtl_fixture *fixture, uint64_t place, uint64_t to, uint64_t bits)
+{
+    const uint64_t entry = to >> PAGE_SHIFT << 10 | bits;
+    assert_true(memory_write(fixture->base.memory, gpa(place), &entry, sizeof entry));
+}
+
+/* What the walker remembers of tables it may not read any more is not used either. */
+static void the_instruction_is_read_by_the_rights_of_now(void **state)
+{
+    struct vtl_fixture *fixture = *state;
+    struct riscv_cpu *cpu = fixture->base.cpu;
+    const uint64_t pages[] = { TABLE >> PAGE_SHIFT };
+    size_t failed;
+    enable(fixture, 1, true);
+    deny(fixture, DATA, 1, ATTRIBUTE_WRITE);
+    put_code(fixture, SD_A0_A1);
+    put_entry(fixture, TABLE + RAM_BASE / 0x40000000 * 8, TABLE + 0x1000, 1);
+    put_entry(fixture, TABLE + 0x1000, TABLE + 0x2000, 1);
+    put_entry(fixture, TABLE + 0x2000 + (CODE - RAM_BASE) / PAGE_SIZE * 8, CODE, 0xcf);
+    put_entry(fixture, TABLE + 0x2000 + (DATA - RAM_BASE) / PAGE_SIZE * 8, DATA, 0xcf);
+    cpu->state.csr.satp = UINT64_C(8) << 60 | TABLE >> PAGE_SHIFT;
+    riscv_translation_changed(cpu);
+    cpu->state.pc = CODE;
+    assert_false(riscv_store_slow(cpu, DATA, 8, 0x55));
+    assert_true(rights_change(fixture->base.machine->rights, NULL, 1, ATTRIBUTE_READ, pages, 1, &failed));
+    riscv_take_trap(cpu);
+    assert_int_equal(cpu->level, 1);
+    assert_int_equal(word_at(fixture, PAYLOAD + 28, 1), 0);
+    assert_int_equal(word_at(fixture, PAYLOAD + 32, 4), 0);
+}
+
 static void a_refused_page_walk_names_the_entry_and_the_address(void **state)
 {
     struct vtl_fixture *fixture = *state;
@@ -399,12 +430,14 @@ static void a_start_is_told_with_the_pc_at_the_call(void **state)
     assert_true(vtl_intercept_start(cpu, 1, 5, 0, 0xabc0, 0xdef));
     assert_int_equal(cpu->level, 1);
     assert_int_equal(word_at(fixture, MESSAGE, 4), 0x80010009);
-    assert_int_equal(word_at(fixture, MESSAGE + 4, 1), 48);
+    assert_int_equal(word_at(fixture, MESSAGE + 4, 1), 56);
     assert_true(word_at(fixture, PAYLOAD + 8, 8) == CODE);
     assert_int_equal(word_at(fixture, PAYLOAD + 24, 4), 5);
     assert_int_equal(word_at(fixture, PAYLOAD + 28, 4), 0);
     assert_int_equal(word_at(fixture, PAYLOAD + 32, 8), 0xabc0);
     assert_int_equal(word_at(fixture, PAYLOAD + 40, 8), 0xdef);
+    assert_int_equal(word_at(fixture, PAYLOAD + 48, 4), 0x73);
+    assert_int_equal(word_at(fixture, PAYLOAD + 52, 1), 4);
     assert_true(vtl_switch_down(cpu, true));
     assert_true(cpu->state.pc == CODE);
 }
@@ -414,12 +447,15 @@ static void a_reset_is_told(void **state)
     struct vtl_fixture *fixture = *state;
     struct riscv_cpu *cpu = fixture->base.cpu;
     enable(fixture, 1, true);
+    put_code(fixture, 0x73);
     cpu->state.pc = CODE + 4;
     assert_true(vtl_intercept_reset(cpu, 1, 2, 1));
     assert_int_equal(word_at(fixture, MESSAGE, 4), 0x8001000c);
-    assert_int_equal(word_at(fixture, MESSAGE + 4, 1), 32);
+    assert_int_equal(word_at(fixture, MESSAGE + 4, 1), 40);
     assert_int_equal(word_at(fixture, PAYLOAD + 24, 4), 2);
     assert_int_equal(word_at(fixture, PAYLOAD + 28, 4), 1);
+    assert_int_equal(word_at(fixture, PAYLOAD + 32, 4), 0x73);
+    assert_int_equal(word_at(fixture, PAYLOAD + 36, 1), 4);
 }
 
 static void without_an_assist_page_a_call_stays_the_firmwares(void **state)
@@ -581,6 +617,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_level_of_the_culprit_is_told, create, destroy),
         cmocka_unit_test_setup_teardown(a_refused_fetch_has_no_bytes, create, destroy),
         cmocka_unit_test_setup_teardown(an_unreadable_instruction_costs_the_message_its_bytes_only, create, destroy),
+        cmocka_unit_test_setup_teardown(the_instruction_is_read_by_the_rights_of_now, create, destroy),
         cmocka_unit_test_setup_teardown(a_refused_page_walk_names_the_entry_and_the_address, create, destroy),
         cmocka_unit_test_setup_teardown(a_tlb_lock_shows_in_the_message, create, destroy),
         cmocka_unit_test_setup_teardown(the_lowest_level_that_refuses_is_told, create, destroy),

@@ -308,6 +308,8 @@ static void intercepted_start(void)
     rule("which tells whom, where and with what", start_message.start.vp == 3 && start_message.start.function == 0 &&
                                                       start_message.start.address == 0x80200000 &&
                                                       start_message.start.opaque == 0x1234);
+    rule("by which instruction",
+         start_message.start.count == 4 && start_message.start.bytes[0] == 0x73 && start_message.size == 56);
     rule("the handler sets the answer", result.error == -6 && result.value == 0x5555);
     sbi(SBI_HSM, 1, 0, 0, 0, 0, 0);
     rule("so is hart_stop", start_message.type == MESSAGE_START && start_message.start.function == 1);

@@ -146,9 +146,13 @@ struct vtl_message {
         struct {
             uint32_t vp, function;
             uint64_t address, opaque;
+            uint8_t bytes[4];
+            uint8_t count;
         } start;
         struct {
             uint32_t type, reason;
+            uint8_t bytes[4];
+            uint8_t count;
         } reset;
         uint8_t all[216];
     };
