@@ -404,7 +404,7 @@ static enum vtl_status set_pins(const struct target *target, uint32_t name, cons
 static enum vtl_status get_event(const struct target *target, uint32_t name, struct value *value)
 {
     (void)name;
-    if (!is_own(target) || target->level >= target->call->level) {
+    if (!is_own(target) || target->level >= target->call->level || !vtl_has_level(target->vp, target->level)) {
         return VTL_INVALID_PARAMETER;
     }
     const struct vtl_vp_level *own = &target->vp->levels[target->level];

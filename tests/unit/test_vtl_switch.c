@@ -66,6 +66,50 @@ static void the_first_entry_is_at_the_initial_context(void **state)
     assert_int_equal(now->pc, context.pc + 0x44); /* behind the last return */
 }
 
+/* Something else in every byte, as far as a hart can be in such a state. */
+static struct riscv_state filled(uint8_t seed)
+{
+    struct riscv_state state = { 0 };
+    uint8_t *bytes = (uint8_t *)&state;
+    for (size_t i = 0; i < sizeof state; i++) {
+        bytes[i] = (uint8_t)(seed + i * 7);
+    }
+    state.mode = RISCV_MODE_S;
+    state.csr.satp = 0;
+    state.csr.mcountinhibit = UINT64_MAX; /* or its counters would go on */
+    return state;
+}
+
+static void assert_same_but_shared(const struct riscv_state *now, const struct riscv_state *own,
+                                   const struct riscv_state *other)
+{
+    struct riscv_state want = *own;
+    for (unsigned n = 5; n < 32; n++) {
+        if (n != 8) {
+            want.x[n] = other->x[n];
+        }
+    }
+    memcpy(want.f, other->f, sizeof want.f);
+    assert_memory_equal(now, &want, sizeof want);
+}
+
+/* Section 4: x5-x7, x9-x31, f0-f31; all else is private, and so is what will be added. */
+static void a_switch_shares_the_closed_list_and_nothing_else(void **state)
+{
+    struct world *world = *state;
+    struct riscv_cpu *cpu = world->cpu;
+    const struct riscv_state lower = filled(0x11), higher = filled(0x80);
+    two_levels(world);
+    world_down(world);
+    cpu->state = lower;
+    cpu->levels[1].state = higher;
+    riscv_level_switch(cpu, 1);
+    assert_same_but_shared(&cpu->state, &higher, &lower);
+    cpu->state = higher;
+    riscv_level_switch(cpu, 0);
+    assert_same_but_shared(&cpu->state, &lower, &higher);
+}
+
 static void a_return_sets_a6_and_a7_unless_it_is_fast(void **state)
 {
     struct world *world = *state;
@@ -292,6 +336,99 @@ static void a_hart_with_a_higher_level_is_not_started_from_below(void **state)
     assert_int_equal(other->state.x[11], 0x77);
 }
 
+#define SEE_START  (1u << 9)
+#define DENY_START (1u << 6)
+
+/* The other VP, which has no level 1, calls from now on. */
+static void let_the_other_run(struct world *world)
+{
+    struct riscv_cpu *other = world->base.machine->cpus[1];
+    atomic_store(&other->hart.status, HART_STARTED);
+    world->cpu = other;
+}
+
+static void a_denied_start_is_denied_to_sbi_as_well(void **state)
+{
+    struct world *world = *state;
+    two_levels(world);
+    assert_int_equal(world_set(world, 0, 0xd0007, CONFIG_ON | DENY_START), VTL_SUCCESS);
+    world_down(world);
+    struct riscv_cpu *other = world->base.machine->cpus[1];
+    assert_int_equal(sbi(world, 0x48534d, 0, 1, CODE), -4); /* it has no level above the caller's */
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+    assert_int_equal(sbi(world, 0x48534d, 0, 2, CODE), -3); /* nor is it there */
+    world_up(world);
+    assert_int_equal(sbi(world, 0x48534d, 0, 1, CODE), 0);
+    assert_true(hart_wait_started(other));
+    world->cpu = other;
+    assert_int_equal(sbi(world, 0x48534d, 1, 0, 0), 0); /* it is starts that are denied */
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+}
+
+static void starts_on_a_vp_without_who_sees_them_are_refused(void **state)
+{
+    struct world *world = *state;
+    two_levels(world);
+    assert_int_equal(world_set(world, 0, 0x90013, ASSIST | 1), VTL_SUCCESS);
+    assert_int_equal(world_set(world, 0, 0xd0007, CONFIG_ON | SEE_START), VTL_SUCCESS);
+    world_down(world);
+    struct vtl_context context = world_context(0);
+    let_the_other_run(world);
+    assert_int_equal(sbi(world, 0x48534d, 0, 1, CODE), -4);
+    assert_int_equal(sbi(world, 0x48534d, 1, 0, 0), -4);
+    atomic_store(&world->base.machine->cpus[0]->hart.status, HART_STOPPED);
+    world_enable_vp_in(world, 0, 0, &context); /* the same layout */
+    assert_int_equal(world_make(world, 0x99, 0), VTL_ACCESS_DENIED);
+    assert_int_equal(world->cpu->level, 0);
+    assert_int_equal(atomic_load(&world->base.machine->cpus[0]->hart.status), HART_STOPPED);
+}
+
+static void a_start_by_a_call_is_intercepted_and_can_be_carried_out(void **state)
+{
+    struct world *world = *state;
+    struct riscv_cpu *cpu = world->cpu, *other = world->base.machine->cpus[1];
+    struct vtl_context context = world_context(0);
+    two_levels(world);
+    assert_int_equal(world_set(world, 0, 0x90013, ASSIST | 1), VTL_SUCCESS);
+    assert_int_equal(world_set(world, 0, 0xd0007, CONFIG_ON | SEE_START), VTL_SUCCESS);
+    world_down(world);
+    world_enable_vp_in(world, 1, 0, &context); /* the same layout */
+    cpu->state.pc = CODE;
+    world_make(world, 0x99, 0);
+    assert_int_equal(cpu->level, 1);
+    assert_int_equal(cpu->state.x[10], 0x99); /* the caller's, untouched */
+    assert_int_equal(cpu->state.x[11], INPUT);
+    const uint8_t *message = riscv_overlay_at(world->vtl->overlays, 1, gpa(ASSIST));
+    assert_non_null(message);
+    message += 112;
+    uint32_t words[4];
+    uint64_t longs[2], pc;
+    memcpy(words, message, sizeof words);
+    assert_int_equal(words[0], 0x80010009);
+    memcpy(&pc, message + 16 + 8, sizeof pc);
+    assert_int_equal(pc, CODE);
+    memcpy(words, message + 16 + 24, 8);
+    assert_int_equal(words[0], 1);
+    assert_int_equal(words[1], 2);
+    memcpy(longs, message + 16 + 32, sizeof longs);
+    assert_int_equal(longs[0], context.pc);
+    assert_int_equal(longs[1], 0);
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+    world_enable_vp_in(world, 1, 0, &context);
+    assert_int_equal(world_make(world, 0x99, 0), VTL_SUCCESS); /* level 1 does it */
+    assert_true(hart_wait_started(other));
+    assert_int_equal(other->state.pc, context.pc);
+    world_down(world);
+    assert_int_equal(cpu->state.pc, CODE); /* to be made again, had the pc not been moved */
+    world_up(world);
+    assert_int_equal(world_set(world, 0, 0x90013, 0), VTL_SUCCESS);
+    world_down(world);
+    hart_stop(other);
+    world_enable_vp_in(world, 1, 0, &context);
+    assert_int_equal(world_make(world, 0x99, 0), VTL_ACCESS_DENIED); /* cannot be told */
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+}
+
 static void a_hart_starts_in_level_0_after_it_was_stopped_in_another(void **state)
 {
     struct world *world = *state;
@@ -357,6 +494,62 @@ static void a_legacy_fence_waits_for_a_lock_as_well(void **state)
     world->cpu->state.pc = CODE;
     assert_int_equal(sbi(world, 6, 0, ASSIST + 8, 0), 0);
     assert_int_equal(world->cpu->state.pc, CODE + 4);
+}
+
+static void put_entry(struct world *world, uint64_t place, uint64_t to, uint64_t bits)
+{
+    const uint64_t entry = to >> PAGE_SHIFT << 10 | bits;
+    memcpy(world_bytes(world, place), &entry, sizeof entry);
+}
+
+/* What the walker remembers of tables it may not read any more is not used either. */
+static void a_legacy_mask_is_read_by_the_rights_of_now(void **state)
+{
+    struct world *world = *state;
+    struct riscv_cpu *cpu = world->cpu;
+    const uint64_t root = SECRET, mask = 1, pages[] = { root >> PAGE_SHIFT };
+    uint64_t value;
+    size_t failed;
+    two_levels(world);
+    world_down(world);
+    memcpy(world_bytes(world, ASSIST), &mask, sizeof mask);
+    put_entry(world, root + RAM_BASE / 0x40000000 * 8, root + 0x1000, 1);
+    put_entry(world, root + 0x1000, root + 0x2000, 1);
+    put_entry(world, root + 0x2000 + (ASSIST - RAM_BASE) / PAGE_SIZE * 8, ASSIST, 0xcf);
+    cpu->state.csr.satp = UINT64_C(8) << 60 | root >> PAGE_SHIFT;
+    riscv_translation_changed(cpu);
+    assert_true(riscv_load_slow(cpu, ASSIST, 8, &value));
+    assert_int_equal(sbi(world, 4, 0, ASSIST, 0), 0);
+    assert_true(rights_change(world->base.machine->rights, NULL, 1, ATTRIBUTE_READ, pages, 1, &failed));
+    assert_int_equal(sbi(world, 4, 0, ASSIST, 0), -3);
+    assert_true(rights_change(world->base.machine->rights, NULL, 1, 0, pages, 1, &failed));
+    assert_int_equal(sbi(world, 4, 0, ASSIST, 0), 0);
+}
+
+static void a_level_that_the_vp_has_not_has_no_pending_event(void **state)
+{
+    struct world *world = *state;
+    uint64_t value;
+    world_begin(world);
+    assert_int_equal(world_enable_partition(world, 2, 0), VTL_SUCCESS);
+    assert_int_equal(world_enable_vp(world, VP_SELF, 2), VTL_SUCCESS);
+    world_up(world);
+    world_begin(world);
+    assert_int_equal(world_get(world, TO(0), 0x10004, &value), VTL_SUCCESS);
+    assert_int_equal(world_get(world, TO(1), 0x10004, &value), VTL_INVALID_PARAMETER);
+    assert_int_equal(world_set(world, TO(1), 0x10004, 0), VTL_INVALID_PARAMETER);
+}
+
+/* There is no end of interrupt to leave out: the bit is kept. */
+static void automatic_end_of_interrupt_is_kept(void **state)
+{
+    struct world *world = *state;
+    uint64_t value;
+    two_levels(world);
+    assert_int_equal(world_set(world, 0, 0xd0005, 1u << 10), VTL_SUCCESS);
+    assert_int_equal(world_get(world, 0, 0xd0005, &value), VTL_SUCCESS);
+    assert_int_equal(value, 1u << 10);
+    assert_int_equal(world_set(world, 0, 0xd0005, 1u << 11), VTL_INVALID_REGISTER_VALUE);
 }
 
 static void note_incident(void *context, const struct vtl_incident *incident)
@@ -443,6 +636,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_call_without_a_higher_level_is_illegal),
         TEST(the_first_entry_is_at_the_initial_context),
+        TEST(a_switch_shares_the_closed_list_and_nothing_else),
         TEST(a_return_sets_a6_and_a7_unless_it_is_fast),
         TEST(levels_that_are_not_enabled_are_passed_over),
         TEST(an_interrupted_level_is_where_the_return_leads),
@@ -455,7 +649,13 @@ int main(void)
         TEST(mode_based_execution_is_had_per_vp),
         TEST(the_assist_page_covers_memory_of_the_level),
         TEST(a_hart_with_a_higher_level_is_not_started_from_below),
+        TEST(a_denied_start_is_denied_to_sbi_as_well),
+        TEST(starts_on_a_vp_without_who_sees_them_are_refused),
+        TEST(a_start_by_a_call_is_intercepted_and_can_be_carried_out),
         TEST(a_hart_starts_in_level_0_after_it_was_stopped_in_another),
+        TEST(a_legacy_mask_is_read_by_the_rights_of_now),
+        TEST(a_level_that_the_vp_has_not_has_no_pending_event),
+        TEST(automatic_end_of_interrupt_is_kept),
         TEST(a_fence_waits_for_a_lock_and_can_be_interrupted),
         TEST(a_legacy_fence_waits_for_a_lock_as_well),
         TEST(who_begins_in_a_higher_level_is_told_of_it),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Section 8 of docs/reference/trust-levels.md, and resets as intercepts: the program runs three times, each run ends by
+ * Section 8 of docs/reference/trust-levels.md, and resets as intercepts: the program runs four times, each run ends by
  * a reset but the last. What one run leaves for the next is in memory that no image covers. Needs --trust-levels 3, one
  * hart, 64 MiB.
  */
@@ -86,6 +86,7 @@ static void intercepted(void)
     struct sbi_result result = sbi(SBI_SRST, 0, 1, 1, 0, 0, 0);
     rule_is("with InterceptSystemReset a reset is an intercept", seen.type, MESSAGE_RESET);
     rule("which tells type and reason", seen.reset.type == 1 && seen.reset.reason == 1);
+    rule("and by which instruction", seen.size == 40 && seen.reset.count == 4 && seen.reset.bytes[0] == 0x73);
     rule("the handler refuses", result.error == -4 && result.value == 9);
     sbi(SBI_SRST, 0, 0, 0, 0, 0, 0);
     rule("shutting down is told, too", seen.type == MESSAGE_RESET && seen.reset.type == 0);
@@ -162,8 +163,18 @@ static uint64_t level_1_is_not_there(uint64_t argument)
     note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_CONFIG, &value), BAD_VTL_STATE, 1);
     note_is(vtl_set(VP_SELF, VTL_TO(1), NAME_CONFIG, CONFIG_USUAL), BAD_VTL_STATE, 2);
     note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_PC, &value), BAD_PARAMETER, 3);
+    note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_EVENT, &value), BAD_PARAMETER, 4);
     rule_noted("a lower level that is not enabled has no translation, configuration or registers");
     rule_is("level 2 may enable it", vtl_enable_partition(1, 0), OK);
+    return argument;
+}
+
+static uint64_t sees_nothing(uint64_t argument)
+{
+    mine->assist_on = false;
+    expect(vtl_write(NAME_ASSIST, 0) == OK);
+    rule_is("level 2 wants to see resets", vtl_write(NAME_CONFIG, (CONFIG_USUAL & ~CONFIG_PROTECT) | CONFIG_SEE_RESET),
+            OK);
     return argument;
 }
 
@@ -178,6 +189,14 @@ static void third_run(void)
     rule_is("on the VP as well", vtl_enable_vp(VP_SELF, 2, &context), OK);
     rule_is("a call enters level 2", vtl_at(nothing, 100), 102);
     vtl_at(level_1_is_not_there, 0);
+    vtl_at(sees_nothing, 0);
+    reset(0);
+}
+
+static void fourth_run(void)
+{
+    rule_is("a reset that InterceptSystemReset cannot tell of, without an assist page, is carried out", remembered->run,
+            3);
 }
 
 int bare_main(uint64_t hart, uint64_t argument)
@@ -198,8 +217,10 @@ int bare_main(uint64_t hart, uint64_t argument)
     as_at_the_start();
     if (run == 1) {
         second_run();
-    } else {
+    } else if (run == 2) {
         third_run();
+    } else {
+        fourth_run();
     }
     return rule_end();
 }
