@@ -20,7 +20,7 @@ bool vtl_map_flags_are_legal(uint32_t flags, bool mode_based)
         return flags == 0;
     }
     uint32_t execute = flags & (FLAG_KERNEL | FLAG_USER);
-    return mode_based ? execute != FLAG_KERNEL : execute != FLAG_USER;
+    return !mode_based || execute != FLAG_KERNEL; /* without it KX decides alone */
 }
 
 /* The level whose mask is changed, from INPUT_VTL. */
@@ -83,10 +83,7 @@ enum vtl_status vtl_call_protect(struct vtl_call *call)
         return VTL_INVALID_PARAMETER;
     }
     if ((atomic_load(&vtl->levels[enforcer].config) & VTL_CONFIG_PROTECTION) == 0) {
-        return VTL_ACCESS_DENIED;
-    }
-    if ((atomic_load(&vtl->enabled) >> enforcer & 1) == 0) {
-        return VTL_INVALID_VTL_STATE;
+        return VTL_ACCESS_DENIED; /* a level that is not enabled for the partition among them */
     }
     if (!vtl_map_flags_are_legal(flags, (atomic_load(&vtl->mode_based) >> enforcer & 1) != 0)) {
         return VTL_INVALID_REGISTER_VALUE;

@@ -77,7 +77,7 @@ static void configuration(void)
         }
     }
     rule_noted("reserved bits of VsmPartitionConfig are refused");
-    static const uint8_t bad[] = { 0, VR, VW, VKX, VUX, VR | VKX, VW | VKX, VR | VUX, VR | VW | VUX };
+    static const uint8_t bad[] = { 0, VR, VW, VKX, VUX, VR | VKX, VW | VKX, VR | VUX };
     for (unsigned i = 0; i < count_of(bad); i++) {
         note_is(vtl_at(write_config, CONFIG_PROTECT | CONFIG_DEFAULT(bad[i])), BAD_VALUE, bad[i]);
     }
@@ -95,7 +95,8 @@ static void configuration(void)
 
 static void flags(void)
 {
-    static const uint8_t legal[] = { 0, VR, VR | VKX, VR | VW, VR | VW | VKX, VR | VKX | VUX, VR | VW | VKX | VUX };
+    static const uint8_t legal[] = { 0,   VR, VR | VKX, VR | VKX | VUX, VR | VUX, VR | VW | VKX, VR | VW, VR | VW | VUX,
+                                     VALL };
     for (unsigned i = 0; i < 16; i++) {
         bool ok = false;
         for (unsigned j = 0; j < count_of(legal); j++) {
@@ -103,7 +104,7 @@ static void flags(void)
         }
         note_is(set(page_of(0), i), ok ? OK : BAD_VALUE, i);
     }
-    rule_noted("without mode-based execution: none, R, R+KX, R+W, R+W+KX, UX as KX or 0; nothing else");
+    rule_noted("without mode-based execution: none, R, R+KX, R+W, R+W+KX, whatever UX is beside R; nothing else");
     for (unsigned bit = 4; bit < 32; bit++) {
         note_is(set(page_of(0), VALL | UINT64_C(1) << bit), BAD_VALUE, bit);
     }
@@ -306,7 +307,7 @@ static void check_attempt(const struct attempt *attempt, uint64_t page, unsigned
 
 static void each_access(void)
 {
-    static const uint8_t some[] = { 0, VR, VR | VKX, VR | VW, VR | VW | VKX };
+    static const uint8_t some[] = { 0, VR, VR | VKX, VR | VW, VR | VW | VKX, VR | VUX };
     csr_set(sstatus, FS_ON);
     for (unsigned i = 0; i < count_of(attempts); i++) {
         uint64_t page = page_of(i % 8);
@@ -554,6 +555,66 @@ static void walks(void)
     paging(false);
 }
 
+static struct {
+    uint64_t flags, gva;
+} asked;
+
+static uint64_t translate(uint64_t argument)
+{
+    (void)argument;
+    uint32_t result;
+    uint64_t page;
+    uint16_t status = vtl_translate(VP_SELF, asked.flags | UINT64_C(0x10) << 56, asked.gva, &result, &page);
+    return status == OK ? result : 0x1000u | status;
+}
+
+static uint64_t translated(uint64_t flags, uint64_t gva)
+{
+    asked.flags = flags;
+    asked.gva = gva;
+    return vtl_at(translate, 0);
+}
+
+/* While a table has other rights: level 0 could not go on without some. */
+static uint64_t translate_under(uint64_t flags)
+{
+    expect(vtl_protect((uint32_t)flags, change.address) == OK);
+    uint64_t result = translate(0);
+    expect(vtl_protect(VALL, change.address) == OK);
+    return result;
+}
+
+static uint64_t translated_under(uint64_t table, uint64_t rights, uint64_t flags)
+{
+    asked.flags = flags;
+    asked.gva = WINDOW;
+    change.address = table;
+    return vtl_at(translate_under, rights);
+}
+
+/* By TranslateVirtualAddress, with and without the setting of accessed and dirty bits. */
+static void walks_for_level_1(void)
+{
+    uint64_t tables[] = { (uint64_t)root, (uint64_t)middle, (uint64_t)last };
+    build_tables();
+    paging(true);
+    for (unsigned i = 0; i < 3 * 2 * 2; i++) {
+        uint64_t table = tables[i % 3], set_bits = i / 3 % 2 * 0x10, kind = 1 + i / 6;
+        load(WINDOW, 8);
+        store(WINDOW + 8, 8, PATTERN);
+        note_is(translated(0x40 | set_bits | kind, WINDOW), 0, i);
+        note_is(translated_under(table, 0, 0x40 | set_bits | kind), 8, i | 0x100);
+        note_is(translated_under(table, VR, 0x40 | set_bits | kind), 0, i | 0x200);
+    }
+    rule_noted("a translation for level 1 is an intercept where a table has lost R");
+    last[0] &= ~UINT64_C(0xc0);
+    __asm__ volatile("sfence.vma" ::: "memory");
+    uint64_t result = translated_under((uint64_t)last, VR, 0x40 | 0x10 | 2);
+    rule("or W, where it would set bits", result == 8 || result == 1); /* 1: a machine that sets none */
+    rule_is("which it does not", last[0] >> 6 & 3, 0);
+    paging(false);
+}
+
 static void updates(void)
 {
     build_tables();
@@ -645,32 +706,23 @@ static void operands(void)
     set(page, VR);
     rule("nor does it write so", sbi(SBI_DBCN, 1, 8, page + 64, 0, 0, 0).error < 0);
     set(page, VALL);
+    *(volatile uint64_t *)page = 1; /* this hart */
+    for (unsigned i = 0; i < 4; i++) {
+        static const uint8_t calls[] = { 4, 5, 6, 7 }; /* IPI, FENCE.I, SFENCE.VMA, the same with an address space */
+        set(page, 0);
+        note_is(sbi(calls[i], 0, page, 0, UINT64_MAX, 0, 0).error, -3, calls[i]);
+        set(page, VR);
+        note_is(sbi(calls[i], 0, page, 0, UINT64_MAX, 0, 0).error, 0, calls[i] | 0x10);
+    }
+    csr_clear(sip, 2);
+    rule_noted("the hart mask of a legacy call needs R");
+    set(page, VALL);
     set(page, VR);
     rule_is("an assist page needs R and W", vtl_write(NAME_ASSIST, page | 1), BAD_VALUE);
     set(page, VALL);
 }
 
 /* ---- Translation ------------------------------------------------------------------------------------------------ */
-
-static struct {
-    uint64_t flags, gva;
-} asked;
-
-static uint64_t translate(uint64_t argument)
-{
-    (void)argument;
-    uint32_t result;
-    uint64_t page;
-    uint16_t status = vtl_translate(VP_SELF, asked.flags | UINT64_C(0x10) << 56, asked.gva, &result, &page);
-    return status == OK ? result : 0x1000u | status;
-}
-
-static uint64_t translated(uint64_t flags, uint64_t gva)
-{
-    asked.flags = flags;
-    asked.gva = gva;
-    return vtl_at(translate, 0);
-}
 
 static void translation(void)
 {
@@ -821,12 +873,27 @@ static void queries(void)
         note_is(vtl_check(VTL_CALLER, VR, page_of(13), &granted), OK, i | 0x200);
         note_is(granted & ~VR, 0, i | 0x300);
     }
+    set(page_of(13), VR | VUX);
+    note_is(vtl_check(VTL_CALLER, VALL, page_of(13), &granted), OK, 0x400);
+    note_is(granted, VR, 0x500);
     set(page_of(13), VALL);
     rule_noted("a level can ask what it may do");
     note_is(vtl_check(VTL_TO(1), VALL, page_of(13), &granted), DENIED, 0);
     note_is(vtl_check(0x20, VALL, page_of(13), &granted), BAD_PARAMETER, 1);
     note_is(vtl_check(VTL_CALLER, 0x10, page_of(13), &granted), BAD_PARAMETER, 2);
-    rule_noted("but not of levels above, nor with reserved bits");
+    static const uint64_t bad[] = { HOLE, DEVICE, 0, END, UINT64_MAX };
+    for (unsigned i = 0; i < count_of(bad); i++) {
+        note_is(vtl_check(VTL_CALLER, VALL, bad[i], &granted), BAD_PARAMETER, i | 0x100);
+    }
+    for (unsigned bit = 16; bit < 64; bit++) {
+        mine->in[0] = VTL_SELF;
+        mine->in[1] = VTL_CALLER | UINT64_C(1) << bit;
+        note_is(status_of(vtl_hypercall(FID_CHECK, REPS(1))), BAD_PARAMETER, bit | 0x200);
+    }
+    mine->in[0] = 0;
+    mine->in[1] = 0x20;
+    note_is(status_of(vtl_hypercall(FID_CHECK, REPS(1))), BAD_PARTITION, 3);
+    rule_noted("but not of levels above, with reserved bits, of what is no RAM, nor of another partition");
 }
 
 int bare_main(uint64_t hart, uint64_t argument)
@@ -846,6 +913,7 @@ int bare_main(uint64_t hart, uint64_t argument)
     crossing_fetch();
     sawing();
     walks();
+    walks_for_level_1();
     updates();
     pages_under_paging();
     operands();

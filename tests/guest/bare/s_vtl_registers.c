@@ -442,7 +442,14 @@ static uint64_t translation_refusals(uint64_t argument)
     for (unsigned bit = 9; bit < 56; bit++) {
         note_is(vtl_translate(VP_SELF, 1 | TO_0 | UINT64_C(1) << bit, 0, &result, &page), BAD_PARAMETER, bit);
     }
-    rule_noted("a translation's VP and reserved flags are checked");
+    for (unsigned bit = 52; bit < 64; bit++) {
+        note_is(vtl_translate(VP_SELF, 1 | TO_0, UINT64_C(1) << bit, &result, &page), OK, bit);
+        mine->in[3] = UINT64_C(1) << bit;
+        note_is(status_of(vtl_hypercall(FID_TRANSLATE, 0)), BAD_PARAMETER, bit | 0x100);
+    }
+    mine->in[0] = 1;
+    note_is(status_of(vtl_hypercall(FID_TRANSLATE, 0)), BAD_PARTITION, 2);
+    rule_noted("a translation's partition, VP, page and reserved flags are checked");
     rule_is("a translation is the supervisor's or the user's",
             vtl_translate(VP_SELF, 1 | TO_0 | 0xc0, 0, &result, &page), BAD_PARAMETER);
     return 0;
@@ -460,6 +467,14 @@ static void indices(void)
     rule("an id that there is not ends the call", status_of(result) != OK && reps_of(result) == 1);
     mine->in[0] = 5;
     rule_is("of this partition", status_of(vtl_hypercall(FID_INDEX, REPS(1))), BAD_PARTITION);
+    mine->in[0] = VTL_SELF;
+    mine->in[1] = VTL_TO(1);
+    rule_is("as a level above has it cannot be asked", status_of(vtl_hypercall(FID_INDEX, REPS(1))), DENIED);
+    for (unsigned bit = 5; bit < 64; bit++) {
+        mine->in[1] = UINT64_C(1) << bit;
+        note_is(status_of(vtl_hypercall(FID_INDEX, REPS(1))), BAD_PARAMETER, bit);
+    }
+    rule_noted("and reserved bits are refused");
 }
 
 /* ---- Registers of a level's own --------------------------------------------------------------------------------- */
