@@ -222,15 +222,17 @@ static bool some_vp_has(const struct vtl *vtl, unsigned level)
     return false;
 }
 
+/* A level below the target chooses where the first one of it begins, and only if there is none between the two: of the
+ * partition, as a VP without those between would be a way around them. */
 static bool may_enable(const struct vtl_call *call, const struct vtl_vp *vp, unsigned level)
 {
     if (call->level >= level) {
         return true;
     }
-    if (call->level != highest_below(atomic_load(&vp->enabled), level)) {
+    if (call->level != highest_below(atomic_load(&call->vtl->enabled), level) || some_vp_has(call->vtl, level)) {
         return false;
     }
-    return call->level != 0 || (vp == vtl_vp_of(call->cpu) && !some_vp_has(call->vtl, level));
+    return call->level != 0 || vp == vtl_vp_of(call->cpu);
 }
 
 static enum vtl_status enable_vp(struct vtl_call *call, struct vtl_vp *vp, unsigned level,

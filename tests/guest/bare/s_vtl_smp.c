@@ -77,6 +77,18 @@ static uint64_t enable_1_on(uint64_t vp)
     return vtl_enable_vp((uint32_t)vp, 1, &context);
 }
 
+static uint64_t enable_2(uint64_t argument)
+{
+    (void)argument;
+    return vtl_enable_partition(2, 1);
+}
+
+static uint64_t enable_2_on(uint64_t vp)
+{
+    struct vtl_context context = vtl_usual_context(2, vp == VP_SELF ? my_hart() : vp);
+    return vtl_enable_vp((uint32_t)vp, 2, &context);
+}
+
 static uint64_t begin(uint64_t argument)
 {
     vtl_begin();
@@ -103,10 +115,20 @@ static uint64_t call_fails(uint64_t argument)
     return me->exceptions == before + 1 && me->cause == 2;
 }
 
+static struct vtl_context level_0_context(uint64_t hart)
+{
+    struct vtl_context context = vtl_usual_context(0, hart);
+    extern char vtl_test_start[];
+    context.pc = (uint64_t)vtl_test_start;
+    return context;
+}
+
 static void enabling(void)
 {
     rule_is("VpIndex is each hart's own", on_hart(1, read_index, 0), 1);
     expect(vtl_enable_partition(1, 0) == OK);
+    struct vtl_context context = level_0_context(2);
+    rule_is("no VP is started in a level that the partition has not", vtl_start_vp(2, 2, &context), BAD_VTL_STATE);
     rule_is("level 0 enables no level on another VP", enable_1_on(1), DENIED);
     rule_is("nor on one that is stopped", enable_1_on(2), DENIED);
     rule_is("but on its own", on_hart(1, enable_1_on, 1), OK);
@@ -116,6 +138,9 @@ static void enabling(void)
     rule_is("only its VP has it", on_hart(1, vp_status, 0), 0x30000);
     rule_is("others have not", vp_status(0), 0x10000);
     rule_is("and cannot call it", call_fails(0), 1);
+    rule_is("level 1 enables level 2 for the partition", on_hart(1, call_up, (uint64_t)enable_2), OK);
+    rule_is("level 0 of a VP without level 1 is not the highest below it", enable_2_on(VP_SELF), DENIED);
+    rule_is("and has nothing to call", call_fails(0) | vp_status(0), 0x10001);
 }
 
 /* At level 1 of hart 1. */
@@ -160,14 +185,6 @@ static void enabling_by_level_1(void)
 }
 
 /* ---- Starting --------------------------------------------------------------------------------------------------- */
-
-static struct vtl_context level_0_context(uint64_t hart)
-{
-    struct vtl_context context = vtl_usual_context(0, hart);
-    extern char vtl_test_start[];
-    context.pc = (uint64_t)vtl_test_start;
-    return context;
-}
 
 /* With a stack and tp in place. */
 __asm__(".option push; .option norvc\n"
@@ -216,7 +233,8 @@ static void start_refusals(void)
         note_is(start_raw(VTL_SELF, 2 | UINT64_C(1) << bit), BAD_PARAMETER, bit);
     }
     rule_noted("reserved bytes are refused");
-    rule_is("a level that the partition has not", vtl_start_vp(2, 2, &context), BAD_VTL_STATE);
+    rule_is("a level that the partition has not", vtl_start_vp(2, 3, &context), BAD_VTL_STATE);
+    rule_is("a level that the VP has not", vtl_start_vp(2, 2, &context), BAD_VP_STATE);
     rule_is("a level above the caller", vtl_start_vp(2, 1, &context), DENIED);
     context.satp = UINT64_C(5) << 60;
     rule_is("a context that cannot be", vtl_start_vp(2, 0, &context), BAD_VALUE);
@@ -492,6 +510,57 @@ static void rights(void)
     rule_noted("a change on one VP holds on all, whose own level 1 is told");
 }
 
+/* ---- A third level ---------------------------------------------------------------------------------------------- */
+
+/* Level 1 of the VP calls its level 2. */
+static struct {
+    vtl_function *function;
+    uint64_t argument;
+} errand;
+
+static uint64_t run_errand(uint64_t argument)
+{
+    (void)argument;
+    return errand.function(errand.argument);
+}
+
+static uint64_t to_2(uint64_t argument)
+{
+    (void)argument;
+    return vtl_at(run_errand, 0);
+}
+
+static uint64_t at_2(uint64_t hart, vtl_function *function, uint64_t argument)
+{
+    errand.function = function;
+    errand.argument = argument;
+    return hart == 0 ? vtl_at(to_2, 0) : on_hart(hart, call_up, (uint64_t)to_2);
+}
+
+static uint64_t enable_2_here(uint64_t argument)
+{
+    (void)argument;
+    return enable_2_on(VP_SELF);
+}
+
+static uint64_t enable_2_on_1(uint64_t argument)
+{
+    (void)argument;
+    return enable_2_on(1);
+}
+
+static void third_level(void)
+{
+    rule_is("level 1 enables level 2 on its VP", vtl_at(enable_2_here, 0), OK);
+    at_2(0, begin, 0);
+    rule_is("once a VP has it no lower level enables it on another", on_hart(1, call_up, (uint64_t)enable_2_here),
+            DENIED);
+    rule_is("from elsewhere neither", vtl_at(enable_2_on_1, 0), DENIED);
+    rule_is("which has not got it", on_hart(1, vp_status, 0), 0x30000);
+    rule_is("level 2 does", at_2(0, enable_2_on_1, 0), OK);
+    rule_is("there it begins where level 2 has said", at_2(1, begin, 3), 3);
+}
+
 int bare_main(uint64_t hart, uint64_t argument)
 {
     (void)argument;
@@ -507,5 +576,6 @@ int bare_main(uint64_t hart, uint64_t argument)
     interrupts();
     tlb_locks();
     rights();
+    third_level();
     return rule_end();
 }
