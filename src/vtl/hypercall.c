@@ -15,9 +15,11 @@ enum {
 
 #define SBI_NOT_SUPPORTED (-2)
 
-#define FID_CALL          0x11u
-#define FID_RETURN        0x12u
-#define FID_RETURN_FAST   0x10012u
+/* A switch has no input word: what it would control stands in the function id, above the code. */
+#define FID_CALL    UINT64_C(0x11)
+#define FID_RETURN  UINT64_C(0x12)
+#define FID_FAST    (UINT64_C(1) << 16) /* the one bit there is, of returns */
+#define FID_CODE(f) ((f) & 0xffff)
 
 /* The input word. */
 #define WORD_CODE      UINT64_C(0xffff)
@@ -223,11 +225,11 @@ static void answer(struct riscv_cpu *cpu, const struct call_kind *kind)
 bool vtl_call(struct riscv_cpu *cpu)
 {
     uint64_t function = cpu->state.x[A6];
-    switch (function) {
-    case FID_CALL: return vtl_switch_up(cpu);
-    case FID_RETURN: return vtl_switch_down(cpu, false);
-    case FID_RETURN_FAST: return vtl_switch_down(cpu, true);
-    default: break;
+    if (FID_CODE(function) == FID_CALL) {
+        return function == FID_CALL && vtl_switch_up(cpu);
+    }
+    if (FID_CODE(function) == FID_RETURN) {
+        return (function & ~FID_FAST) == FID_RETURN && vtl_switch_down(cpu, (function & FID_FAST) != 0);
     }
     const struct call_kind *kind = kind_of(function);
     if (kind == NULL) {

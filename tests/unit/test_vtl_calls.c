@@ -38,7 +38,7 @@ static void the_extension_is_there_with_its_version(void **state)
 static void an_unknown_function_is_not_supported(void **state)
 {
     struct world *world = *state;
-    static const uint64_t unknown[] = { 0, 0x0a, 0x0e, 0x10, 0x13, 0x4f, 0x53, 0x10011, 0x10050, UINT64_MAX };
+    static const uint64_t unknown[] = { 0, 0x0a, 0x0e, 0x10, 0x13, 0x4f, 0x53, 0x1000d, 0x10050, UINT64_MAX };
     for (size_t i = 0; i < COUNT(unknown); i++) {
         assert_int_equal(world_call(world, unknown[i], unknown[i] & 0xffff, INPUT, OUTPUT), NO_CALL);
     }

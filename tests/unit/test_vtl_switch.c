@@ -30,6 +30,30 @@ static void a_call_without_a_higher_level_is_illegal(void **state)
     }
 }
 
+static void a_switch_with_an_unknown_control_is_illegal(void **state)
+{
+    struct world *world = *state;
+    static const uint64_t functions[] = {
+        0x10011, 0x20011, 0x20012, 0x30012, UINT64_C(0x100000011), UINT64_MAX << 16 | 0x12
+    };
+    two_levels(world);
+    for (unsigned level = 2; level-- > 0;) {
+        for (unsigned i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+            world->cpu->state.pc = CODE;
+            world->cpu->state.csr.stvec = STVEC;
+            world->cpu->state.csr.scause = 0;
+            world_call(world, functions[i], 0, 0, 0);
+            assert_int_equal(world->cpu->state.csr.scause, RISCV_EXCEPTION_ILLEGAL_INSTRUCTION);
+            assert_int_equal(world->cpu->state.pc, STVEC);
+            assert_int_equal(world->cpu->level, level);
+        }
+        if (level == 1) {
+            world->cpu->state.mode = RISCV_MODE_S;
+            world_down(world);
+        }
+    }
+}
+
 static void the_first_entry_is_at_the_initial_context(void **state)
 {
     struct world *world = *state;
@@ -635,6 +659,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_create, world_destroy)
     const struct CMUnitTest tests[] = {
         TEST(a_call_without_a_higher_level_is_illegal),
+        TEST(a_switch_with_an_unknown_control_is_illegal),
         TEST(the_first_entry_is_at_the_initial_context),
         TEST(a_switch_shares_the_closed_list_and_nothing_else),
         TEST(a_return_sets_a6_and_a7_unless_it_is_fast),

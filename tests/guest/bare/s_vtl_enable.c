@@ -34,6 +34,25 @@ static bool traps(uint64_t fid)
     return me->exceptions == before + 1 && me->cause == 2;
 }
 
+/* A switch with a control value that there is not. */
+static void bad_controls(const char *text)
+{
+    for (unsigned bit = 16; bit < 64; bit++) {
+        uint64_t control = UINT64_C(1) << bit, status = vtl_read(NAME_VP_STATUS);
+        note_is(traps(FID_CALL | control), 1, control);
+        note_is(bit == 16 || traps(FID_RETURN | control), 1, control | 1);
+        note_is(traps(FID_RETURN_FAST | control | 0x20000), 1, control | 2);
+        note_is(vtl_read(NAME_VP_STATUS), status, control | 3);
+    }
+    rule_noted(text);
+}
+
+static uint64_t bad_controls_at_1(uint64_t argument)
+{
+    bad_controls("at level 1, too");
+    return argument;
+}
+
 /* ---- Transport -------------------------------------------------------------------------------------------------- */
 
 static const uint16_t rep_calls[] = { FID_PROTECT, FID_GET, FID_SET, FID_INDEX, FID_CHECK };
@@ -54,7 +73,7 @@ static bool is_rep(uint16_t fid)
 static void input_words(void)
 {
     static const uint64_t unknown[] = { 0,         1,    0xA,  0xE,  0x10,   0x13,    0x4F,
-                                        0x53,      0x98, 0xD3, 0xD5, 0x7fff, 0x20012, UINT64_C(0x10000000C),
+                                        0x53,      0x98, 0xD3, 0xD5, 0x7fff, 0x1000D, UINT64_C(0x10000000C),
                                         UINT64_MAX };
     for (unsigned i = 0; i < count_of(unknown); i++) {
         note_is(call_word(unknown[i], unknown[i] & 0xffff), NO_CALL, unknown[i]);
@@ -315,7 +334,9 @@ static void first_entry(void)
     rule_is("scounteren is the context's", record_area[9], context.scounteren);
     rule_is("sie is the context's", record_area[10], context.sie);
     rule("private registers that the context does not name are 0", record_area[11] == 0 && record_area[12] == 0);
+    bad_controls("a switch with another control value is an illegal instruction and switches nothing");
     rule_is("the next call goes on behind the return", vtl_at(nothing, 1), 2);
+    vtl_at(bad_controls_at_1, 0);
     rule_is("first entry happened once", record_area[1], context.sp);
 }
 
