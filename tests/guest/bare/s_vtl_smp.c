@@ -170,9 +170,17 @@ static uint64_t other_registers(uint64_t argument)
     note_is(vtl_get(0, VTL_CALLER, NAME_CONFIG, &value), OK, 8);
     note_is(vtl_get(0, VTL_TO(0), NAME_OS_ID, &value), OK, 9);
     rule_noted("but only what is the partition's or a level's");
+    rule_is("a register of a VP's level", vtl_write(NAME_VINA, 0x601), OK);
+    rule_is("is as written there", vtl_read(NAME_VINA), 0x601);
     note_is(vtl_get(HARTS, VTL_CALLER, NAME_VP_INDEX, &value), BAD_VP, 0);
     rule_noted("there is no VP behind the last");
     return 0;
+}
+
+static uint64_t read_vina(uint64_t argument)
+{
+    (void)argument;
+    return vtl_read(NAME_VINA);
 }
 
 static void enabling_by_level_1(void)
@@ -182,6 +190,7 @@ static void enabling_by_level_1(void)
     rule_is("the running one does not change level", vp_status(0), 0x30000);
     rule_is("and can call it now", vtl_at(begin, 7), 7);
     on_hart(1, call_up, (uint64_t)other_registers);
+    rule_is("and not on another VP", vtl_at(read_vina, 0), 1);
 }
 
 /* ---- Starting --------------------------------------------------------------------------------------------------- */
@@ -435,6 +444,12 @@ static uint64_t hold_lock(uint64_t clears)
     return status;
 }
 
+static uint64_t read_secure(uint64_t argument)
+{
+    (void)argument;
+    return vtl_read(NAME_SECURE_CONFIG);
+}
+
 static uint64_t clears_it;
 static uint64_t lock_job(uint64_t argument)
 {
@@ -471,9 +486,9 @@ static void tlb_locks(void)
         lock_stage = 2;
         note_is(wait_job(1), 0, i | 0x10);
         note_is(wait_job(2), 0, i | 0x20);
+        note_is(on_hart(1, call_up, (uint64_t)read_secure), 0, i | 0x30); /* the return has dropped the lock */
     }
-    rule_noted("a fence that reaches a VP with a TLB lock waits until it is cleared or the VP returns");
-    rule_is("a return has dropped the lock", on_hart(1, vp_status, 0) & 0xf, 0);
+    rule_noted("a fence that reaches a VP with a TLB lock waits until it is cleared or the VP returns, which drops it");
     rule_is("fences go on", fence_job(0xf), 0);
 }
 
@@ -508,6 +523,42 @@ static void rights(void)
         }
     }
     rule_noted("a change on one VP holds on all, whose own level 1 is told");
+}
+
+/* ---- HSM at level 1 --------------------------------------------------------------------------------------------- */
+
+static volatile uint64_t begun_with[HARTS]; /* what bare_main() was given */
+
+static uint64_t stop_here(uint64_t argument)
+{
+    (void)argument;
+    return (uint64_t)sbi(SBI_HSM, 1, 0, 0, 0, 0, 0).error;
+}
+
+static uint64_t start_3(uint64_t argument)
+{
+    return (uint64_t)sbi(SBI_HSM, 0, 3, (uint64_t)_start, argument, 0, 0).error;
+}
+
+static bool stopped_soon(uint64_t hart)
+{
+    uint64_t end = csr_read(time) + 20000000, state;
+    do {
+        state = sbi(SBI_HSM, 2, hart, 0, 0, 0, 0).value;
+    } while (state != 1 && csr_read(time) < end);
+    return state == 1;
+}
+
+/* Hart 3's level 1 is not to be called any more: it would go on behind its hart_stop. */
+static void harts_of_level_1(void)
+{
+    send_job(3, call_up, (uint64_t)stop_here);
+    rule("level 1 stops its hart", stopped_soon(3));
+    jobs[3].function = NULL;
+    rule_is("level 0 does not start it", start_3(0x33), (uint64_t)-4);
+    rule_is("level 1 does", vtl_at(start_3, 0x77), 0);
+    rule("which begins with what it was given", soon(&begun_with[3], 0) && begun_with[3] == 0x77);
+    rule_is("in level 0, with the levels that it had", on_hart(3, vp_status, 0), 0x30000);
 }
 
 /* ---- A third level ---------------------------------------------------------------------------------------------- */
@@ -561,10 +612,124 @@ static void third_level(void)
     rule_is("there it begins where level 2 has said", at_2(1, begin, 3), 3);
 }
 
-int bare_main(uint64_t hart, uint64_t argument)
+/* The lower level in the high half. */
+static uint64_t write_secure(uint64_t argument)
+{
+    return vtl_write(NAME_SECURE_CONFIG + (uint32_t)(argument >> 32), (uint32_t)argument);
+}
+#define SECURE(lower, value) ((uint64_t)(lower) << 32 | (value))
+
+static uint64_t user_runs(uint64_t page)
+{
+    return vtl_user_mode(page, 0).cause == 8; /* its own ecall */
+}
+
+static uint64_t kernel_runs(uint64_t page)
+{
+    uint64_t before = me->exceptions;
+    call_address(page + 16);
+    return me->exceptions == before;
+}
+
+static uint64_t only_user(uint64_t page)
+{
+    vtl_protections_on(0);
+    return vtl_protect(VR | VUX, page);
+}
+
+/* Level 2 was enabled with mode-based execution, level 1 without. */
+static void mode_based(void)
+{
+    uint64_t page = (uint64_t)shared_page;
+    ((volatile uint32_t *)page)[0] = 0x00000073; /* ecall */
+    ((volatile uint32_t *)page)[4] = 0x00008067; /* ret */
+    __asm__ volatile("fence.i" ::: "memory");
+    sbi(SBI_RFENCE, 0, 0xf, 0, 0, 0, 0);
+    rule_is("level 2 lets user mode alone execute a page", at_2(0, only_user, page), OK);
+    rule_is("and turns mode-based execution on for level 0 of one VP", at_2(0, write_secure, SECURE(0, 1)), OK);
+    rule("whose user mode runs it, and not its kernel", user_runs(page) && !kernel_runs(page));
+    rule_is("on another VP neither does", on_hart(1, user_runs, page) | on_hart(1, kernel_runs, page), 0);
+    rule_is("VsmVpStatus tells", vp_status(0) >> 4 & 1, 1);
+    rule_is("for each VP", on_hart(1, vp_status, 0) >> 4 & 1, 0);
+    rule_is("nor does level 1 of the first", vtl_at(user_runs, page) | vtl_at(kernel_runs, page), 0);
+    at_2(0, write_secure, SECURE(0, 0));
+    at_2(0, write_secure, SECURE(1, 1));
+    rule("on for level 1 alone, its user mode runs it", vtl_at(user_runs, page) == 1 && vtl_at(kernel_runs, page) == 0);
+    rule("and level 0's goes by KX", !user_runs(page) && !kernel_runs(page));
+    at_2(0, write_secure, SECURE(1, 0));
+}
+
+static uint64_t hold_lock_on(uint64_t lower)
+{
+    uint64_t status = vtl_write(NAME_SECURE_CONFIG + (uint32_t)lower, 2);
+    lock_stage = 1;
+    while (lock_stage == 1) {
+        bare_pause();
+    }
+    return status;
+}
+
+static uint64_t fence_at_1(uint64_t argument)
 {
     (void)argument;
+    return vtl_at(fence_job, 2);
+}
+
+static void lock_for_each_level(void)
+{
+    fence_way = 0;
+    for (uint64_t lower = 0; lower < 2; lower++) {
+        lock_stage = 0;
+        errand.function = hold_lock_on;
+        errand.argument = lower;
+        send_job(1, call_up, (uint64_t)to_2);
+        while (lock_stage == 0) {
+            bare_pause();
+        }
+        note_is(on_hart(2, lower == 0 ? fence_at_1 : fence_job, 2), 0, lower); /* of the other level: does not wait */
+        uint64_t seen = fences_done;
+        send_job(2, lower == 0 ? fence_job : fence_at_1, 2);
+        pause_for(300000);
+        note_is(fences_done, seen, lower | 0x10);
+        lock_stage = 2;
+        note_is(wait_job(1), 0, lower | 0x20);
+        note_is(wait_job(2), 0, lower | 0x30);
+        note_is(fences_done, seen + 1, lower | 0x40);
+    }
+    rule_noted("a TLB lock holds up fences of the one level that it names");
+}
+
+/* Level 2, entered from level 0, sets level 1's lock, so that level 0 runs with it. */
+static void lock_of_level_1(struct vtl_frame *frame)
+{
+    (void)frame;
+    csr_clear(sip, SSI);
+    expect(vtl_write_of(1, NAME_SECURE_CONFIG, 2) == OK);
+}
+
+static void message_of_a_lock(void)
+{
+    struct vtl_slot *two = slot_of(2, 0);
+    uint64_t seen = two->interrupts;
+    expect(vtl_at(protect, 0) == OK);
+    try_store(1);
+    rule_is("a message tells that there is no TLB lock", up->last.rights.info & 8, 0);
+    two->on_interrupt = lock_of_level_1;
+    at_2(0, set_sie, SSI);
+    rule_is("level 2 is entered from level 0", vtl_ipi(VTL_TO(2), 1, 1), OK);
+    rule("and sets a lock of level 1's", soon(&two->interrupts, seen));
+    try_store(1);
+    rule_is("of which a message to level 1 tells", up->last.rights.info & 8, 8);
+    rule_is("a return of level 1 drops it", vtl_at(read_secure, 0), 0);
+    two->on_interrupt = NULL;
+    at_2(0, set_sie, 0);
+    expect(vtl_at(protect, VALL) == OK);
+}
+
+int bare_main(uint64_t hart, uint64_t argument)
+{
     if (hart != 0) {
+        begun_with[hart] = argument;
         work(hart);
     }
     vtl_begin();
@@ -576,6 +741,10 @@ int bare_main(uint64_t hart, uint64_t argument)
     interrupts();
     tlb_locks();
     rights();
+    harts_of_level_1();
     third_level();
+    mode_based();
+    lock_for_each_level();
+    message_of_a_lock();
     return rule_end();
 }
