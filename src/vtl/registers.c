@@ -36,7 +36,7 @@ enum {
 #define VERSION_VALUE      (UINT64_C(0x4e4c5652) | UINT64_C(0x00010000) << 32) /* "RVLN", 1.0 */
 #define FEATURE_VSM        (UINT64_C(1) << 48)
 #define FEATURE_REGISTERS  (UINT64_C(1) << 49)
-#define FEATURE_START      (UINT64_C(1) << 44)
+#define FEATURE_START      (UINT64_C(1) << 53)
 #define CAPABILITY_DENY    (UINT64_C(1) << 17)
 #define CAPABILITY_MESSAGE (UINT64_C(1) << 27)
 #define CONFIG_KNOWN                                                                                               \
@@ -512,9 +512,7 @@ enum vtl_status vtl_call_set_registers(struct vtl_call *call)
         uint32_t name = vtl_read32(element);
         const struct kind *kind = kind_of(name);
         struct value value = { vtl_read64(element + 16), vtl_read64(element + 24) };
-        if (kind == NULL) {
-            status = VTL_UNKNOWN_REGISTER;
-        } else if (kind->set == NULL || !vtl_is_zero(element + 4, 12)) {
+        if (kind == NULL || kind->set == NULL || !vtl_is_zero(element + 4, 12)) {
             status = VTL_INVALID_PARAMETER;
         } else {
             status = kind->set(&target, name, &value);

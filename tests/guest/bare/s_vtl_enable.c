@@ -180,6 +180,9 @@ static void start_of_a_rep_call(void)
     rule_is("a rep call begins at its start and reports all as completed", result, OK | REPS(3));
     rule_is("elements before the start are left alone", mine->out[0], 0x5a5a);
     rule_is("an output element stands at its index", mine->out[4], 0x8100000000000007);
+    names[2] = 0x7777;
+    result = call_word(FID_GET, FID_GET | REPS(3) | FROM(1));
+    rule_is("one that fails behind its start counts the elements before it", result, UNKNOWN_REGISTER | REPS(2));
     names[0] = NAME_VP_INDEX;
     names[1] = NAME_OS_ID;
     names[2] = 0x7777;

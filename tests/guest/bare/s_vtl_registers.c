@@ -17,12 +17,14 @@ static uint16_t get_raw(uint64_t partition, uint64_t second, uint32_t name)
     return status_of(vtl_hypercall(FID_GET, REPS(1)));
 }
 
-static uint16_t set_raw(uint32_t name, uint64_t padding, uint64_t low, uint64_t high)
+#define NO_BIT 96u
+/* `bit` of the bytes between name and value is set, if there is one. */
+static uint16_t set_raw(uint32_t name, unsigned bit, uint64_t low, uint64_t high)
 {
     mine->in[0] = VTL_SELF;
     mine->in[1] = VP_SELF;
-    mine->in[2] = name | padding << 32;
-    mine->in[3] = 0;
+    mine->in[2] = name | (bit < 32 ? UINT64_C(1) << (32 + bit) : 0);
+    mine->in[3] = bit >= 32 && bit < 96 ? UINT64_C(1) << (bit - 32) : 0;
     mine->in[4] = low;
     mine->in[5] = high;
     return status_of(vtl_hypercall(FID_SET, REPS(1)));
@@ -58,9 +60,16 @@ static void order(void)
                                         0x90004, 0xD0002, 0xD0008, 0xD0020, 0xE0006, 0xffffffff };
     for (unsigned i = 0; i < count_of(unknown); i++) {
         note_is(get_raw(VTL_SELF, VP_SELF, unknown[i]), UNKNOWN_REGISTER, unknown[i]);
-        note_is(vtl_write(unknown[i], 0), UNKNOWN_REGISTER, unknown[i]);
+        note_is(vtl_write(unknown[i], 0), BAD_PARAMETER, unknown[i]);
     }
     rule_noted("names that there are not are refused");
+    uint64_t value;
+    for (uint8_t level = 1; level < 16; level++) {
+        note_is(vtl_get(VP_SELF, level, NAME_VP_INDEX, &value), OK, level);
+        note_is(vtl_get(VP_SELF, level, NAME_OS_ID, &value), OK, level | 0x10);
+        note_is(value, UINT64_C(0x8100000000000000), level | 0x20);
+    }
+    rule_noted("without use-target the level of INPUT_VTL means nothing");
 }
 
 static const uint32_t read_only[] = { NAME_VERSION,   NAME_FEATURES,         NAME_VP_INDEX,
@@ -70,12 +79,11 @@ static void status_registers(void)
 {
     uint64_t version = vtl_read(NAME_VERSION);
     rule("HypervisorVersion says who it is", version == (0x4e4c5652 | version >> 32 << 32) && version >> 32 != 0);
-    rule_is("PrivilegesAndFeatures tells VSM, VP registers and starting VPs",
-            vtl_read(NAME_FEATURES) & (UINT64_C(0x31) << 44), UINT64_C(0x31) << 44);
+    rule_is("PrivilegesAndFeatures tells VSM, VP registers and starting VPs", vtl_read(NAME_FEATURES),
+            UINT64_C(1) << 48 | UINT64_C(1) << 49 | UINT64_C(1) << 53);
     rule_is("VpIndex is the hart's number", vtl_read(NAME_VP_INDEX), 0);
-    uint64_t capabilities = vtl_read(NAME_CAPABILITIES);
-    rule_is("VsmCapabilities tells deny-lower-startup and the intercept page", capabilities >> 17, 1 | 1 << 10);
-    rule_is("and mode-based execution for the levels above 0", capabilities >> 1 & 0xffff, 6);
+    rule_is("VsmCapabilities tells deny-lower-startup, the intercept page, mode-based execution of levels above 0",
+            vtl_read(NAME_CAPABILITIES), 1u << 17 | 1u << 27 | 6u << 1);
     for (unsigned i = 0; i < count_of(read_only); i++) {
         note_is(vtl_write(read_only[i], vtl_read(read_only[i])), BAD_PARAMETER, read_only[i]);
         note_is(vtl_write(read_only[i], UINT64_MAX), BAD_PARAMETER, read_only[i]);
@@ -83,12 +91,21 @@ static void status_registers(void)
         note_is(mine->out[1], 0, read_only[i]);
     }
     rule_noted("read-only registers refuse every write, and have an upper half of 0");
-    note_is(set_raw(NAME_OS_ID, 0, 5, 1), BAD_VALUE, 0);
-    note_is(set_raw(NAME_ASSIST, 0, 0, 1), BAD_VALUE, 1);
-    note_is(set_raw(NAME_VINA, 0, 0, 1), BAD_VALUE, 2);
+    note_is(set_raw(NAME_OS_ID, NO_BIT, 5, 1), BAD_VALUE, 0);
+    note_is(set_raw(NAME_ASSIST, NO_BIT, 0, 1), BAD_VALUE, 1);
+    note_is(set_raw(NAME_VINA, NO_BIT, 0, 1), BAD_VALUE, 2);
     rule_noted("an upper half that is not 0 is refused");
-    note_is(set_raw(NAME_OS_ID, 1, 5, 0), BAD_PARAMETER, 0);
+    for (unsigned bit = 0; bit < NO_BIT; bit++) {
+        note_is(set_raw(NAME_OS_ID, bit, 5, 0), BAD_PARAMETER, bit);
+    }
     rule_noted("reserved bytes of an element are refused");
+    note_is(vtl_read(NAME_CR_CONTROL), 0, 0);
+    note_is(vtl_write(NAME_CR_CONTROL, 0), BAD_PARAMETER, 1);
+    for (uint32_t n = 0; n < 5; n++) {
+        note_is(vtl_read(NAME_CR_MASK + n), UINT64_MAX, n | 0x10);
+        note_is(vtl_write(NAME_CR_MASK + n, UINT64_MAX), BAD_PARAMETER, n | 0x20);
+    }
+    rule_noted("level 0 has no registers to pin: CrInterceptControl and the masks can be read and not written");
 }
 
 static void assist_pages(void)
@@ -235,7 +252,56 @@ static void general_registers(void)
     rule_is("x3 can be written", written(NAME_X + 3, 0x3333), OK);
     __asm__ volatile("mv %0, gp" : "=r"(seen));
     rule_is("and is what the level has next", seen, 0x3333);
-    rule_is("a shared register of a lower level is the one there is", vtl_at(read_lower, NAME_X + 10) != UINT64_MAX, 1);
+}
+
+void vtl_exchange(struct vtl_frame *frame);
+
+/* A call with x28 given; gives what is there afterwards. */
+static uint64_t call_with_x28(uint64_t fid, uint64_t x28)
+{
+    register uint64_t a0 __asm__("a0") = fid | REPS(1);
+    register uint64_t a1 __asm__("a1") = (uint64_t)mine->in;
+    register uint64_t a2 __asm__("a2") = (uint64_t)mine->out;
+    register uint64_t a6 __asm__("a6") = fid;
+    register uint64_t a7 __asm__("a7") = VTL_EID;
+    register uint64_t t3 __asm__("t3") = x28;
+    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(t3) : "r"(a2), "r"(a6), "r"(a7) : "memory");
+    return a0 == 0 && a1 == (OK | REPS(1)) ? t3 : 0;
+}
+
+static uint64_t named[2]; /* as level 0's x28 and f3 were read */
+
+static void swap_by_name(struct vtl_frame *frame)
+{
+    mine->in[0] = VTL_SELF;
+    mine->in[1] = VP_SELF | (uint64_t)VTL_TO(0) << 32;
+    mine->in[2] = NAME_X + 28;
+    frame->x[28] = call_with_x28(FID_GET, frame->x[28]);
+    named[0] = mine->out[0];
+    named[1] = vtl_read_of(0, NAME_F + 3);
+    vtl_write_of(0, NAME_F + 3, 0x3333333333333333);
+    mine->in[2] = NAME_X + 28;
+    mine->in[3] = 0;
+    mine->in[4] = 0x2828282828282828;
+    mine->in[5] = 0;
+    frame->x[28] = call_with_x28(FID_SET, frame->x[28]);
+}
+
+static void shared_registers(void)
+{
+    static struct vtl_frame frame;
+    uint64_t float_seen;
+    frame.x[28] = 0x1c1c1c1c1c1c1c1c;
+    csr_set(sstatus, UINT64_C(0x2000));
+    __asm__ volatile("fmv.d.x ft3, %0" ::"r"(UINT64_C(0x0f0f0f0f0f0f0f0f)) : "ft3");
+    slot_of(1, 0)->on_call = swap_by_name;
+    vtl_exchange(&frame);
+    slot_of(1, 0)->on_call = NULL;
+    __asm__ volatile("fmv.x.d %0, ft3" : "=r"(float_seen));
+    rule_is("a shared register of a lower level is the one there is", named[0], 0x1c1c1c1c1c1c1c1c);
+    rule_is("of floating point, too", named[1], 0x0f0f0f0f0f0f0f0f);
+    rule_is("written, it is what the lower level has", frame.x[28], 0x2828282828282828);
+    rule_is("and of floating point", float_seen, 0x3333333333333333);
 }
 
 static uint64_t move_pc(uint64_t target)
@@ -427,6 +493,41 @@ static void accessed_and_dirty(void)
     __asm__ volatile("sfence.vma" ::: "memory");
 }
 
+static uint64_t protections_on(uint64_t argument)
+{
+    vtl_protections_on(0);
+    return argument;
+}
+
+static uint64_t set_rights(uint64_t flags)
+{
+    return vtl_protect((uint32_t)flags, (uint64_t)target_page);
+}
+
+#define INHIBIT 0x20u
+static void rights_in_translations(void)
+{
+    vtl_at(protections_on, 0);
+    for (uint64_t flags = 1; flags < 8; flags++) {
+        uint32_t plain = translated(flags | SUPERVISOR, (uint64_t)target_page);
+        uint64_t page = asked.page;
+        note_is(translated(flags | SUPERVISOR | INHIBIT, (uint64_t)target_page), plain, flags);
+        note_is(asked.page, page, flags | 0x10);
+        note_is(page, (uint64_t)target_page >> 12, flags | 0x20);
+    }
+    rule_noted("inhibiting flushes changes nothing");
+    rule_is("level 1 takes the right to execute", vtl_at(set_rights, VR | VW), OK);
+    rule_is("a page without is not executable", translated(4 | SUPERVISOR, (uint64_t)target_page), 5);
+    rule_is("not by all three either", translated(7 | SUPERVISOR, (uint64_t)target_page), 5);
+    rule_is("but read and written", translated(3 | SUPERVISOR, (uint64_t)target_page), 0);
+    vtl_at(set_rights, VR | VKX);
+    rule_is("one without W is not written", translated(2 | SUPERVISOR, (uint64_t)target_page), 6);
+    rule_is("but executed", translated(5 | SUPERVISOR, (uint64_t)target_page), 0);
+    vtl_at(set_rights, 0);
+    rule_is("one without R is not read", translated(1 | SUPERVISOR, (uint64_t)target_page), 5);
+    vtl_at(set_rights, VALL);
+}
+
 static uint64_t translation_refusals(uint64_t argument)
 {
     (void)argument;
@@ -464,7 +565,14 @@ static void indices(void)
     rule("a hart's id gives its index", result == REPS(1) && (uint32_t)mine->out[0] == 0);
     mine->in[3] = 99;
     result = vtl_hypercall(FID_INDEX, REPS(2));
-    rule("an id that there is not ends the call", status_of(result) != OK && reps_of(result) == 1);
+    rule_is("an id that there is not ends the call", result, BAD_PARAMETER | REPS(1));
+    for (unsigned bit = 5; bit < 64; bit++) {
+        mine->in[1] = UINT64_C(1) << bit;
+        note_is(vtl_hypercall(FID_INDEX, REPS(1)), BAD_PARAMETER, bit);
+    }
+    rule_noted("reserved bits of INPUT_VTL and reserved bytes are refused");
+    mine->in[1] = 0x0f;
+    rule_is("a level without use-target means nothing", vtl_hypercall(FID_INDEX, REPS(1)), REPS(1));
     mine->in[0] = 5;
     rule_is("of this partition", status_of(vtl_hypercall(FID_INDEX, REPS(1))), BAD_PARTITION);
     mine->in[0] = VTL_SELF;
@@ -477,14 +585,30 @@ static void indices(void)
     rule_noted("and reserved bits are refused");
 }
 
+static uint64_t indices_of_levels(uint64_t argument)
+{
+    (void)argument;
+    for (uint64_t level = 0; level < 16; level++) {
+        mine->in[0] = VTL_SELF;
+        mine->in[1] = VTL_TO(level);
+        mine->in[2] = 0;
+        note_is(vtl_hypercall(FID_INDEX, REPS(1)), level <= 1 ? REPS(1) : DENIED, level);
+    }
+    rule_noted("an index is asked for the caller's level or a lower one");
+    return 0;
+}
+
 /* ---- Registers of a level's own --------------------------------------------------------------------------------- */
 
 static uint64_t own_of_level_1(uint64_t argument)
 {
     (void)argument;
     rule_is("VsmVina has vector 1 and is off at first", vtl_read(NAME_VINA), 1);
-    rule_is("it is the level's", vtl_write(NAME_VINA, 0x301), OK);
-    rule_is("as written", vtl_read(NAME_VINA), 0x301);
+    for (uint64_t bits = 0; bits < 8; bits++) {
+        note_is(vtl_write(NAME_VINA, bits << 8 | 1), OK, bits);
+        note_is(vtl_read(NAME_VINA), bits << 8 | 1, bits | 0x10);
+    }
+    rule_noted("enabled, auto-reset and auto-EOI are as written");
     rule_is("and the lower level has its own", vtl_read_of(0, NAME_VINA), 1);
     for (unsigned bit = 11; bit < 64; bit++) {
         note_is(vtl_write(NAME_VINA, 1 | UINT64_C(1) << bit), BAD_VALUE, bit);
@@ -515,15 +639,17 @@ static uint64_t own_of_level_1(uint64_t argument)
     }
     rule_noted("reserved bits of VsmVpSecureConfigVtl0 are refused");
     uint64_t value;
-    note_is(vtl_get(VP_SELF, VTL_CALLER, NAME_SECURE_CONFIG + 1, &value) != OK, 1, 1);
-    note_is(vtl_get(VP_SELF, VTL_CALLER, NAME_SECURE_CONFIG + 2, &value) != OK, 1, 2);
+    for (uint32_t lower = 1; lower < 16; lower++) {
+        note_is(vtl_get(VP_SELF, VTL_CALLER, NAME_SECURE_CONFIG + lower, &value), BAD_PARAMETER, lower);
+        note_is(vtl_write(NAME_SECURE_CONFIG + lower, 0), BAD_PARAMETER, lower | 0x10);
+    }
     rule_noted("a level has no secure configuration for itself or above");
     return 0;
 }
 
 static uint64_t raise(uint64_t level)
 {
-    vtl_raise((uint8_t)level, 0);
+    vtl_raise((uint8_t)level, 1);
     return 0;
 }
 
@@ -532,6 +658,18 @@ static uint64_t at_level_2(uint64_t argument)
     (void)argument;
     lower_registers(1);
     lower_registers(0);
+    rule_noted("level 2 reads those of both levels below");
+    for (uint64_t of_1 = 0; of_1 < 2; of_1++) {
+        note_is(vtl_write(NAME_SECURE_CONFIG, 1 - of_1), OK, of_1);
+        note_is(vtl_write(NAME_SECURE_CONFIG + 1, of_1), OK, of_1 | 0x10);
+        note_is(vtl_read(NAME_SECURE_CONFIG), 1 - of_1, of_1 | 0x20);
+        note_is(vtl_read(NAME_SECURE_CONFIG + 1), of_1, of_1 | 0x30);
+        note_is(vtl_read_of(1, NAME_SECURE_CONFIG), 0, of_1 | 0x40);
+    }
+    note_is(vtl_write(NAME_SECURE_CONFIG + 1, 0), OK, 2);
+    note_is(vtl_write(NAME_SECURE_CONFIG + 2, 0), BAD_PARAMETER, 3);
+    note_is(vtl_write_of(1, NAME_SECURE_CONFIG + 1, 0), BAD_PARAMETER, 4);
+    rule_noted("level 2 has a secure configuration for each level below, and level 1 its own");
     return 0;
 }
 
@@ -558,15 +696,17 @@ int bare_main(uint64_t hart, uint64_t argument)
     control_registers();
     bad_values();
     general_registers();
+    shared_registers();
     program_counter();
     events();
     translation_results();
     accessed_and_dirty();
     vtl_at(translation_refusals, 0);
+    rights_in_translations();
     indices();
+    vtl_at(indices_of_levels, 0);
     vtl_at(own_of_level_1, 0);
     vtl_at(raise, 2);
     vtl_at(via_level_1, 0);
-    rule_noted("level 2 reads those of both levels below");
     return rule_end();
 }
