@@ -283,12 +283,14 @@ static void bad_contexts(void)
 extern char record_entry[];
 extern uint64_t record_area[16];
 
-/* Level 1 begins here with the context under test, notes what it has and goes to vtl_entry. */
+/* Level 1 begins here with the context under test, counts that, notes what it has and goes to vtl_entry, bare. */
 __asm__(".option push; .option norvc\n"
         ".text\n"
         ".globl record_entry\n"
         "record_entry:\n"
         "    la t0, record_area\n"
+        "    li t1, 1\n"
+        "    amoadd.d zero, t1, (t0)\n"
         "    sd sp, 8(t0)\n"
         "    sd gp, 16(t0)\n"
         "    sd tp, 24(t0)\n"
@@ -302,6 +304,8 @@ __asm__(".option push; .option norvc\n"
         "    sd ra, 88(t0)\n"
         "    sd s0, 96(t0)\n"
         "    sd a2, 104(t0)\n"
+        "    csrw satp, zero\n"
+        "    sfence.vma\n"
         "    j vtl_entry\n"
         ".option pop\n");
 uint64_t record_area[16];
@@ -311,12 +315,31 @@ static uint64_t nothing(uint64_t argument)
     return argument + 1;
 }
 
+static uint64_t context_root[512] __attribute__((aligned(4096))); /* gigapages, as they are */
+
+static uint64_t vsm_begins(uint64_t argument)
+{
+    uint32_t granted;
+    uint64_t address = (uint64_t)context_root;
+    rule_is("level 1 has set no GuestOsId", vtl_read(NAME_OS_ID), 0);
+    rule_is("and may not call, though level 0 may", vtl_check(VTL_CALLER, VALL, address, &granted), DENIED);
+    rule_is("it sets its own", vtl_write(NAME_OS_ID, 0x8100000000000001), OK);
+    rule_is("and may", vtl_check(VTL_CALLER, VALL, address, &granted), OK);
+    rule_is("level 0's stays as it was", vtl_read_of(0, NAME_OS_ID), 0x8100000000000007);
+    rule_is("GuestOsId can be taken back", vtl_write(NAME_OS_ID, 0), OK);
+    rule_is("and then level 1 may not call", vtl_check(VTL_CALLER, VALL, address, &granted), DENIED);
+    return argument;
+}
+
 static void first_entry(void)
 {
+    context_root[0] = 0xcf;
+    context_root[2] = UINT64_C(0x80000) << 10 | 0xcf;
     struct vtl_context context = vtl_usual_context(1, 0);
     context.pc = (uint64_t)record_entry;
     context.gp = 0x1111222233334444;
-    context.senvcfg = 0;
+    context.satp = UINT64_C(8) << 60 | (uint64_t)context_root >> 12;
+    context.senvcfg = 1;
     context.scounteren = 5;
     context.sie = 0x22;
     context.sstatus = UINT64_C(0x42000); /* SUM, FS initial */
@@ -324,7 +347,7 @@ static void first_entry(void)
     rule_is("enabling does not enter", vtl_read(NAME_VP_STATUS), 3u << 16);
     rule_is("a level is enabled on a VP once", vtl_enable_vp(VP_SELF, 1, &context), ALREADY);
     rule_is("VpIndex names the VP as well", vtl_enable_vp(0, 1, &context), ALREADY);
-    rule("nothing has run there", record_area[1] == 0);
+    rule_is("nothing has run there", record_area[0], 0);
     rule_is("a call enters the level, and comes back by its return", vtl_at(nothing, 41), 42);
     rule_is("sp is the context's", record_area[1], context.sp);
     rule_is("gp is the context's", record_area[2], context.gp);
@@ -340,7 +363,14 @@ static void first_entry(void)
     bad_controls("a switch with another control value is an illegal instruction and switches nothing");
     rule_is("the next call goes on behind the return", vtl_at(nothing, 1), 2);
     vtl_at(bad_controls_at_1, 0);
-    rule_is("first entry happened once", record_area[1], context.sp);
+    for (uint64_t i = 0; i < 10; i++) {
+        note_is(vtl_at(nothing, i), i + 1, i);
+    }
+    rule_noted("and so does every one after it");
+    rule_is("the initial context was entered once", record_area[0], 1);
+    uint32_t granted;
+    vtl_at(vsm_begins, 0);
+    rule_is("level 0 still may", vtl_check(VTL_CALLER, VALL, (uint64_t)context_root, &granted), OK);
 }
 
 static uint64_t active_level(uint64_t argument)

@@ -287,7 +287,9 @@ static void rights(void)
 /* The level's own mask binds lower ones, and none of them sees the overlay. */
 static void own_mask(void)
 {
-    uint64_t page = page_of(1), seen = slot_of(1, 0)->entries;
+    struct vtl_assist *below = &slot_of(1, 0)->assist;
+    uint64_t page = page_of(1), seen = slot_of(1, 0)->intercepts;
+    memset(below, 0x5a, sizeof *below);
     request.flags = VR;
     request.target = VTL_CALLER;
     request.pages[1] = page >> 12;
@@ -297,9 +299,13 @@ static void own_mask(void)
     uint64_t before = me->exceptions;
     store(page, 8, 1);
     rule("which are refused", me->exceptions == before + 1 && slot_of(1, 0)->last.rights.gpa == page);
+    rule_is("with one message", slot_of(1, 0)->intercepts, seen + 1);
+    for (unsigned i = 0; i < sizeof *below; i++) {
+        note_is(((volatile uint8_t *)below)[i], 0x5a, i);
+    }
+    rule_noted("on the overlay, and not below");
     request.flags = VALL;
     vtl_at(protect, 0);
-    rule("with a message on the overlay", slot_of(1, 0)->entries > seen);
 }
 
 /* ---- Other VPs -------------------------------------------------------------------------------------------------- */
