@@ -82,8 +82,11 @@ enum vtl_status vtl_call_protect(struct vtl_call *call)
     if (!vtl_is_zero(call->input + 13, 3)) {
         return VTL_INVALID_PARAMETER;
     }
+    if ((atomic_load(&vtl->enabled) >> enforcer & 1) == 0) {
+        return VTL_INVALID_VTL_STATE;
+    }
     if ((atomic_load(&vtl->levels[enforcer].config) & VTL_CONFIG_PROTECTION) == 0) {
-        return VTL_ACCESS_DENIED; /* a level that is not enabled for the partition among them */
+        return VTL_ACCESS_DENIED;
     }
     if (!vtl_map_flags_are_legal(flags, (atomic_load(&vtl->mode_based) >> enforcer & 1) != 0)) {
         return VTL_INVALID_REGISTER_VALUE;

@@ -17,6 +17,8 @@ struct remembered {
 #define secret     (memory_end - 8 * PAGE) /* nothing is left to level 0 */
 #define read_only  (memory_end - 6 * PAGE)
 #define plain      (memory_end - 4 * PAGE)
+#define covered    (memory_end - 2 * PAGE) /* by level 0's assist page */
+#define code       (memory_end - 20 * PAGE)
 #define UNEXPECTED 99u
 #define MAGIC      UINT64_C(0x5265736574546573)
 #define PATTERN    UINT64_C(0x7365637265747321)
@@ -104,6 +106,29 @@ static void as_at_the_start(void)
     rule_is("and VINA", vtl_read(NAME_VINA), 1);
 }
 
+/* What the level has that a reset takes. */
+static uint64_t set_own(uint64_t argument)
+{
+    if (my_level() == 0) {
+        expect(vtl_write(NAME_ASSIST, covered | 1) == OK);
+    } else {
+        expect(vtl_write(NAME_CR_CONTROL, 0x1f) == OK);
+        expect(vtl_write(NAME_CR_MASK + 1, 0) == OK);
+    }
+    expect(vtl_write(NAME_VINA, 0x301) == OK);
+    return argument;
+}
+
+static uint64_t own_is_fresh(uint64_t argument)
+{
+    note_is(vtl_read(NAME_CR_CONTROL), 0, 0);
+    note_is(vtl_read(NAME_CR_MASK + 1), UINT64_MAX, 1);
+    note_is(vtl_read(NAME_VINA), 1, 2);
+    note_is(vtl_read(NAME_SECURE_CONFIG), 0, 3);
+    rule_noted("level 1 has its own registers of levels as at the start");
+    return argument;
+}
+
 static uint64_t read_assist(uint64_t argument)
 {
     (void)argument;
@@ -129,7 +154,25 @@ static void first_run(void)
     remembered->run = UNEXPECTED;
     intercepted();
     remembered->run = 0;
+    set_own(0);
+    vtl_at(set_own, 0);
     reset(0);
+}
+
+static bool runs(void)
+{
+    uint64_t before = me->exceptions;
+    call_address(code);
+    return me->exceptions == before;
+}
+
+/* The program itself keeps the right. */
+static uint64_t default_without_kx(uint64_t argument)
+{
+    (void)argument;
+    uint64_t start = (uint64_t)_start;
+    return vtl_write(NAME_CONFIG, CONFIG_PROTECT | CONFIG_DEFAULT(VR | VW)) |
+           status_of(vtl_protect_range(VR | VW | VKX, start, (uint64_t)program_end - start));
 }
 
 static void second_run(void)
@@ -144,7 +187,12 @@ static void second_run(void)
     vtl_raise(1, 0);
     rule_is("level 1 is as at the start", vtl_at(fresh_config, 0), CONFIG_USUAL & ~1u);
     rule_is("and its assist page zero", vtl_at(read_assist, 0), 0);
-    vtl_at(config, CONFIG_USUAL & ~CONFIG_ZERO);
+    vtl_at(own_is_fresh, 0);
+    *(volatile uint32_t *)code = 0x00008067; /* ret */
+    __asm__ volatile("fence.i" ::: "memory");
+    rule("code runs", runs());
+    rule_is("until it is not in the default mask", vtl_at(default_without_kx, 0), OK);
+    rule("then not", !runs());
     vtl_at(hide, 0);
     vtl_at(reset_at_1, 0);
 }
@@ -165,6 +213,8 @@ static uint64_t level_1_is_not_there(uint64_t argument)
     note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_PC, &value), BAD_PARAMETER, 3);
     note_is(vtl_get(VP_SELF, VTL_TO(1), NAME_EVENT, &value), BAD_PARAMETER, 4);
     rule_noted("a lower level that is not enabled has no translation, configuration or registers");
+    rule_is("and enforces nothing", vtl_protect_to(VTL_TO(1), VALL, plain), BAD_VTL_STATE);
+    rule_is("as one that has protections off, with another answer", vtl_protect_to(VTL_TO(2), VALL, plain), DENIED);
     rule_is("level 2 may enable it", vtl_enable_partition(1, 0), OK);
     return argument;
 }
@@ -182,7 +232,10 @@ static void third_run(void)
 {
     rule_is("without ZeroMemoryOnReset nothing is zeroed", matches(secret, false), PAGE / 8);
     rule_is("a reset by level 1 was carried out", remembered->run, 2);
+    rule("and has taken the default mask back", runs());
     vtl_begin();
+    uint32_t granted;
+    rule_is("all of it", vtl_check(VTL_CALLER, VALL, code, &granted) | granted, VALL);
     rule_is("levels need not be consecutive: level 2 is enabled first", vtl_enable_partition(2, 0), OK);
     rule_is("the partition has levels 0 and 2", vtl_read(NAME_PARTITION_STATUS) & 0xffff, 5);
     struct vtl_context context = vtl_usual_context(2, 0);
