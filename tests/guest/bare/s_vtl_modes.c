@@ -200,7 +200,9 @@ static void default_mask(void)
     store(page + 128, 8, 5);
     rule_is("reading and writing go on", load(page + 128, 8), 5);
     rule_is("KX given to the one page", vtl_at(above, (uint64_t)allow), OK);
-    rule("lets it run", kernel_runs(page));
+    rule("lets it run, in user mode too: level 2 has no mode-based execution", kernel_runs(page) && user_runs(page));
+    vtl_check(VTL_CALLER, VALL, page, &granted);
+    rule_is("which the check of access knows", granted, VALL);
     put_code(page + PAGE);
     rule("and not its neighbour", !kernel_runs(page + PAGE));
 }
@@ -218,10 +220,40 @@ static void explicit_targets(void)
     rule_is("which is not level 0", set_to(VTL_TO(0), page, VR), BAD_PARAMETER);
 #endif
     rule_is("nor above", set_to(VTL_TO(2), page, VR), DENIED);
+    for (uint8_t level = 1; level < 16; level++) {
+        note_is(set_to(level, page, VR), OK, level);
+    }
+    rule_noted("without use-target the level means nothing");
     uint64_t before = me->exceptions;
     store(page, 8, 1);
     rule_is("level 0 is bound by it", me->exceptions, before + 1);
     set(page, VALL);
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t lists(uint64_t argument)
+{
+    static const uint64_t last[] = { UINT64_C(0x4000000000), UINT64_C(0x10000000) }; /* nothing, a device */
+    for (unsigned i = 0; i < count_of(last); i++) {
+        mine->in[0] = VTL_SELF;
+        mine->in[1] = VR;
+        mine->in[2] = mine->in[3] = last[i] / PAGE; /* not looked at */
+        mine->in[4] = page_of(6) / PAGE;
+        mine->in[5] = last[i] / PAGE;
+        note_is(vtl_hypercall(FID_PROTECT, REPS(4) | FROM(2)), BAD_PARAMETER | REPS(2), i);
+        mine->in[5] = page_of(7) / PAGE;
+        note_is(vtl_hypercall(FID_PROTECT, REPS(4) | FROM(4)), BAD_WORD, i | 0x10);
+    }
+    rule_noted("a list that is refused counts the elements before its start");
+    return argument;
+}
+
+static void list_refusals(void)
+{
+    uint32_t granted;
+    vtl_at(lists, 0);
+    rule_is("and changes no page", vtl_check(VTL_CALLER, VALL, page_of(6), &granted) | granted, VALL);
 }
 
 int bare_main(uint64_t hart, uint64_t argument)
@@ -233,12 +265,18 @@ int bare_main(uint64_t hart, uint64_t argument)
             vtl_read(NAME_PARTITION_STATUS) >> 20 & 0xffff, 2);
     rule_is("a default with KX needs UX",
             vtl_at(write_config, CONFIG_PROTECT | CONFIG_DEFAULT(VR | VW | VKX) | CONFIG_ZERO), BAD_VALUE);
-    rule_is("protections are turned on", vtl_at(write_config, CONFIG_USUAL), OK);
+    rule_is("the default can be written while protections are off",
+            vtl_at(write_config, CONFIG_DEFAULT(VR | VW) | CONFIG_ZERO), OK);
+    put_code(page_of(4));
+    rule("and has no effect", kernel_runs(page_of(4)) && user_runs(page_of(4)));
+    rule_is("and again, with protections turned on", vtl_at(write_config, CONFIG_USUAL), OK);
+    rule("then the latest holds", kernel_runs(page_of(4)) && user_runs(page_of(4)));
     legal_flags();
     off();
     on();
     paged();
     explicit_targets();
+    list_refusals();
     default_mask();
     return rule_end();
 }
