@@ -317,6 +317,47 @@ static uint64_t never_lost(uint64_t rounds)
     return 0;
 }
 
+/* ---- Devices ---------------------------------------------------------------------------------------------------- */
+
+#define SEI        UINT64_C(0x200)
+#define UART_IRQ   10u
+#define PLIC_CLAIM (PLIC + 0x201004u) /* of hart 0's S-mode */
+
+/* The UART has nothing to send, and now says so. */
+static uint64_t raise_device(uint64_t argument)
+{
+    uint64_t seen = mine->interrupts;
+    store(UART + 1, 1, argument);
+    return (linger(LONG / 4) & SEI) | (mine->interrupts - seen) << 32;
+}
+
+static void devices(void)
+{
+    store(PLIC + 4 * UART_IRQ, 4, 1);
+    store(PLIC + 0x2080, 4, 1u << UART_IRQ);
+    store(PLIC_CLAIM - 4, 4, 0);
+    for (unsigned i = 0; i < 5; i++) {
+        vtl_at(set_sie, i % 2 != 0 ? SEI : 0);
+        csr_write(sie, SEI);
+        csr_set(sstatus, SIE);
+        uint64_t own = me->interrupts, seen = up->interrupts;
+        note_is(vtl_at(raise_device, 2), 0, i);
+        note_is(moves(&me->interrupts, own, SOON), 1, i | 0x10);
+        note_is(me->cause, UINT64_C(1) << 63 | 9, i | 0x20);
+        csr_clear(sstatus, SIE);
+        note_is(up->interrupts, seen, i | 0x30);
+        note_is(load(PLIC_CLAIM, 4), UART_IRQ, i | 0x40);
+        load(UART + 2, 1);
+        store(UART + 1, 1, 0);
+        store(PLIC_CLAIM, 4, UART_IRQ);
+        note_is(csr_read(sip) & SEI, 0, i | 0x50);
+        note_is(me->interrupts, own + 1, i | 0x60);
+    }
+    csr_write(sie, 0);
+    vtl_at(set_sie, 0);
+    rule_noted("a device interrupts level 0, and waits until that runs, whatever a higher level's sie is");
+}
+
 /* ---- VINA ------------------------------------------------------------------------------------------------------- */
 
 static uint64_t vina(uint64_t value)
@@ -459,6 +500,34 @@ static uint64_t wait_at_1(uint64_t argument)
     return moves(&slot_of(2, 0)->interrupts, slot_of(2, 0)->interrupts, SOON / 2);
 }
 
+static volatile uint64_t order; /* levels that were interrupted, in hexadecimal digits */
+
+/* Level 2, entered from level 0, leaves both levels an interrupt; then each takes its own. */
+static void take_turns(struct vtl_frame *frame)
+{
+    (void)frame;
+    csr_clear(sip, SSI);
+    if (order == 0) {
+        expect(vtl_ipi(VTL_TO(1), 1, 1) == OK && vtl_ipi(VTL_CALLER, 1, 1) == OK);
+    }
+    order = order << 4 | my_level();
+}
+
+static void highest_first(void)
+{
+    struct vtl_slot *two = slot_of(2, 0);
+    at_2(set_timer, NEVER);
+    vtl_at(set_timer, NEVER);
+    at_2(set_sie, SSI);
+    vtl_at(set_sie, SSI);
+    uint64_t seen = up->interrupts;
+    up->on_interrupt = two->on_interrupt = take_turns;
+    send(VTL_TO(2));
+    moves(&up->interrupts, seen, SOON);
+    rule_is("of two levels with an interrupt the higher one is entered first", order, 0x221);
+    up->on_interrupt = two->on_interrupt = NULL;
+}
+
 static void three_levels(void)
 {
     vtl_at(raise, 2);
@@ -480,6 +549,7 @@ static void three_levels(void)
     at_2(set_timer, 20000);
     vtl_at(set_timer, 20000);
     rule("two levels' at once both come", moves(&up->interrupts, seen1, SOON) && moves(&two->interrupts, seen, SOON));
+    highest_first();
 }
 
 int bare_main(uint64_t hart, uint64_t argument)
@@ -499,6 +569,7 @@ int bare_main(uint64_t hart, uint64_t argument)
     firmware();
     lower_wait();
     never_lost(400);
+    devices();
     vina_rules();
     vina_reset();
     three_levels();
