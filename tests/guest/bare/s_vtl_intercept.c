@@ -81,7 +81,7 @@ static void common_part(uint64_t want_access, uint64_t want_length)
     note_is(m->zero, 0, 2);
     note_is(m->sender, UINT64_MAX, 3);
     note_is(m->vp, 0, 4);
-    note_is(m->length == 0 || m->length == want_length, 1, 5);
+    note_is(m->length, want_length, 5);
     note_is(m->access, want_access, 6);
     note_is(m->state, 1, 7); /* S-mode, level 0 */
 }
@@ -311,7 +311,7 @@ pinned(satp) pinned(stvec) pinned(sstatus) pinned(senvcfg) pinned(scounteren)
         { "satp", CSR_SATP, UINT64_C(8) << 60, 0, functions(satp) },
         { "stvec", CSR_STVEC, 0x100, 0x200, functions(stvec) },
         { "sstatus", CSR_SSTATUS, 0x40000, 0x80000, functions(sstatus) },
-        { "senvcfg", CSR_SENVCFG, 1, 0, functions(senvcfg) },
+        { "senvcfg", CSR_SENVCFG, 1, 0x80, functions(senvcfg) },
         { "scounteren", CSR_SCOUNTEREN, 2, 4, functions(scounteren) },
     };
 
@@ -331,7 +331,11 @@ static void pinned_once(unsigned i, void (*write)(uint64_t), uint64_t operand, u
     note_is(me->exceptions, before + 1, which | 7);
     note_is(me->cause, 2, which | 8);
     note_is(me->pc, m->pc, which | 9);
-    note_is(m->reg.count == 4 || m->reg.count == 0, 1, which | 10);
+    uint32_t bytes;
+    memcpy(&bytes, m->reg.bytes, sizeof bytes);
+    note_is(m->reg.count, 4, which | 10);
+    note_is(bytes, word_at(m->pc), which | 11);
+    note_is(m->length, 4, which | 12);
 }
 
 static void pin_refused(unsigned i)
@@ -394,6 +398,45 @@ static void pin_completed(unsigned i)
     note_is(me->exceptions, before, i | 0x300);
     up->on_intercept = NULL;
     up->answer = ANSWER_REFUSE;
+}
+
+/* Under an address space: MODE alone is masked, then a handler sets what is written. */
+static uint64_t root[512] __attribute__((aligned(4096))), other_root[512] __attribute__((aligned(4096)));
+
+static void pinned_satp(void)
+{
+    static volatile uint64_t marker = 0x5a7b5a7b;
+    uint64_t bare = csr_read(satp), on = UINT64_C(8) << 60, asid = UINT64_C(5) << 44, seen = up->intercepts;
+    uint64_t first = on | (uint64_t)root >> 12, other = on | (uint64_t)other_root >> 12;
+    root[0] = other_root[0] = 0xcf;
+    root[2] = other_root[2] = other_root[1] = UINT64_C(0x80000) << 10 | 0xcf; /* level 0's window to RAM */
+    csr_write(satp, first);
+    __asm__ volatile("sfence.vma" ::: "memory");
+    note_is(set_register(NAME_CR_MASK, UINT64_C(15) << 60), OK, 0);
+    note_is(set_register(NAME_CR_CONTROL, 1), OK, 1);
+    csr_write(satp, first | asid);
+    note_is(csr_read(satp), first | asid, 2);
+    csr_write(satp, other);
+    note_is(csr_read(satp), other, 3);
+    note_is(up->intercepts, seen, 4);
+    pinned_once(0, write_satp, bare, bare, 0x10);
+    rule_noted("with MODE masked other fields of satp are free");
+    csr_write(satp, first);
+    __asm__ volatile("sfence.vma" ::: "memory");
+    set_register(NAME_CR_MASK, UINT64_MAX);
+    up->answer = ANSWER_SKIP;
+    up->on_intercept = carry_out;
+    seen = up->intercepts;
+    csr_write(satp, other);
+    note_is(csr_read(satp), other, 0x20);
+    note_is(load((uint64_t)&marker - RAM + 0x40000000, 8), 0x5a7b5a7b, 0x21);
+    csr_write(satp, bare);
+    note_is(csr_read(satp), bare, 0x22);
+    note_is(up->intercepts, seen + 2, 0x23);
+    rule_noted("a write of satp that the handler completes takes effect");
+    up->on_intercept = NULL;
+    up->answer = ANSWER_REFUSE;
+    set_register(NAME_CR_CONTROL, 0);
 }
 
 static void unpin(struct vtl_frame *frame, struct vtl_message *message)
@@ -537,6 +580,7 @@ int bare_main(uint64_t hart, uint64_t argument)
         set_register(NAME_CR_CONTROL, 0);
     }
     rule_noted("a handler can leave a pinned write out, or complete it");
+    pinned_satp();
     traps_are_not_writes();
     no_handler();
     two_levels_pin();
