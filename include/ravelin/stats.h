@@ -41,6 +41,15 @@ struct ravelin_jit_stats {
     uint64_t stale_exits;
 };
 
+/* What the check engine has compared, for one vCPU; zeros under another engine. */
+struct ravelin_check_stats {
+    uint64_t runs;         /* of translated code that were compared with the interpreter */
+    uint64_t instructions; /* in them */
+    uint64_t pages;        /* of memory compared behind them */
+    uint64_t interrupted;  /* runs that could not be compared: an interrupt came between */
+    uint64_t repeated;     /* differences that were gone when tried again: a device wrote to memory meanwhile */
+};
+
 struct ravelin_vcpu_stats {
     uint64_t instructions; /* retired */
     uint64_t tlb_misses;   /* translations that the soft TLB did not hold */
@@ -51,6 +60,7 @@ struct ravelin_vcpu_stats {
     uint64_t device_accesses;
     uint64_t firmware_calls; /* to the built-in SBI */
     struct ravelin_jit_stats jit;
+    struct ravelin_check_stats check;
 };
 
 struct ravelin_stats {

@@ -6,6 +6,7 @@
 #include "board/virt_trace.h"
 #include "core/alarm.h"
 #include "core/check.h"
+#include "engine/check/check.h"
 #include "engine/jit/host.h"
 #include "engine/jit/jit.h"
 
@@ -178,6 +179,15 @@ static void copy_jit_stats(struct ravelin_jit_stats *to, const struct jit_statis
     to->stale_exits = from->exits[HOST_EXIT_STALE];
 }
 
+static void copy_check_stats(struct ravelin_check_stats *to, const struct check_statistics *from)
+{
+    to->runs = from->runs;
+    to->instructions = from->instructions;
+    to->pages = from->pages;
+    to->interrupted = from->interrupted;
+    to->repeated = from->repeated;
+}
+
 static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cpu)
 {
     const struct riscv_statistics *from = &cpu->statistics;
@@ -191,6 +201,9 @@ static void copy_stats(struct ravelin_vcpu_stats *to, const struct riscv_cpu *cp
     memcpy(to->interrupts, from->interrupts, sizeof to->interrupts);
     if (cpu->jit != NULL) {
         copy_jit_stats(&to->jit, jit_statistics(cpu));
+    }
+    if (cpu->check != NULL) {
+        copy_check_stats(&to->check, check_statistics(cpu));
     }
 }
 

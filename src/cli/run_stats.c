@@ -60,6 +60,26 @@ static json_t *jit_counts(const struct ravelin_jit_stats *jit)
     return object;
 }
 
+static void add_check(struct ravelin_check_stats *sum, const struct ravelin_check_stats *vcpu)
+{
+    sum->runs += vcpu->runs;
+    sum->instructions += vcpu->instructions;
+    sum->pages += vcpu->pages;
+    sum->interrupted += vcpu->interrupted;
+    sum->repeated += vcpu->repeated;
+}
+
+static json_t *check_counts(const struct ravelin_check_stats *check)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "runs", number(check->runs));
+    json_object_set_new(object, "instructions", number(check->instructions));
+    json_object_set_new(object, "pages", number(check->pages));
+    json_object_set_new(object, "interrupted", number(check->interrupted));
+    json_object_set_new(object, "repeated", number(check->repeated));
+    return object;
+}
+
 static void add(struct ravelin_vcpu_stats *sum, const struct ravelin_vcpu_stats *vcpu)
 {
     sum->instructions += vcpu->instructions;
@@ -71,6 +91,7 @@ static void add(struct ravelin_vcpu_stats *sum, const struct ravelin_vcpu_stats 
         sum->interrupts[cause] += vcpu->interrupts[cause];
     }
     add_jit(&sum->jit, &vcpu->jit);
+    add_check(&sum->check, &vcpu->check);
 }
 
 static void set_counts(json_t *object, const struct ravelin_vcpu_stats *counts)
@@ -86,6 +107,9 @@ static void set_counts(json_t *object, const struct ravelin_vcpu_stats *counts)
     json_object_set_new(object, "exits", exits);
     if (counts->jit.regions + counts->jit.refused > 0) {
         json_object_set_new(object, "jit", jit_counts(&counts->jit));
+    }
+    if (counts->check.runs > 0) {
+        json_object_set_new(object, "check", check_counts(&counts->check));
     }
 }
 

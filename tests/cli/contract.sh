@@ -355,6 +355,22 @@ ends 124 'statistics are written after a time-out' run --elf loop --timeout 0.2 
 holds 'with its end' grep -q '"end": "timeout"' stats.json
 if [ "$(uname -m)" = x86_64 ]; then # a host that translates
     holds 'and what was translated' grep -q '"regions": [1-9]' stats.json
+    ends 124 'the engine that checks' run --engine check --elf loop --timeout 0.3 --stats stats.json
+    holds 'counts what it has compared' grep -q '"runs": [1-9]' stats.json
+    holds 'and what went away when it was tried again' grep -q '"repeated": 0' stats.json
+    for engine in jit check; do
+        ends 124 "--dump with --engine $engine" run --engine $engine --elf loop --timeout 0.3 --dump ir,host
+        holds 'prints what was translated' grep -Eq '^region 00000000800[0-9a-f]+ hart 0: [1-9][0-9]* instructions' err
+        holds 'its IR' grep -q '^block @0 pc=0x' err
+        holds 'and host code' grep -Eq '^[0-9a-f]+  mov ' err
+        holds 'and nothing to standard output' test ! -s out
+    done
+    ends 124 '--dump ir alone' run --elf loop --timeout 0.3 --dump ir
+    holds 'prints IR' grep -q '^block @0 pc=0x' err
+    holds 'without host code' test "$(grep -Ec '^[0-9a-f]+  mov ' err)" -eq 0
+    ends 124 '--dump host alone' run --elf loop --timeout 0.3 --dump host
+    holds 'prints host code' grep -Eq '^[0-9a-f]+  mov ' err
+    holds 'without IR' test "$(grep -c '^block' err)" -eq 0
 fi
 ends 0 'the device tree is written and the guest runs' run --elf pass --dump-dtb tree.dtb
 holds 'it begins as one' test "$(head -c 4 tree.dtb | od -An -tx1 | tr -d ' ')" = d00dfeed

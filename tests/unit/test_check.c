@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test_riscv_fixture.h"
 
-#include "engine/check/check.h"
+#include "engine/check/check_internal.h"
 #include "engine/interp/interp.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define CODE   (RAM_BASE + 0x1000)
 #define DATA   (RAM_BASE + 0x4000)
@@ -126,12 +130,280 @@ static void a_private_view_keeps_its_writes_to_itself(void **state)
     fixture_destroy(&fixture);
 }
 
+/* -- The comparison, between two machines that stand for hart and shadow ------------------------------------------ */
+
+#define TABLE (RAM_BASE + 0x8000)
+
+struct pair {
+    struct fixture hart, shadow;
+    struct check check;
+    char *text;
+    size_t text_size;
+};
+
+static void begin_pair(struct pair *pair)
+{
+    *pair = (struct pair){ .text = NULL };
+    fixture_create(&pair->hart, 0, 1);
+    fixture_create(&pair->shadow, 0, 1);
+    pair->check.cpu = pair->hart.cpu;
+    pair->check.shadow = pair->shadow.cpu;
+    check_watch(&pair->check);
+    assert_true(check_compare(&pair->check));
+}
+
+/* What the report says, behind its first line and up to the instructions. */
+static const char *report(struct pair *pair)
+{
+    struct riscv_cpu *before = check_alloc(sizeof *before);
+    assert_false(check_compare(&pair->check));
+    before->state.pc = CODE;
+    before->state.mode = 1;
+    before->instructions = 77;
+    free(pair->text);
+    FILE *stream = open_memstream(&pair->text, &pair->text_size);
+    check_report(&pair->check, before, 5, stream);
+    fclose(stream);
+    free(before);
+    static const char first[] = "ravelin: translated code differs from the interpreter after 5 instructions from "
+                                "0000000080001000 (instruction 77, mode 1)\n";
+    assert_true(pair->text_size > sizeof first);
+    assert_memory_equal(pair->text, first, sizeof first - 1);
+    char *last = strstr(pair->text, "  the interpreter's last instructions; --dump ir,host shows what was made of");
+    assert_non_null(last);
+    *last = '\0';
+    return pair->text + (sizeof first - 1);
+}
+
+static void end_pair(struct pair *pair)
+{
+    free(pair->text);
+    free(pair->check.pages);
+    free(pair->check.marked);
+    fixture_destroy(&pair->hart);
+    fixture_destroy(&pair->shadow);
+}
+
+/* As if translated code had written a word of the page before the hart does. */
+static void add_page(struct pair *pair, uint64_t address, uint64_t word, uint64_t value)
+{
+    pair->check.witness.writes(&pair->check, gpa(address));
+    memcpy(pair->check.pages[pair->check.page_count - 1].translated + word, &value, sizeof value);
+}
+
+static void a_register_that_differs_is_reported_by_its_name(void **state)
+{
+    (void)state;
+    struct pair pair;
+    begin_pair(&pair);
+    pair.shadow.cpu->state.x[5] = 0x1234;
+    pair.shadow.cpu->state.csr.mepc = 0x80;
+    pair.hart.cpu->state.csr.pmpaddr[3] = 9;
+    pair.hart.cpu->state.mode = 1;
+    assert_string_equal(report(&pair), "  mode: translated 0000000000000003, interpreted 0000000000000001\n"
+                                       "  x5: translated 0000000000001234, interpreted 0000000000000000\n"
+                                       "  csr.mepc: translated 0000000000000080, interpreted 0000000000000000\n"
+                                       "  csr.pmpaddr3: translated 0000000000000000, interpreted 0000000000000009\n");
+    end_pair(&pair);
+}
+
+static void a_register_of_each_kind_is_compared(void **state)
+{
+    (void)state;
+    struct pair pair;
+    begin_pair(&pair);
+    struct riscv_cpu *shadow = pair.shadow.cpu;
+    uint64_t *const registers[] = { &shadow->state.pc,       &shadow->state.x[31],
+                                    &shadow->state.f[31],    &shadow->state.csr.fcsr,
+                                    &shadow->state.csr.satp, &shadow->state.csr.mstateen3,
+                                    &shadow->instructions,   &shadow->statistics.exceptions[63] };
+    for (unsigned i = 0; i < sizeof registers / sizeof registers[0]; i++) {
+        *registers[i] ^= UINT64_C(1) << 63;
+        assert_false(check_compare(&pair.check));
+        *registers[i] ^= UINT64_C(1) << 63;
+        assert_true(check_compare(&pair.check));
+    }
+    shadow->state.x[32] = 1; /* takes writes to x0: no state */
+    assert_true(check_compare(&pair.check));
+    uint64_t elsewhere = 0;
+    shadow->reservation.host = (uint8_t *)&elsewhere;
+    assert_string_equal(report(&pair), "  reservation: translated 0000000000000001, interpreted 0000000000000000\n");
+    end_pair(&pair);
+}
+
+static void a_word_of_memory_that_differs_is_reported_with_its_address(void **state)
+{
+    (void)state;
+    struct pair pair;
+    begin_pair(&pair);
+    add_page(&pair, DATA, 0xff8, 6);
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA + 0xff8, 8, 7));
+    assert_int_equal(pair.check.page_count, 1);
+    assert_string_equal(report(&pair),
+                        "  memory at 0000000080004ff8: translated 0000000000000006, interpreted 0000000000000007\n");
+    end_pair(&pair);
+}
+
+static void of_many_words_that_differ_some_are_shown(void **state)
+{
+    (void)state;
+    struct pair pair;
+    begin_pair(&pair);
+    add_page(&pair, DATA, 0, 0);
+    memset(pair.check.pages[0].translated, 0x55, PAGE_SIZE);
+    unsigned lines = 0;
+    for (const char *line = report(&pair); (line = strchr(line, '\n')) != NULL; line++) {
+        lines++;
+    }
+    assert_int_equal(lines, 16);
+    end_pair(&pair);
+}
+
+static void a_store_that_translated_code_leaves_out_is_a_difference(void **state)
+{
+    (void)state;
+    struct pair pair;
+    uint64_t value;
+    begin_pair(&pair);
+    assert_true(riscv_store_slow(pair.shadow.cpu, DATA, 8, 0)); /* the page is dirty, long before */
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA, 8, 0));
+    pair.check.page_count = 0;
+    check_watch(&pair.check);
+    assert_true(riscv_load_slow(pair.hart.cpu, DATA, 8, &value));
+    assert_int_equal(pair.check.page_count, 0);
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA + PAGE_SIZE, 8, 7));
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA, 8, 7)); /* no right was kept from the load */
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA + 8, 8, 8));
+    assert_int_equal(pair.check.page_count, 2);
+    assert_string_equal(report(&pair),
+                        "  memory at 0000000080005000: translated 0000000000000000, interpreted 0000000000000007\n"
+                        "  memory at 0000000080004000: translated 0000000000000000, interpreted 0000000000000007\n"
+                        "  memory at 0000000080004008: translated 0000000000000000, interpreted 0000000000000008\n");
+    end_pair(&pair);
+}
+
+static void both_pages_of_a_store_across_them_are_compared(void **state)
+{
+    (void)state;
+    struct pair pair;
+    begin_pair(&pair);
+    assert_true(riscv_store_slow(pair.hart.cpu, DATA + PAGE_SIZE - 1, 2, 0x0201));
+    assert_int_equal(pair.check.page_count, 2);
+    const char *text = report(&pair);
+    assert_non_null(
+        strstr(text, "  memory at 0000000080004ff8: translated 0000000000000000, interpreted 0100000000000000\n"));
+    assert_non_null(
+        strstr(text, "  memory at 0000000080005000: translated 0000000000000000, interpreted 0000000000000002\n"));
+    end_pair(&pair);
+}
+
+/* An identity mapping in one entry of a table: bits that a walk sets there may differ, and nothing that looks alike. */
+static void accessed_and_dirty_bits_may_differ_where_walks_have_set_them(void **state)
+{
+    (void)state;
+    const uint64_t leaf = RAM_BASE >> 2 | 0xf, entry = TABLE + 2 * sizeof leaf;
+    struct pair pair;
+    uint64_t value;
+    begin_pair(&pair);
+    assert_true(memory_write(pair.hart.memory, gpa(entry), &leaf, sizeof leaf));
+    pair.hart.cpu->state.csr.satp = pair.shadow.cpu->state.csr.satp = UINT64_C(8) << 60 | TABLE >> PAGE_SHIFT;
+    pair.hart.cpu->state.mode = pair.shadow.cpu->state.mode = RISCV_MODE_S;
+    riscv_cpu_state_changed(pair.hart.cpu);
+    add_page(&pair, TABLE, entry - TABLE, leaf);
+    assert_true(riscv_load_slow(pair.hart.cpu, DATA, 8, &value));
+    assert_int_equal(*fixture_ram(&pair.hart, entry), leaf | 0x40);
+    assert_true(check_compare(&pair.check));
+    assert_true(riscv_store_slow(pair.hart.cpu, TABLE, 8, leaf | 0xc0)); /* sets the dirty bit, too */
+    assert_int_equal(*fixture_ram(&pair.hart, entry), leaf | 0xc0);
+    memcpy(pair.check.pages[0].translated, &leaf, sizeof leaf);
+    assert_string_equal(report(&pair),
+                        "  memory at 0000000080008000: translated 000000002000000f, interpreted 00000000200000cf\n");
+    end_pair(&pair);
+}
+
+/* -- A difference, from beginning to end --------------------------------------------------------------------------- */
+
+static const uint32_t trapping[] = {
+    0x00c686b3, /* loop: add a3, a3, a2 */
+    0x00d70733, /*       add a4, a4, a3 */
+    0x0005b783, /*       ld a5, 0(a1): from a hole */
+};
+
+/* Stands for a store that translated code leaves out: the shadow takes its traps without this. */
+static void store_behind_its_back(void *context, const struct riscv_cpu *cpu, uint64_t cause, uint64_t tval)
+{
+    struct fixture *fixture = context;
+    (void)cause, (void)tval;
+    assert_true(riscv_store_slow(fixture->cpu, DATA, 8, cpu->instructions));
+}
+
+/* Runs a guest that traps in a loop, in a process that does not come back from it. */
+static void run_to_the_difference(int output)
+{
+    struct fixture fixture;
+    struct error error;
+    dup2(output, STDERR_FILENO);
+    fixture_create(&fixture, 0, 1);
+    assert_true(memory_write(fixture.memory, gpa(CODE), trapping, sizeof trapping));
+    fixture.machine->trap_taken = store_behind_its_back;
+    fixture.machine->trap_context = &fixture;
+    fixture.cpu->state.pc = fixture.cpu->state.csr.mtvec = CODE;
+    fixture.cpu->state.x[11] = HOLE;
+    riscv_cpu_state_changed(fixture.cpu);
+    if (!check_create(fixture.cpu, &error)) {
+        fprintf(stderr, "skipped: %s\n", error.text);
+        _exit(77);
+    }
+    interp_heat_after(fixture.cpu, 64);
+    alarm(60);
+    check_run(fixture.cpu);
+}
+
+static void the_run_ends_at_a_store_that_translated_code_leaves_out(void **state)
+{
+    (void)state;
+    char text[8192] = { 0 };
+    int ends[2], status;
+    assert_int_equal(pipe(ends), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        run_to_the_difference(ends[1]);
+        _exit(0);
+    }
+    close(ends[1]);
+    size_t size = 0;
+    for (ssize_t got; size < sizeof text - 1 && (got = read(ends[0], text + size, sizeof text - 1 - size)) > 0;) {
+        size += (size_t)got;
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("%s", text);
+        skip();
+    }
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+    assert_non_null(strstr(text, "ravelin: translated code differs from the interpreter after "));
+    assert_non_null(strstr(text, "\n  memory at 0000000080004000: translated "));
+    assert_non_null(strstr(text, "\n  0000000080001008: 0005b783  ld ")); /* the trace of the last try */
+    assert_null(strstr(text, "x13"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_runs_to_its_end_and_was_compared_on_the_way),
         cmocka_unit_test(a_second_vcpu_is_refused),
         cmocka_unit_test(a_private_view_keeps_its_writes_to_itself),
+        cmocka_unit_test(a_register_that_differs_is_reported_by_its_name),
+        cmocka_unit_test(a_register_of_each_kind_is_compared),
+        cmocka_unit_test(a_word_of_memory_that_differs_is_reported_with_its_address),
+        cmocka_unit_test(of_many_words_that_differ_some_are_shown),
+        cmocka_unit_test(a_store_that_translated_code_leaves_out_is_a_difference),
+        cmocka_unit_test(both_pages_of_a_store_across_them_are_compared),
+        cmocka_unit_test(accessed_and_dirty_bits_may_differ_where_walks_have_set_them),
+        cmocka_unit_test(the_run_ends_at_a_store_that_translated_code_leaves_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -130,6 +130,16 @@ enum riscv_direct {
 
 struct riscv_machine;
 
+/* Who is told what a hart does to RAM before it does it, on the hart's thread (engine/check). */
+struct riscv_witness {
+    /* Instructions will write to the page of this address. Told of the first write to each page since the translation
+     * caches were emptied, at least. */
+    void (*writes)(void *context, gpa_t address);
+    /* A walk will set accessed or dirty bits of this entry of a page table. */
+    void (*marks)(void *context, gpa_t entry);
+    void *context;
+};
+
 #define RISCV_CODE_UNKNOWN (UINT64_C(1) << 32)
 
 struct riscv_cpu {
@@ -194,6 +204,7 @@ struct riscv_cpu {
         uint64_t value;
     } pinned;
 
+    const struct riscv_witness *witness; /* or NULL; who sets it empties the translation caches then */
     struct riscv_statistics statistics;
     struct tlb tlbs[]; /* RISCV_CONTEXT_COUNT for each level */
 };

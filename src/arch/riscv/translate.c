@@ -105,9 +105,13 @@ static bool load_entry(void *context, gpa_t where, uint64_t *value)
 
 static bool update_entry(void *context, gpa_t where, uint64_t *expected, uint64_t desired)
 {
+    struct riscv_cpu *cpu = context;
     const struct tlb_entry *entry;
     do {
-        entry = table_entry(context, where, MEMORY_WRITE);
+        entry = table_entry(cpu, where, MEMORY_WRITE);
+        if (unlikely(cpu->witness != NULL) && entry != NULL) {
+            cpu->witness->marks(cpu->witness->context, where);
+        }
     } while (entry != NULL && unlikely(!restart_cas64(entry, where.bits, where.bits, *expected, desired, expected)));
     return entry != NULL;
 }
@@ -322,17 +326,20 @@ static const struct {
 };
 
 /* Pages whose next write is to be noticed are cached without the right to write. */
-static unsigned cachable_rights(const struct riscv_page *page, enum memory_access kind)
+static unsigned cachable_rights(const struct riscv_cpu *cpu, const struct riscv_page *page, enum memory_access kind)
 {
     if (page->overlay) {
         return page->rights;
     }
     if (kind == MEMORY_WRITE) {
+        if (unlikely(cpu->witness != NULL)) {
+            cpu->witness->writes(cpu->witness->context, page->address);
+        }
         memory_mark_dirty(page->slot, page->address);
         return page->rights;
     }
-    return memory_is_writable_quietly(page->slot, page->address) ? page->rights
-                                                                 : page->rights & ~(unsigned)MEMORY_WRITE;
+    const bool quietly = cpu->witness == NULL && memory_is_writable_quietly(page->slot, page->address);
+    return quietly ? page->rights : page->rights & ~(unsigned)MEMORY_WRITE;
 }
 
 static bool resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, uint64_t size, enum memory_access kind,
@@ -360,7 +367,7 @@ static bool resolve(struct riscv_cpu *cpu, struct tlb *tlb, uint64_t address, ui
     if (page->host != NULL) {
         /* Data evict no code, nor code data, that nobody asked for. */
         unsigned sort = kind == MEMORY_FETCH ? MEMORY_FETCH : MEMORY_READ | MEMORY_WRITE;
-        unsigned rights = cachable_rights(page, kind) & sort;
+        unsigned rights = cachable_rights(cpu, page, kind) & sort;
         if (page->whole) {
             const struct tlb_page entry = {
                 .host = page->host, .rights = rights, .size = page->large_size, .is_global = page->is_global

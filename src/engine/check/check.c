@@ -15,6 +15,58 @@
 #define TICK          200000l /* ns: translated code runs no longer than about that */
 #define ALL_ATTENTION UINT32_MAX
 
+/* -- What they write -----------------------------------------------------------------------------------------------
+ */
+
+static struct check_page *add_page(struct check *check, gpa_t address)
+{
+    if (check->page_count == check->page_room) {
+        check->page_room = 2 * check->page_room + 16;
+        check->pages = check_realloc(check->pages, check->page_room * sizeof *check->pages);
+    }
+    struct check_page *page = &check->pages[check->page_count++];
+    page->address = address;
+    CHECK(memory_read(check->cpu->machine->memory, address, page->before, PAGE_SIZE));
+    return page;
+}
+
+static void note_mark(void *context, gpa_t entry)
+{
+    struct check *check = context;
+    if (check->marked_count == check->marked_room) {
+        check->marked_room = 2 * check->marked_room + 64;
+        check->marked = check_realloc(check->marked, check->marked_room * sizeof *check->marked);
+    }
+    check->marked[check->marked_count++] = entry;
+}
+
+/* The hart writes to a page that translated code, which has run before, may not have written. */
+static void note_write(void *context, gpa_t address)
+{
+    struct check *check = context;
+    const gpa_t start = gpa(address.bits & ~PAGE_MASK);
+    for (size_t i = 0; i < check->page_count; i++) {
+        if (check->pages[i].address.bits == start.bits) {
+            return;
+        }
+    }
+    struct check_page *page = add_page(check, start);
+    memcpy(page->translated, page->before, PAGE_SIZE);
+}
+
+/* The shadow's are known by the dirty bits of its memory. */
+static void ignore_write(void *context, gpa_t address)
+{
+    (void)context, (void)address;
+}
+
+void check_watch(struct check *check)
+{
+    check->witness = (struct riscv_witness){ .writes = note_write, .marks = note_mark, .context = check };
+    check->cpu->witness = &check->witness;
+    riscv_flush(check->cpu);
+}
+
 /* -- The shadow ---------------------------------------------------------------------------------------------------- */
 
 static bool refuse_read(void *device, uint64_t offset, unsigned size, uint64_t *value)
@@ -57,6 +109,8 @@ static bool create_shadow(struct check *check, struct error *error)
         return false;
     }
     jit_set_dump(check->shadow, check->dump, check->dump_kinds);
+    check->shadow_witness = (struct riscv_witness){ .writes = ignore_write, .marks = note_mark, .context = check };
+    check->shadow->witness = &check->shadow_witness;
     return true;
 }
 
@@ -109,6 +163,7 @@ static void *moved(const void *host, ptrdiff_t distance)
 static void copy_hart(struct check *check)
 {
     struct riscv_cpu *cpu = check->cpu, *shadow = check->shadow;
+    check->marked_count = 0;
     shadow->machine->firmware = cpu->machine->firmware;
     shadow->state = cpu->state;
     shadow->features = cpu->features;
@@ -135,15 +190,7 @@ static void copy_hart(struct check *check)
 
 static void keep_page(void *context, gpa_t address, const uint8_t *page)
 {
-    struct check *check = context;
-    if (check->page_count == check->page_room) {
-        check->page_room = 2 * check->page_room + 16;
-        check->pages = check_realloc(check->pages, check->page_room * sizeof *check->pages);
-    }
-    struct check_page *kept = &check->pages[check->page_count++];
-    kept->address = address;
-    memcpy(kept->translated, page, PAGE_SIZE);
-    CHECK(memory_read(check->cpu->machine->memory, address, kept->before, PAGE_SIZE));
+    memcpy(add_page(context, address)->translated, page, PAGE_SIZE);
 }
 
 /* Runs translated code on the shadow. The pages it wrote are kept, and the shadow's view of memory is as before. */
@@ -205,7 +252,7 @@ static bool follow(struct check *check)
     uint32_t asked = 0;
     bool goes_on = true;
     check->traced = 0;
-    riscv_flush(cpu);
+    check_watch(check);
     while (goes_on && (cpu->instructions < count || total(cpu->statistics.exceptions) < traps)) {
         uint64_t before = cpu->instructions;
         step(check, count - before, &asked);
@@ -214,6 +261,7 @@ static bool follow(struct check *check)
             cpu->instructions <= count &&
             (moved || (total(cpu->statistics.exceptions) <= traps && total(cpu->statistics.interrupts) == interrupts));
     }
+    cpu->witness = NULL;
     cpu->interp = check->heating;
     if (asked != 0) {
         vcpu_request(&cpu->vcpu, asked);
@@ -354,6 +402,7 @@ void check_destroy(struct riscv_cpu *cpu)
         interp_destroy(cpu);
     }
     free(check->pages);
+    free(check->marked);
     free(check->before);
     free(check);
     cpu->check = NULL;

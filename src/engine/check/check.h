@@ -3,16 +3,23 @@
  * The check engine: the JIT and the interpreter in lockstep, on real guests.
  *
  *     if (!check_create(cpu, &error)) { … more than one vCPU, or no JIT here; error says which … }
- *     check_run(cpu);                 // returns when VCPU_STOP has been requested; at a difference it reports and
- * aborts check_destroy(cpu);
+ *     check_run(cpu);                 // returns when VCPU_STOP has been requested; reports a difference and aborts
+ *     check_destroy(cpu);
  *
  * Whenever the interpreter comes to a hot block, a shadow of the hart runs translated code from there, on a private
  * view of memory (memory_create_private()) and without devices: an access to one ends the run before it. Then the
  * interpreter runs the same number of instructions on the machine itself, and both are compared: all registers, the
- * trap taken, every page the translated code has written. So the machine only ever sees what the interpreter does.
+ * trap taken, every page that one of the two has written. So the machine only ever sees what the interpreter does.
  *
- * What the two see of memory may differ when a device writes there meanwhile: a difference is tried again before it
- * counts. Bits A and D of page tables may be set by one and not by the other, because the shadow fetches ahead.
+ * What the two see of memory may differ when a device writes there meanwhile: a difference is tried again, twice,
+ * before it counts (`repeated`). For that, pages go back to what they were; what a device has written to the same page
+ * meanwhile is lost.
+ * Bits A and D of page tables may be set by one and not by the other, because the shadow fetches ahead: they may differ
+ * in entries of which a walk has set them in this run, and nowhere else.
+ *
+ * What it cannot show, because both begin each run with empty translation caches, on a view of memory that cannot be
+ * watched (memory/watch.h): translated code that uses an entry of a cache longer than it may, and code that was changed
+ * and is not found to be. Those are for tests of the JIT itself (tests/random, tests/guest).
  *
  * Threads: as jit_run(). The guest may be hostile.
  */
@@ -26,7 +33,7 @@
 struct check_statistics {
     uint64_t runs;         /* of translated code that were compared */
     uint64_t instructions; /* in them */
-    uint64_t pages;        /* compared */
+    uint64_t pages;        /* compared, because one of the two had written them */
     uint64_t interrupted;  /* runs that could not be compared: an interrupt came between */
     uint64_t repeated;     /* differences that were not there when tried again */
 };

@@ -7,10 +7,10 @@
 
 #define CHECK_TRACE_LENGTH 64u
 
-/* A page that translated code has written. */
+/* A page that one of the two has written. */
 struct check_page {
     gpa_t address;
-    uint8_t translated[PAGE_SIZE]; /* by translated code */
+    uint8_t translated[PAGE_SIZE]; /* what it is to translated code; as before, if that has not written it */
     uint8_t before[PAGE_SIZE];
 };
 
@@ -31,6 +31,9 @@ struct check {
     bool met_device;          /* the shadow has come to an access that is not for it */
     struct check_page *pages;
     size_t page_count, page_room;
+    gpa_t *marked; /* entries of page tables of which walks, the hart's or the shadow's, have set bits A or D */
+    size_t marked_count, marked_room;
+    struct riscv_witness witness, shadow_witness;
     bool traces;                                 /* this comparison is done again, to be reported */
     struct check_step trace[CHECK_TRACE_LENGTH]; /* of the last comparison, by the interpreter */
     uint64_t traced;
@@ -39,6 +42,9 @@ struct check {
     _Atomic bool is_over;
     struct check_statistics statistics;
 };
+
+/* Lets the hart tell which pages it is about to write, from now on; check->page_count are known. */
+void check_watch(struct check *check);
 
 /* Whether hart and shadow have come to the same state. */
 bool check_compare(const struct check *check);

@@ -7,10 +7,8 @@
 #include <string.h>
 
 #define WORDS_SHOWN  16u
-#define PTE_VALID    UINT64_C(1)
 #define PTE_ACCESSED UINT64_C(0x40)
 #define PTE_DIRTY    UINT64_C(0x80)
-#define CSR_WORDS    (sizeof((struct riscv_state *)NULL)->csr / sizeof(uint64_t))
 
 /* Goes over all that must be equal; with a stream it says what is not. */
 struct comparison {
@@ -18,16 +16,32 @@ struct comparison {
     unsigned count;
 };
 
-static void same(struct comparison *comparison, const char *name, unsigned number, uint64_t translated,
-                 uint64_t interpreted)
+static void same(struct comparison *comparison, const char *name, uint64_t translated, uint64_t interpreted)
 {
     if (translated == interpreted) {
         return;
     }
     comparison->count++;
     if (comparison->stream != NULL) {
-        fprintf(comparison->stream, "  %s%u: translated %016" PRIx64 ", interpreted %016" PRIx64 "\n", name, number,
-                translated, interpreted);
+        fprintf(comparison->stream, "  %s: translated %016" PRIx64 ", interpreted %016" PRIx64 "\n", name, translated,
+                interpreted);
+    }
+}
+
+/* A member of the state: `count` elements of `size` bytes. */
+static void same_member(struct comparison *comparison, const char *name, size_t size, unsigned count, const void *a,
+                        const void *b)
+{
+    if (memcmp(a, b, size * count) == 0) {
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t translated = 0, interpreted = 0;
+        char numbered[64];
+        memcpy(&translated, (const uint8_t *)a + i * size, size);
+        memcpy(&interpreted, (const uint8_t *)b + i * size, size);
+        snprintf(numbered, sizeof numbered, "%s%u", name, i);
+        same(comparison, count > 1 ? numbered : name, translated, interpreted);
     }
 }
 
@@ -43,30 +57,32 @@ static uint64_t trap_count(const struct riscv_cpu *cpu)
 static void compare_registers(struct comparison *comparison, const struct check *check)
 {
     const struct riscv_cpu *a = check->shadow, *b = check->cpu;
-    same(comparison, "pc", 0, a->state.pc, b->state.pc);
-    same(comparison, "mode", 0, a->state.mode, b->state.mode);
-    same(comparison, "instructions", 0, a->instructions, b->instructions);
-    same(comparison, "traps", 0, trap_count(a), trap_count(b));
-    for (unsigned i = 0; i < 32; i++) {
-        same(comparison, "x", i, a->state.x[i], b->state.x[i]);
-        same(comparison, "f", i, a->state.f[i], b->state.f[i]);
-    }
-    const uint64_t *csr_a = (const uint64_t *)&a->state.csr, *csr_b = (const uint64_t *)&b->state.csr;
-    for (unsigned i = 0; i < CSR_WORDS; i++) {
-        same(comparison, "control register word ", i, csr_a[i], csr_b[i]);
-    }
+    same(comparison, "instructions", a->instructions, b->instructions);
+    same(comparison, "traps", trap_count(a), trap_count(b));
+#define SAME(member, bits, count) \
+    same_member(comparison, #member, (bits) / 8, count, &a->state.member, &b->state.member);
+    RISCV_STATE_FIELDS(SAME)
+#undef SAME
     bool held = a->reservation.host != NULL, held_too = b->reservation.host != NULL;
-    same(comparison, "reservation", 0, held, held_too);
+    same(comparison, "reservation", held, held_too);
     if (held && held_too) {
-        same(comparison, "reserved address", 0, (uint64_t)(uintptr_t)a->reservation.host - (uint64_t)check->distance,
+        same(comparison, "reserved address", (uint64_t)(uintptr_t)a->reservation.host - (uint64_t)check->distance,
              (uint64_t)(uintptr_t)b->reservation.host);
     }
 }
 
-/* A page-table entry of which one side has set accessed or dirty. */
-static bool is_page_table_bit(uint64_t a, uint64_t b)
+/* A page-table entry of which a walk of one side has set accessed or dirty. */
+static bool is_marked_by_one(const struct check *check, gpa_t address, uint64_t a, uint64_t b)
 {
-    return ((a ^ b) & ~(PTE_ACCESSED | PTE_DIRTY)) == 0 && (a & PTE_VALID) != 0;
+    if (((a ^ b) & ~(PTE_ACCESSED | PTE_DIRTY)) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < check->marked_count; i++) {
+        if (check->marked[i].bits == address.bits) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void compare_page(struct comparison *comparison, const struct check *check, const struct check_page *page)
@@ -80,13 +96,15 @@ static void compare_page(struct comparison *comparison, const struct check *chec
         uint64_t a, b;
         memcpy(&a, page->translated + i, 8);
         memcpy(&b, now + i, 8);
-        if (a != b && !is_page_table_bit(a, b)) {
-            if (comparison->stream != NULL && shown++ < WORDS_SHOWN) {
-                fprintf(comparison->stream, "  memory at %016" PRIx64 ":\n", page->address.bits + i);
-                same(comparison, "    word ", 0, a, b);
-            } else {
-                comparison->count++;
-            }
+        if (a == b || is_marked_by_one(check, gpa(page->address.bits + i), a, b)) {
+            continue;
+        }
+        if (comparison->stream != NULL && shown++ < WORDS_SHOWN) {
+            char name[64];
+            snprintf(name, sizeof name, "memory at %016" PRIx64, page->address.bits + i);
+            same(comparison, name, a, b);
+        } else {
+            comparison->count++;
         }
     }
 }
