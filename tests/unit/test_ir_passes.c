@@ -8,12 +8,16 @@
 #include "core/check.h"
 #include "engine/jit/ir_internal.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -177,6 +181,53 @@ static void all_passes_change_nothing(void **state)
     check_pass(ir_optimize, "all passes", 4000);
 }
 
+/* -- The verifier between passes ----------------------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+#ifndef ADDRESS_SANITIZER
+#define ADDRESS_SANITIZER 0
+#endif
+
+/* In a process of its own: how it ends, after optimizing a region in which a value does not know all its users. */
+static int optimize_ill_formed(const char *verify)
+{
+    int status;
+    const pid_t child = fork();
+    if (child == 0) {
+        signal(SIGABRT, SIG_DFL);
+        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+        if (verify != NULL) {
+            setenv("RAVELIN_JIT_VERIFY", verify, 1);
+        } else {
+            unsetenv("RAVELIN_JIT_VERIFY");
+        }
+        struct ir_region *region = ir_create();
+        struct ir_block *block = ir_add_block(region, 0);
+        struct ir_value *value = ir_get(block, IR_I64, 8);
+        ir_put(block, 16, value);
+        ir_exit(block, 0, 0);
+        value->uses++;
+        ir_optimize(region);
+        ir_free(region);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void a_region_that_is_not_well_formed_stops_the_program_where_passes_are_verified(void **state)
+{
+    (void)state;
+    assert_int_equal(optimize_ill_formed("1"), SIGABRT);
+    assert_int_equal(optimize_ill_formed(NULL), ADDRESS_SANITIZER ? SIGABRT : 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +240,7 @@ int main(void)
         cmocka_unit_test(dropping_dead_puts_changes_nothing),
         cmocka_unit_test(dropping_unused_operations_changes_nothing),
         cmocka_unit_test(all_passes_change_nothing),
+        cmocka_unit_test(a_region_that_is_not_well_formed_stops_the_program_where_passes_are_verified),
     };
     test_seed = ir_random_seed();
     return cmocka_run_group_tests(tests, NULL, NULL);
