@@ -6,6 +6,8 @@
 #include "engine/jit/code_pages.h"
 #include "memory/watch.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 #define PLACE(number) (RAM_BASE + (number) * PAGE_SIZE)
@@ -204,6 +206,105 @@ static void who_reads_too_late_doubts_everything(void **state)
     end(&test);
 }
 
+static void store_number(struct riscv_cpu *cpu, unsigned number, uint64_t value)
+{
+    assert_true(riscv_store_slow(cpu, PLACE(number), 8, value));
+}
+
+/* -- While another hart writes ------------------------------------------------------------------------------------- */
+
+#define PAGES  4u
+#define WRITES (PAGES * 12) /* of a round: a page that changes more often is not watched for long */
+
+struct writing {
+    struct riscv_cpu *cpu;
+    unsigned seed;
+    _Atomic uint64_t fences;         /* that the first hart has made */
+    _Atomic uint64_t written[PAGES]; /* the last number that is in each page */
+};
+
+/* What a hart does at a boundary of instructions. */
+static void pass_boundary(struct riscv_cpu *cpu)
+{
+    if ((vcpu_attention(&cpu->vcpu) & VCPU_WRITES) != 0) {
+        vcpu_take(&cpu->vcpu, VCPU_WRITES);
+        riscv_give_up_writes(cpu);
+    }
+}
+
+static void *write_code(void *context)
+{
+    struct writing *writing = context;
+    unsigned random = writing->seed;
+    for (uint64_t number = 1; number <= WRITES; number++) {
+        random = random * 1103515245 + 12345;
+        const unsigned page = number % PAGES,
+                       pause = (random >> 16) % 8; /* fences: pages settle in that time, or do not */
+        const uint64_t until = atomic_load(&writing->fences) + (pause < 5 ? 0 : pause);
+        do {
+            pass_boundary(writing->cpu);
+            sched_yield();
+        } while (atomic_load(&writing->fences) < until);
+        store_number(writing->cpu, page, number);
+        atomic_store_explicit(&writing->written[page], number, memory_order_release);
+    }
+    return NULL;
+}
+
+static uint64_t number_in(const struct test *test, unsigned page)
+{
+    const _Atomic uint64_t *word = (const _Atomic uint64_t *)(const void *)page_at(test, page);
+    return atomic_load_explicit(word, memory_order_relaxed);
+}
+
+/* Fences until the other hart has written all. Whatever was written before a fence is known behind it, because the page
+ * is doubted, and so compared. Returns how often one was not doubted. */
+static unsigned fence_while_written(struct test *test, struct writing *writing)
+{
+    uint64_t known[PAGES] = { 0 };
+    unsigned trusted = 0;
+    for (bool is_over = false; !is_over;) {
+        uint64_t told[PAGES];
+        is_over = true;
+        for (unsigned i = 0; i < PAGES; i++) {
+            told[i] = atomic_load_explicit(&writing->written[i], memory_order_acquire);
+            is_over &= told[i] > WRITES - PAGES;
+        }
+        fence(test);
+        atomic_fetch_add(&writing->fences, 1);
+        for (unsigned i = 0; i < PAGES; i++) {
+            known[i] = test->doubted[i] > 0 ? number_in(test, i) : known[i];
+            trusted += test->doubted[i] == 0;
+            assert_in_range(known[i], told[i], WRITES);
+        }
+        sched_yield();
+    }
+    return trusted;
+}
+
+static void what_another_hart_has_written_is_doubted_at_the_next_fence(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 200 };
+    unsigned trusted = 0;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct test test;
+        pthread_t thread;
+        begin(&test, 2);
+        struct writing writing = { .cpu = test.fixture.machine->cpus[1], .seed = round };
+        for (unsigned i = 0; i < PAGES; i++) {
+            store_number(writing.cpu, i, 0); /* with rights from before the page was watched */
+            add(&test, i);
+        }
+        assert_int_equal(pthread_create(&thread, NULL, write_code, &writing), 0);
+        trusted += fence_while_written(&test, &writing);
+        pthread_join(thread, NULL);
+        end(&test);
+    }
+    print_message("# trusted %u times\n", trusted);
+    assert_true(trusted > ROUNDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +314,7 @@ int main(void)
         cmocka_unit_test(a_hart_that_starts_has_given_up_what_it_was_asked_for),
         cmocka_unit_test(a_page_that_never_rests_is_doubted_at_every_fence_for_a_while),
         cmocka_unit_test(who_reads_too_late_doubts_everything),
+        cmocka_unit_test(what_another_hart_has_written_is_doubted_at_the_next_fence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
