@@ -214,7 +214,7 @@ static void store_number(struct riscv_cpu *cpu, unsigned number, uint64_t value)
 /* -- While another hart writes ------------------------------------------------------------------------------------- */
 
 #define PAGES  4u
-#define WRITES (PAGES * 12) /* of a round: a page that changes more often is not watched for long */
+#define WRITES 48u /* of a round: a page that changes more often is not watched for long */
 
 struct writing {
     struct riscv_cpu *cpu;

@@ -102,12 +102,12 @@ static bool empty_caches(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t
     return false;
 }
 
-/* A hart to whose interpreter both ways of the branch are warm. */
-static struct riscv_cpu *run_branches(struct fixture *fixture)
+/* A hart to whose interpreter this code is warm, with T0 0 and 1 in turn. */
+static struct riscv_cpu *run_code(struct fixture *fixture, const void *code, size_t size)
 {
     fixture_create(fixture, 0, 1);
     struct riscv_cpu *cpu = fixture->cpu;
-    write_code(fixture, CODE, branches, sizeof branches);
+    write_code(fixture, CODE, code, size);
     interp_create_for_jit(cpu);
     interp_heat_after(cpu, 0); /* whatever has run is hot */
     cpu->state.pc = CODE;
@@ -116,6 +116,12 @@ static struct riscv_cpu *run_branches(struct fixture *fixture)
         assert_non_null(interp_run_to_hot(cpu, true));
     }
     return cpu;
+}
+
+/* Both ways of the branch are warm. */
+static struct riscv_cpu *run_branches(struct fixture *fixture)
+{
+    return run_code(fixture, branches, sizeof branches);
 }
 
 static void what_empties_the_fetch_tlb_does_not_disturb_a_region_in_the_making(void **state)
@@ -144,6 +150,74 @@ static void what_empties_the_fetch_tlb_does_not_disturb_a_region_in_the_making(v
     fixture_destroy(&fixture);
 }
 
+/* -- Calls and returns ----------------------------------------------------------------------------------------------
+ */
+
+#define RETURN 0x00008067u /* jalr x0, 0(ra) */
+
+static bool ends_nowhere(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host)
+{
+    (void)cpu, (void)pc, (void)host;
+    return false;
+}
+
+/* The only jump through a register in the region. */
+static const struct ir_value *indirect_exit(const struct ir_region *region)
+{
+    const struct ir_value *found = NULL;
+    for (const struct ir_block *block = region->blocks; block != NULL; block = block->next) {
+        if (block->last->op == IR_EXIT_INDIRECT) {
+            assert_null(found);
+            found = block->last;
+        }
+    }
+    assert_non_null(found);
+    return found;
+}
+
+/* Runs code that calls a function twice, whose last instruction is given, and counts how many of the two addresses
+ * behind the calls are among its targets. All targets are those. */
+static unsigned count_returns(uint32_t last)
+{
+    const uint32_t calls[] = {
+        0x010000ef, /* 0:  jal ra, 16 */
+        0x00130313, /* 4:  addi t1, t1, 1 */
+        0x008000ef, /* 8:  jal ra, 16 */
+        0xff5ff06f, /* 12: j 0 */
+        0x00128293, /* 16: addi t0, t0, 1 */
+        last,       /* 20 */
+    };
+    static struct region_plan plan;
+    struct fixture fixture;
+    struct riscv_cpu *cpu = run_code(&fixture, calls, sizeof calls);
+    const struct riscv_facts facts = region_facts(cpu);
+    const uint8_t *page;
+    assert_true(riscv_fetch_page(cpu, CODE, &page));
+    struct ir_region *ir = ir_create();
+    region_build(&plan, ir, cpu, CODE, page, &facts, ends_nowhere);
+    assert_null(ir_verify(ir));
+    assert_int_equal(plan.instruction_count, 6);
+    const struct ir_value *exit = indirect_exit(ir);
+    bool first = false, second = false;
+    for (unsigned i = 0; i < exit->target_count; i++) {
+        const bool is_first = exit->targets[i]->pc == CODE + 4, is_second = exit->targets[i]->pc == CODE + 12;
+        assert_true(is_first || is_second);
+        first |= is_first;
+        second |= is_second;
+    }
+    ir_free(ir);
+    interp_destroy(cpu);
+    fixture_destroy(&fixture);
+    return (unsigned)first + second;
+}
+
+static void a_return_leads_to_the_addresses_behind_calls_of_the_region(void **state)
+{
+    (void)state;
+    assert_int_equal(count_returns(RETURN), 2);
+    assert_int_equal(count_returns(0x8082), 2); /* c.jr ra */
+}
+
 /* -- Run for long -------------------------------------------------------------------------------------------------- */
 
 static void a_block_that_is_met_hot_again_and_again_stays_hot(void **state)
@@ -165,6 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instruction_is_as_long_as_what_is_executed),
         cmocka_unit_test(what_empties_the_fetch_tlb_does_not_disturb_a_region_in_the_making),
+        cmocka_unit_test(a_return_leads_to_the_addresses_behind_calls_of_the_region),
         cmocka_unit_test(a_block_that_is_met_hot_again_and_again_stays_hot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,7 +201,10 @@ static int optimize_ill_formed(const char *verify)
     const pid_t child = fork();
     if (child == 0) {
         signal(SIGABRT, SIG_DFL);
-        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+        const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (nowhere >= 0) {
+            dup2(nowhere, STDERR_FILENO);
+        }
         if (verify != NULL) {
             setenv("RAVELIN_JIT_VERIFY", verify, 1);
         } else {

@@ -223,7 +223,7 @@ static void what_other_threads_have_written_is_in_the_news(void **state)
     uint64_t place = watch_now(memory), lost = 0;
     for (unsigned i = 0; i < WRITERS; i++) {
         const uint64_t page = i / 2; /* two of them write to one */
-        void *word = memory_pointer(memory, gpa(BASE + page * PAGE_SIZE + i * 64), 8, MEMORY_WRITE);
+        void *word = memory_pointer(memory, gpa(BASE + page * PAGE_SIZE + i * UINT64_C(64)), 8, MEMORY_WRITE);
         writers[i] = (struct writer){ .memory = memory, .word = word };
         known[i].page = page_at(memory, page);
         look(memory, &writers[i], &known[i]);
