@@ -328,8 +328,9 @@ void ir_print(const struct ir_region *region, FILE *stream);
 struct ir_region *ir_read(const char *text, const struct ir_callee *const *callees, size_t callee_count, char *message,
                           size_t message_size); /* NULL: message says line and what is wrong */
 
-/* NULL if the region is well-formed, else what is wrong (static or region-owned text). ir_optimize() runs it after every
- * pass if RAVELIN_JIT_VERIFY is in the environment, and in builds with an address sanitizer (RAVELIN_IR_VERIFY). */
+/* NULL if the region is well-formed, else what is wrong (static or region-owned text). ir_optimize() runs it after
+ * every pass if RAVELIN_JIT_VERIFY is in the environment, and in builds with an address sanitizer (RAVELIN_IR_VERIFY).
+ */
 const char *ir_verify(struct ir_region *region);
 
 /* The passes, in their order (ir_optimize runs all): each leaves the region equivalent and well-formed. */
