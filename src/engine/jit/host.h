@@ -71,6 +71,7 @@ struct host_code {
     size_t size;
     uint32_t link_count;
     struct host_blocks *blocks; /* the caller's; NULL unless asked for */
+    size_t blocks_size;         /* of what it points to */
 };
 
 /* What it takes to enter a region at another block than the first: for host_add_entry(). Allocated by host_compile(),
@@ -93,6 +94,12 @@ bool host_add_entry(struct host *host, const struct host_request *request, const
 
 /* Forgets all code and links. */
 void host_flush(struct host *host);
+
+/* Bytes of code that there is room for. */
+size_t host_code_limit(const struct host *host);
+
+/* For tests: true now and then under RAVELIN_JIT_ADVERSITY, to be taken as a full code memory would be. */
+bool host_wants_flush(struct host *host);
 
 void host_set_link(struct host *host, uint32_t link, const void *entry);
 void host_unlink(struct host *host, uint32_t link);

@@ -27,6 +27,18 @@ void host_flush(struct host *host)
     CHECK(host != NULL);
 }
 
+size_t host_code_limit(const struct host *host)
+{
+    CHECK(host != NULL);
+    return 0;
+}
+
+bool host_wants_flush(struct host *host)
+{
+    CHECK(host != NULL);
+    return false;
+}
+
 bool host_add_entry(struct host *host, const struct host_request *request, const struct host_blocks *blocks,
                     uint32_t number, uint64_t pc, struct host_entry *entry)
 {

@@ -9,8 +9,8 @@
  * Each vCPU has translations of its own, without locks. Changed code is found at fences: a region keeps copies of the
  * bytes it was made from, to be compared if their pages have been written (engine/jit/code_pages.h).
  *
- * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and a full one is emptied, together with
- * what is kept of each region beside it (half a kilobyte or more).
+ * Threads: as interp_run(). The guest may be hostile: code memory is bounded, and so is what is kept of each region
+ * beside it (half a kilobyte or more), by half of that; where either is full, both are emptied.
  */
 #ifndef RAVELIN_ENGINE_JIT_JIT_H
 #define RAVELIN_ENGINE_JIT_JIT_H
@@ -23,8 +23,11 @@ struct jit_statistics {
     uint64_t regions;      /* translated since the start */
     uint64_t instructions; /* guest instructions in them */
     uint64_t code_size;    /* bytes of host code */
+    uint64_t translated;   /* guest instructions retired in translated code */
     uint64_t refused;      /* hot blocks that could not be translated */
-    uint64_t flushes;      /* of a full code memory */
+    uint64_t flushes;      /* of a full code memory, or because too much was kept beside it */
+    uint64_t forced;       /* flushes for no reason: RAVELIN_JIT_ADVERSITY */
+    uint64_t kept_size;    /* bytes that are kept of regions now, beside their code */
     uint64_t changed;      /* regions dropped because their code had changed */
     uint64_t nanoseconds;  /* spent translating */
     uint64_t exits[8];     /* ways out of translated code, by enum host_exit */

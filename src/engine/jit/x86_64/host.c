@@ -36,6 +36,7 @@ struct host {
     uint32_t link_count; /* link cells in use */
     uint32_t memo_count; /* memos in use */
     uint64_t random;     /* adversity: see adversity_seed() */
+    unsigned flush_one;  /* adversity: a flush is wanted at one of so many regions */
     uint32_t link_stubs[HOST_LINK_COUNT];
     struct undo undo;            /* of all code */
     struct noted linked, jumped; /* link cells and jump cache entries that lead somewhere */
@@ -45,11 +46,13 @@ struct host {
 
 /* -- Life ---------------------------------------------------------------------------------------------------------- */
 
-/* LAHF in 64-bit mode: Intel SDM volume 2, CPUID, 80000001h. */
-static bool has_lahf(void)
+/* Intel SDM volume 2, CPUID, 80000001h, ECX. */
+enum { EXTENDED_LAHF = 1u << 0 /* in 64-bit mode */, EXTENDED_LZCNT = 1u << 5 };
+
+static bool has_extended(unsigned feature)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & 1) != 0;
+    return __get_cpuid(0x80000001, &a, &b, &c, &d) != 0 && (c & feature) != 0;
 }
 
 static struct host_features ask_processor(void)
@@ -59,41 +62,55 @@ static struct host_features ask_processor(void)
         .avx = __builtin_cpu_supports("avx") != 0,
         .bmi1 = __builtin_cpu_supports("bmi") != 0,
         .bmi2 = __builtin_cpu_supports("bmi2") != 0,
-        .lzcnt = __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("avx2") != 0, /* came with them */
+        .lzcnt = has_extended(EXTENDED_LZCNT), /* where it is missing its bytes are BSR's */
         .popcnt = __builtin_cpu_supports("popcnt") != 0,
         .fma = __builtin_cpu_supports("fma") != 0,
         .ssse3 = __builtin_cpu_supports("ssse3") != 0,
         .sse41 = __builtin_cpu_supports("sse4.1") != 0,
         .sse42 = __builtin_cpu_supports("sse4.2") != 0,
-        .lahf = has_lahf(),
+        .lahf = has_extended(EXTENDED_LAHF),
     };
 }
 
 /* For tests: RAVELIN_JIT_ADVERSITY=n (not 0) makes choices at random from that seed: fewer registers, fewer processor
- * features, little code memory. */
+ * features, little code memory (a whole system does little but translate in it), flushes for no reason. */
 static uint64_t adversity_seed(void)
 {
     const char *text = getenv("RAVELIN_JIT_ADVERSITY");
     return text == NULL ? 0 : strtoull(text, NULL, 0);
 }
 
-#define ADVERSITY_CODE_SIZE (4u << 20) /* less, and a whole system does little but translate */
+#define ADVERSITY_CODE_MIN (16u << 10)
+#define ADVERSITY_FLUSH    512u /* at most so many regions without a flush, on average */
 
+/* Bit n of `shown` is 0: feature n is hidden. */
+static void hide_features(struct host_features *features, unsigned shown)
+{
+    features->bmi1 = features->bmi1 && (shown & 1) != 0;
+    features->bmi2 = features->bmi2 && (shown & 2) != 0;
+    features->lzcnt = features->lzcnt && (shown & 4) != 0;
+    features->popcnt = features->popcnt && (shown & 8) != 0;
+    features->avx = features->avx && (shown & 16) != 0;
+    features->fma = features->fma && (shown & 32) != 0;
+    features->sse41 = features->sse41 && (shown & 64) != 0;
+    features->sse42 = features->sse42 && (shown & 128) != 0;
+    features->ssse3 = features->ssse3 && (shown & 256) != 0;
+    features->lahf = features->lahf && (shown & 512) != 0;
+}
+
+/* Of an even seed and the next, one shows what the other hides: two runs try all that depends on a single feature.
+ * Eight try all amounts of code memory; where there is less, flushes are left to that. */
 static void be_adverse(struct host *host)
 {
-    host->compile.random = host->random;
-    host->code_limit = ADVERSITY_CODE_SIZE;
-    struct host_features *features = &host->features;
-    features->bmi1 = features->bmi1 && random_below(&host->compile, 2) != 0;
-    features->bmi2 = features->bmi2 && random_below(&host->compile, 2) != 0;
-    features->lzcnt = features->lzcnt && random_below(&host->compile, 2) != 0;
-    features->popcnt = features->popcnt && random_below(&host->compile, 2) != 0;
-    features->avx = features->avx && random_below(&host->compile, 2) != 0;
-    features->fma = features->fma && random_below(&host->compile, 2) != 0;
-    features->sse41 = features->sse41 && random_below(&host->compile, 2) != 0;
-    features->sse42 = features->sse42 && random_below(&host->compile, 2) != 0;
-    features->ssse3 = features->ssse3 && random_below(&host->compile, 2) != 0;
-    features->lahf = features->lahf && random_below(&host->compile, 2) != 0;
+    struct compile *compile = &host->compile;
+    const bool is_odd = (host->random & 1) != 0;
+    compile->random = host->random >> 1;
+    const unsigned shown = random_below(compile, 1024);
+    hide_features(&host->features, is_odd ? ~shown : shown);
+    compile->random += is_odd;
+    const unsigned step = (unsigned)(host->random >> 1 & 3);
+    host->code_limit = ADVERSITY_CODE_MIN << 2 * step;
+    host->flush_one = ADVERSITY_FLUSH >> 2 * step;
 }
 
 static struct emit begin_emit(struct host *host)
@@ -270,10 +287,12 @@ struct host_blocks {
     } blocks[];
 };
 
-static struct host_blocks *keep_blocks(const struct compile *compile)
+static struct host_blocks *keep_blocks(const struct compile *compile, size_t *size)
 {
     const struct ir_region *region = compile->request->region;
-    struct host_blocks *kept = check_alloc(sizeof *kept + region->block_count * sizeof kept->blocks[0]);
+    struct host_blocks *kept;
+    *size = sizeof *kept + region->block_count * sizeof kept->blocks[0];
+    kept = check_alloc(*size);
     kept->first_memo = compile->first_memo;
     kept->memo_count = compile->memo_count;
     kept->pin_count = compile->pin_count;
@@ -350,7 +369,11 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
         return compile->failed ? HOST_REFUSED : HOST_FULL;
     }
     undo_append(&host->undo, &compile->undo);
-    code->blocks = request->keeps_blocks ? keep_blocks(compile) : NULL;
+    code->blocks = NULL;
+    code->blocks_size = 0;
+    if (request->keeps_blocks) {
+        code->blocks = keep_blocks(compile, &code->blocks_size);
+    }
     code->size = compile->emit.cursor - host->used;
     host->used = compile->emit.cursor;
     memos_begin(compile, host->data);
@@ -360,6 +383,16 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
         host->link_count = request->first_link + links;
     }
     return HOST_COMPILED;
+}
+
+size_t host_code_limit(const struct host *host)
+{
+    return host->code_limit;
+}
+
+bool host_wants_flush(struct host *host)
+{
+    return host->random != 0 && random_below(&host->compile, host->flush_one) == 0;
 }
 
 static void note(struct noted *noted, uint32_t member)
