@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops]: runs random programs that get hot (loops.h) on the JIT and, on
- * a second machine, on the interpreter, and compares them wherever the JIT's translated code gives way: all registers,
- * traps taken, retired instructions, the data, and in the end all memory. Between two such places pages are remapped
- * and interrupts raised, at the same instruction in both machines.
+ * lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops] [--adverse]: runs random programs that get hot (loops.h) on the
+ * JIT and, on a second machine, on the interpreter, and compares them wherever the JIT's translated code gives way: all
+ * registers, traps taken, retired instructions, the data, and in the end all memory. Between two such places pages are
+ * remapped and interrupts raised, at the same instruction in both machines.
  *
  * With --stops another thread asks the JIT's hart to stop at random moments, so that it also leaves in the middle of
  * what it would do in one go; where, no seed decides.
  *
- * With RAVELIN_DUMP set it prints what the JIT makes, as IR and as host code. RAVELIN_JIT_ADVERSITY makes the back end
- * choose badly on purpose (engine/jit/x86_64/host.c).
+ * With --adverse the back end chooses badly on purpose (RAVELIN_JIT_ADVERSITY, engine/jit/x86_64/host.c), for each
+ * program by its seed.
+ *
+ * With RAVELIN_DUMP set it prints what the JIT makes, as IR and as host code.
  *
  * Prints the seed of each program; the first difference ends it with a report. Default 1,000,000 instructions; SEED
- * defaults to RAVELIN_SEED or the clock.
+ * defaults to RAVELIN_SEED or the clock. A run of a million or more fails, too, if the JIT has not done its part.
  */
 #include "../splitmix.h"
 #include "loops.h"
@@ -31,9 +33,11 @@
 #include <string.h>
 #include <time.h>
 
-#define HEAT         64 /* runs that make a block of these short programs hot */
-#define ROUNDS_MAX   60u
-#define TRACE_LENGTH 48u
+#define HEAT          64 /* runs that make a block of these short programs hot */
+#define ROUNDS_MAX    60u
+#define TRACE_LENGTH  48u
+#define PROGRAM_LIMIT 250000u  /* instructions of a program: better several than a long one */
+#define LONG_RUN      1000000u /* instructions that show everything once */
 
 struct subject {
     struct random_machine base;
@@ -52,7 +56,12 @@ struct run {
     uint64_t traced;
 };
 
-static bool asks_for_stops;
+/* What the JIT has done, in all programs. */
+struct totals {
+    uint64_t instructions, translated, regions, exits, flushes, forced;
+};
+
+static bool asks_for_stops, is_adverse;
 static _Atomic bool is_over;
 
 static uint64_t next_random(struct run *run)
@@ -265,8 +274,28 @@ static bool run_both(struct run *run, uint64_t limit)
     return same;
 }
 
+static void be_adverse(uint64_t seed)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRIu64, seed);
+    CHECK(setenv("RAVELIN_JIT_ADVERSITY", text, 1) == 0);
+}
+
+static void add_up(struct totals *totals, const struct run *run)
+{
+    const struct jit_statistics *statistics = jit_statistics(run->jit.base.cpu);
+    totals->instructions += run->interp.base.cpu->instructions;
+    totals->translated += statistics->translated;
+    totals->regions += statistics->regions;
+    totals->flushes += statistics->flushes;
+    totals->forced += statistics->forced;
+    for (unsigned i = 0; i < sizeof statistics->exits / sizeof statistics->exits[0]; i++) {
+        totals->exits += statistics->exits[i];
+    }
+}
+
 static bool run_program(const struct isa_machine *machine, const struct riscv_features *features, uint64_t seed,
-                        uint64_t *instructions)
+                        struct totals *totals)
 {
     struct run *run = calloc(1, sizeof *run);
     struct error error;
@@ -275,6 +304,9 @@ static bool run_program(const struct isa_machine *machine, const struct riscv_fe
     loops_make(&run->program, machine, features, seed, ROUNDS_MAX);
     subject_start(&run->jit, features, &run->program, seed);
     subject_start(&run->interp, features, &run->program, seed);
+    if (is_adverse) {
+        be_adverse(seed);
+    }
     random_need(jit_create(run->jit.base.cpu, &error), &error);
     interp_heat_after(run->jit.base.cpu, HEAT);
     if (getenv("RAVELIN_DUMP") != NULL) {
@@ -282,13 +314,16 @@ static bool run_program(const struct isa_machine *machine, const struct riscv_fe
     }
     interp_create(run->interp.base.cpu);
     interp_set_hook(run->interp.base.cpu, note, run);
-    bool same = run_both(run, 2000000);
+    bool same = run_both(run, PROGRAM_LIMIT);
     const struct jit_statistics *statistics = jit_statistics(run->jit.base.cpu);
-    *instructions = run->interp.base.cpu->instructions;
-    printf("%" PRIu64 " instructions, %" PRIu64 " traps, %" PRIu64 " regions (%" PRIu64 " changed), compared %" PRIu64
-           " times, %" PRIu64 " interrupts, %" PRIu64 " pages remapped%s: %s\n",
-           *instructions, trap_count(run->interp.base.cpu), statistics->regions, statistics->changed, run->stops,
-           run->raised, run->remapped, is_at_end(run) ? "" : ", did not end", same ? "no difference" : "DIFFERENT");
+    const uint64_t instructions = run->interp.base.cpu->instructions;
+    add_up(totals, run);
+    printf("%" PRIu64 " instructions (%" PRIu64 "%% translated), %" PRIu64 " traps, %" PRIu64 " regions (%" PRIu64
+           " changed), %" PRIu64 " + %" PRIu64 " flushes, compared %" PRIu64 " times, %" PRIu64 " interrupts, %" PRIu64
+           " pages remapped%s: %s\n",
+           instructions, statistics->translated * 100 / (instructions + 1), trap_count(run->interp.base.cpu),
+           statistics->regions, statistics->changed, statistics->flushes, statistics->forced, run->stops, run->raised,
+           run->remapped, is_at_end(run) ? "" : ", did not end", same ? "no difference" : "DIFFERENT");
     jit_destroy(run->jit.base.cpu);
     interp_destroy(run->interp.base.cpu);
     random_machine_destroy(&run->jit.base);
@@ -304,35 +339,58 @@ static uint64_t first_seed(int count, char **arguments)
     return text != NULL ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
 }
 
+/* What is compared is worth nothing if nothing was translated. */
+static bool jit_did_its_part(const struct totals *totals)
+{
+    printf("%" PRIu64 " instructions in all, %" PRIu64 " of them translated; %" PRIu64 " regions, left %" PRIu64
+           " times; flushed %" PRIu64 " times when full, %" PRIu64 " times for no reason\n",
+           totals->instructions, totals->translated, totals->regions, totals->exits, totals->flushes, totals->forced);
+    if (totals->instructions < LONG_RUN) {
+        return true;
+    }
+    if (totals->regions == 0 || totals->exits == 0 || totals->translated < totals->instructions / 3) {
+        printf("FAIL: the JIT has left too much to the interpreter\n");
+        return false;
+    }
+    if (is_adverse && (totals->flushes == 0 || totals->forced == 0)) {
+        printf("FAIL: the JIT's code memory was never full, or never flushed for no reason\n");
+        return false;
+    }
+    return true;
+}
+
+static int take_options(int count, char **arguments)
+{
+    for (; count > 2 && strncmp(arguments[count - 1], "--", 2) == 0; count--) {
+        asks_for_stops = asks_for_stops || strcmp(arguments[count - 1], "--stops") == 0;
+        is_adverse = is_adverse || strcmp(arguments[count - 1], "--adverse") == 0;
+    }
+    return count;
+}
+
 int main(int count, char **arguments)
 {
-    if (count > 2 && strcmp(arguments[count - 1], "--stops") == 0) {
-        asks_for_stops = true;
-        count--;
-    }
+    count = take_options(count, arguments);
     struct isa_diagnostics diagnostics;
     struct isa_machine *machine = count > 1 ? isa_read(arguments[1], &diagnostics) : NULL;
     if (machine == NULL) {
-        fprintf(stderr, "usage: lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops]\n");
+        fprintf(stderr, "usage: lockstep DESCRIPTION [INSTRUCTIONS [SEED]] [--stops] [--adverse]\n");
         return 2;
     }
     uint64_t wanted = count > 2 ? strtoull(arguments[2], NULL, 0) : 1000000;
     struct riscv_features features;
     struct error error;
     random_need(riscv_cpu_model_parse("max", &features, &error), &error);
-    uint64_t compared = 0;
-    for (uint64_t seed = first_seed(count, arguments); compared < wanted; seed++) {
+    struct totals totals = { .instructions = 0 };
+    for (uint64_t seed = first_seed(count, arguments); totals.instructions < wanted; seed++) {
         printf("seed %" PRIu64 ": ", seed);
         fflush(stdout);
-        uint64_t instructions;
-        if (!run_program(machine, &features, seed, &instructions)) {
-            printf("FAIL: run again with: lockstep %s 1 %" PRIu64 "%s\n", arguments[1], seed,
-                   asks_for_stops ? " --stops" : "");
+        if (!run_program(machine, &features, seed, &totals)) {
+            printf("FAIL: run again with: lockstep %s 1 %" PRIu64 "%s%s\n", arguments[1], seed,
+                   asks_for_stops ? " --stops" : "", is_adverse ? " --adverse" : "");
             return 1;
         }
-        compared += instructions;
     }
-    printf("%" PRIu64 " instructions in all\n", compared);
     isa_free(machine);
-    return 0;
+    return jit_did_its_part(&totals) ? 0 : 1;
 }

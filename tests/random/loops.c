@@ -14,8 +14,9 @@
 #define CONTROL_SAVED  64u                  /* offset: for each function its return address and its counter */
 #define ALIAS          UINT64_C(0x40000000) /* code is mapped again this far up, where there is paging */
 #define TABLES         UINT64_C(0x80a00000) /* root, then one for each GiB and each 2 MiB used */
-#define LEAF_COUNT     5u                   /* 2 MiB from PROGRAM_BASE on, in pages of 4 KiB */
-#define CODE_PAGES     16u                  /* of functions, that may be unmapped */
+#define LEAF_COUNT     6u                   /* 2 MiB from PROGRAM_BASE on, in pages of 4 KiB, tables included */
+#define OTHER_TABLES   (TABLES + (3 + LEAF_COUNT) * PAGE_SIZE) /* of odd address spaces: root and three more */
+#define CODE_PAGES     16u                                     /* of functions, that may be unmapped */
 
 #define FUNCTION_COUNT 10u
 #define LEAF_FUNCTIONS 4u /* the first ones: without a loop, called by the others */
@@ -25,10 +26,13 @@ enum { REG_RA = 1, REG_T1 = 6, REG_T2 = 7, REG_S1 = 9, REG_S10 = 26, REG_S11 = 2
 enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128, PTE_ALL = 0xcf };
 
 /* Counters are exact or they are wrong, so programs read them too. */
-static const uint16_t loop_csrs[] = { 0x001, 0x002, 0x003, 0x143, 0xc00, 0xc02, 0x001, 0x002, 0x003, 0x100, 0x141 };
+static const uint16_t loop_csrs[] = { 0x001, 0x002, 0x003, 0x143,    0xc00,   0xc02,    0x001,
+                                      0x002, 0x003, 0x100, CSR_SEPC, CSR_SIE, CSR_STVEC };
 
 struct loops {
     struct maker maker;
+    bool has_tables; /* that its code may change, and fence */
+    bool may_return; /* by SRET */
     uint64_t functions[FUNCTION_COUNT];
     const struct isa_instruction **all; /* whatever a program may contain */
     size_t all_count;
@@ -58,6 +62,16 @@ static void branch(struct maker *maker, unsigned funct3, unsigned a, unsigned b,
 {
     maker_put(maker, (by >> 12 & 1) << 31 | (by >> 5 & 0x3f) << 25 | b << 20 | a << 15 | funct3 << 12 |
                          (by >> 1 & 15) << 8 | (by >> 11 & 1) << 7 | 0x63);
+}
+
+static void slli(struct maker *maker, unsigned rd, unsigned source, unsigned by)
+{
+    maker_put_i(maker, 0x13, 1, rd, source, by);
+}
+
+static void put_xor(struct maker *maker, unsigned rd, unsigned a, unsigned b)
+{
+    maker_put(maker, b << 20 | a << 15 | 4 << 12 | rd << 7 | 0x33);
 }
 
 static uint64_t saved(unsigned function)
@@ -95,11 +109,116 @@ static void put_patch(struct loops *loops, unsigned number)
     maker_load_address(maker, REG_T1, maker->at + size);
     maker_put_i(maker, 0x03, 6, REG_T2, REG_T1, 0); /* lwu */
     maker_load_address(maker, REG_S1, one ^ other);
-    maker_put(maker, (uint32_t)REG_S1 << 20 | REG_T2 << 15 | 4 << 12 | REG_T2 << 7 | 0x33); /* xor */
-    maker_put(maker, (uint32_t)REG_T2 << 20 | REG_T1 << 15 | 2 << 12 | 0x23);               /* sw */
-    maker_put(maker, 0x0000100f);                                                           /* fence.i */
+    put_xor(maker, REG_T2, REG_T2, REG_S1);
+    maker_put(maker, (uint32_t)REG_T2 << 20 | REG_T1 << 15 | 2 << 12 | 0x23); /* sw */
+    maker_put(maker, 0x0000100f);                                             /* fence.i */
     maker_put(maker, one);
 }
+
+/* -- Pieces of kernels ------------------------------------------------------------------------------------------ */
+
+static uint64_t leaf_table(uint64_t address)
+{
+    return TABLES + PAGE_SIZE * (3 + (address - PROGRAM_BASE) / (UINT64_C(2) << 20));
+}
+
+static uint64_t page_index(uint64_t address)
+{
+    return address >> PAGE_SHIFT & 511;
+}
+
+static uint64_t random_data_page(struct maker *maker)
+{
+    return PROGRAM_DATA - maker_below(maker, 2) * PAGE_SIZE;
+}
+
+/* For the page in T1 or, one time in four, for all. Every address space: what has changed, has in each of them. */
+static void put_fence(struct maker *maker)
+{
+    const uint32_t page = maker_below(maker, 4) == 0 ? 0 : REG_T1;
+    if (maker_below(maker, 4) == 0) {
+        maker_put(maker, 0x18000073);              /* sfence.w.inval */
+        maker_put(maker, 0x16000073 | page << 15); /* sinval.vma */
+        maker_put(maker, 0x18100073);              /* sfence.inval.ir */
+    } else {
+        maker_put(maker, 0x12000073 | page << 15); /* sfence.vma */
+    }
+}
+
+/* Nothing has changed. */
+static void put_needless_fence(struct maker *maker)
+{
+    maker_load_address(maker, REG_T1, random_data_page(maker));
+    if (maker_below(maker, 2) == 0) {
+        put_fence(maker);
+    } else {
+        maker_addi(maker, REG_T2, 0, maker_below(maker, 4));
+        maker_put(maker, 0x12000073 | (uint32_t)REG_T2 << 20 | (uint32_t)REG_T1 << 15); /* sfence.vma t1, t2 */
+    }
+}
+
+/* A page of data changes its rights, or its place. */
+static void put_page_change(struct maker *maker)
+{
+    static const uint32_t bits[] = { PTE_W, PTE_D, PTE_A, PTE_V, PTE_U, 1u << 10, 1u << 10, 1u << 10 };
+    const uint64_t page = random_data_page(maker);
+    maker_load_address(maker, REG_T1, leaf_table(page) + page_index(page) * 8);
+    maker_load_address(maker, REG_S1, bits[maker_below(maker, sizeof bits / sizeof bits[0])]);
+    ld(maker, REG_T2, REG_T1, 0);
+    put_xor(maker, REG_T2, REG_T2, REG_S1);
+    sd(maker, REG_T2, REG_T1, 0);
+    maker_load_address(maker, REG_T1, page);
+    put_fence(maker);
+}
+
+/* Another of four address spaces: the odd ones have the other tables. */
+static void put_space_change(struct maker *maker)
+{
+    const uint32_t change = 1 + maker_below(maker, 3);
+    maker_csrrs(maker, REG_T1, CSR_SATP, 0);
+    maker_addi(maker, REG_T2, 0, change);
+    slli(maker, REG_T2, REG_T2, 44);
+    if ((change & 1) != 0) {
+        maker_addi(maker, REG_T2, REG_T2, (TABLES ^ OTHER_TABLES) >> PAGE_SHIFT);
+    }
+    put_xor(maker, REG_T1, REG_T1, REG_T2);
+    maker_csrrw(maker, 0, CSR_SATP, REG_T1);
+}
+
+/* To S again: to the next instruction, or over it. */
+static void put_return(struct maker *maker)
+{
+    maker_addi(maker, REG_T2, 0, 0x100); /* SPP */
+    maker_csrrs(maker, 0, CSR_SSTATUS, REG_T2);
+    maker_put(maker, (uint32_t)REG_T1 << 7 | 0x17); /* auipc */
+    maker_addi(maker, REG_T1, REG_T1, 16 + 4 * maker_below(maker, 2));
+    maker_csrrw(maker, 0, CSR_SEPC, REG_T1);
+    maker_put(maker, 0x10200073); /* sret */
+    maker_put(maker, harmless(maker));
+}
+
+static void put_system(const struct loops *loops, struct maker *maker)
+{
+    switch (maker_below(maker, loops->may_return ? 5 : 4)) {
+    case 0: put_needless_fence(maker); break;
+    case 1:
+    case 2: put_page_change(maker); break;
+    case 3: put_space_change(maker); break;
+    default: put_return(maker);
+    }
+}
+
+/* One time in `rarity`. */
+static bool put_system_rarely(struct loops *loops, unsigned rarity)
+{
+    const bool now = loops->has_tables && maker_below(&loops->maker, rarity) == 0;
+    if (now) {
+        put_system(loops, &loops->maker);
+    }
+    return now;
+}
+
+/* -- Functions ----------------------------------------------------------------------------------------------------- */
 
 static void put_counted_loop(struct loops *loops, unsigned number)
 {
@@ -110,7 +229,7 @@ static void put_counted_loop(struct loops *loops, unsigned number)
     for (unsigned i = 1 + maker_below(maker, 12); i > 0; i--) {
         if (maker_below(maker, 8) == 0) {
             put_middle_jump(maker);
-        } else {
+        } else if (!put_system_rarely(loops, 12)) {
             maker_put_random(maker);
         }
     }
@@ -134,7 +253,10 @@ static void put_piece(struct loops *loops, unsigned number)
         }
         break;
     case 3: put_counted_loop(loops, number); break;
-    default: maker_put_random(maker);
+    default:
+        if (!put_system_rarely(loops, 16)) {
+            maker_put_random(maker);
+        }
     }
 }
 
@@ -287,6 +409,7 @@ struct setting {
     uint8_t mode;
     bool modify; /* mstatus.MPRV: M's data accesses are U's */
     bool paged, user_pages, sum, mxr, adue;
+    bool tvm, tsr; /* what a kernel does with satp and fences, or SRET, traps */
     uint8_t fs;
 };
 
@@ -308,6 +431,8 @@ static struct setting setting_of(uint64_t seed)
     if ((bits >> 10 & 15) == 0) {
         setting.fs = bits >> 14 & 3;
     }
+    setting.tvm = (bits >> 16 & 7) == 0;
+    setting.tsr = (bits >> 19 & 7) == 0;
     return setting;
 }
 
@@ -328,6 +453,8 @@ void loops_make(struct program *program, const struct isa_machine *machine, cons
                                       .reserved = UINT32_C(1) << REG_S10 | UINT32_C(1) << REG_S11,
                                       .elsewhere = LOOPS_DEVICE } };
     struct setting setting = setting_of(seed);
+    loops.has_tables = setting.paged && setting.mode != RISCV_MODE_U;
+    loops.may_return = setting.mode == RISCV_MODE_S;
     maker_collect_choices(&loops.maker);
     loops.all = loops.maker.choices;
     loops.all_count = loops.maker.choice_count;
@@ -358,14 +485,25 @@ static void set_pte(struct memory *memory, uint64_t table, uint64_t index, uint6
     CHECK(memory_write(memory, gpa(table + index * 8), &entry, sizeof entry));
 }
 
-static uint64_t leaf_table(uint64_t address)
+/* The same, but that each of the two pages of data is where the other is. */
+static void build_other_tables(struct memory *memory, uint64_t flags)
 {
-    return TABLES + PAGE_SIZE * (3 + (address - PROGRAM_BASE) / (UINT64_C(2) << 20));
-}
-
-static uint64_t page_index(uint64_t address)
-{
-    return address >> PAGE_SHIFT & 511;
+    const uint64_t root = OTHER_TABLES, low = root + PAGE_SIZE, first = low + PAGE_SIZE, second = first + PAGE_SIZE;
+    const uint64_t high = TABLES + 2 * PAGE_SIZE, before = PROGRAM_DATA - PAGE_SIZE;
+    set_pte(memory, root, PROGRAM_BASE >> 30, pte(low, PTE_V));
+    set_pte(memory, root, (PROGRAM_BASE + ALIAS) >> 30, pte(high, PTE_V));
+    for (uint64_t i = 0; i < LEAF_COUNT; i++) {
+        const uint64_t start = PROGRAM_BASE + (i << 21);
+        set_pte(memory, low, i, pte(leaf_table(start), PTE_V));
+    }
+    set_pte(memory, low, (before - PROGRAM_BASE) >> 21, pte(first, PTE_V));
+    set_pte(memory, low, (PROGRAM_DATA - PROGRAM_BASE) >> 21, pte(second, PTE_V));
+    for (uint64_t page = 0; page < 512; page++) {
+        set_pte(memory, first, page, pte(PROGRAM_DATA - (512 - page) * PAGE_SIZE, flags));
+        set_pte(memory, second, page, pte(PROGRAM_DATA + page * PAGE_SIZE, flags));
+    }
+    set_pte(memory, first, page_index(before), pte(PROGRAM_DATA, flags));
+    set_pte(memory, second, page_index(PROGRAM_DATA), pte(before, flags));
 }
 
 static void build_tables(struct memory *memory, bool user_pages)
@@ -375,6 +513,7 @@ static void build_tables(struct memory *memory, bool user_pages)
     set_pte(memory, root, PROGRAM_BASE >> 30, pte(low, PTE_V));
     set_pte(memory, root, (PROGRAM_BASE + ALIAS) >> 30, pte(high, PTE_V));
     set_pte(memory, high, 0, pte(PROGRAM_BASE, flags));
+    build_other_tables(memory, flags);
     for (uint64_t i = 0; i < LEAF_COUNT; i++) {
         uint64_t start = PROGRAM_BASE + (i << 21);
         set_pte(memory, low, i, pte(leaf_table(start), PTE_V));
@@ -410,6 +549,8 @@ void loops_start(const struct program *program, struct riscv_cpu *cpu, uint64_t 
     riscv_set_mstatus_MPRV(state, setting.modify);
     riscv_set_mstatus_SUM(state, setting.sum);
     riscv_set_mstatus_MXR(state, setting.mxr);
+    riscv_set_mstatus_TVM(state, setting.tvm);
+    riscv_set_mstatus_TSR(state, setting.tsr);
     riscv_cpu_state_changed(cpu);
 }
 

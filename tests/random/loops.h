@@ -2,7 +2,8 @@
 /*
  * Random programs that get hot: functions of random instructions, each with a loop in it, called again and again in the
  * same order. They modify their own code (and fence), jump into the middle of instructions, run from two virtual
- * addresses, and take whatever exceptions their instructions and the page tables hold for them.
+ * addresses, and take whatever exceptions their instructions and the page tables hold for them. Where there are page
+ * tables, those in mode S and M change them (and fence) and the address space, and return by SRET.
  *
  * A program has no set-up code: loops_start() gives a hart the state it begins in, so that a seed also decides the
  * mode, the page tables and what the control registers permit.

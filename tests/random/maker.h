@@ -26,6 +26,10 @@ enum {
     CSR_MIP = 0x344,
     CSR_CYCLE = 0xc00,
     CSR_SATP = 0x180,
+    CSR_SSTATUS = 0x100,
+    CSR_SIE = 0x104,
+    CSR_STVEC = 0x105,
+    CSR_SEPC = 0x141,
     CSR_SCOUNTEREN = 0x106,
     CSR_SENVCFG = 0x10a,
 };
