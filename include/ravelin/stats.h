@@ -27,7 +27,7 @@ struct ravelin_jit_stats {
     uint64_t instructions; /* guest instructions in them */
     uint64_t code_size;    /* bytes of host code made of them */
     uint64_t refused;      /* hot code that could not be translated */
-    uint64_t flushes;      /* times that the memory for host code was full, and emptied */
+    uint64_t flushes;      /* times that memory for host code, or beside it, was full and emptied */
     uint64_t changed;      /* regions dropped because the guest had changed their code */
     uint64_t nanoseconds;  /* spent translating */
     /* How often translated code was left: at an end that nothing led on from yet; after a jump to an address not met
