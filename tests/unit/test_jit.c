@@ -229,6 +229,7 @@ static void a_loop_without_end_stops_within_microseconds(void **state)
 {
     (void)state;
     enum { REQUESTS = 200, LIMIT = 50000 };
+    const uint64_t patience = UINT64_C(20000000000);
     if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
         return; /* nobody could ask while it runs */
     }
@@ -241,8 +242,10 @@ static void a_loop_without_end_stops_within_microseconds(void **state)
     struct runner runner = { .cpu = test.cpu };
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, run_until_over, &runner), 0);
+    /* Once is enough: a busy host may give both threads one processor, for a while. */
+    const uint64_t start = alarm_now();
     uint64_t best = UINT64_MAX;
-    for (unsigned i = 0; i < REQUESTS; i++) {
+    for (unsigned i = 0; i < REQUESTS || (best >= LIMIT && alarm_now() - start < patience); i++) {
         /* Awake: who wakes up may be given the very processor that runs the loop. */
         for (uint64_t until = alarm_now() + 20000; alarm_now() < until;) {
         }
