@@ -9,8 +9,15 @@
  *     insmod attack.ko what=stvec                           take a trap by a handler of its own
  *     insmod attack.ko what=remote at=ADDRESS value=NUMBER  the same on that vCPU, by smp_call_function_single() there
  *     insmod attack.ko what=read at=PHYSICAL                read 8 bytes of memory that the kernel has not mapped
- *     insmod attack.ko what=sign                            have the secure kernel sign something: no attack
- *     insmod attack.ko what=seal                            have it permit no new code from now on: no attack
+ *
+ * and what it may ask the secure kernel for (docs/manual/secure-kernel.md), which is no attack. It prints the answer:
+ *
+ *     insmod attack.ko what=ask                             what is permitted, and whether the kernel is locked
+ *     insmod attack.ko what=sign value=NUMBER               have the number signed, as 8 bytes; with at=PHYSICAL and
+ *                                                           value=SIZE what is there
+ *     insmod attack.ko what=attest value=NUMBER             have the state attested, for a nonce of this number
+ *     insmod attack.ko what=seal                            have it permit no new code from now on, and attest that
+ *     insmod attack.ko what=call value=NUMBER               whatever has that number
  *
  * with map=ADDRESS, where the kernel's symbol kernel_map is (/proc/kallsyms). Succeeds (and stays loaded) if the attack
  * did; fails with "operation not permitted" if it was refused with an exception that it can catch.
@@ -250,35 +257,72 @@ static bool attack_read(void)
     return done;
 }
 
-/* docs/manual/secure-kernel.md */
-static bool ask_to_sign(void)
+/* ---- What it may ask for ----------------------------------------------------------------------------------------- */
+
+/* docs/manual/secure-kernel.md: a0 … a5 in, and out. */
+static bool serve(unsigned long *a)
 {
-    static const char message[] = "hello";
-    for (size_t i = 0; i < sizeof message; i++) {
-        ((volatile char *)page)[i] = message[i];
-    }
-    register unsigned long a0 __asm__("a0") = 1;
-    register unsigned long a1 __asm__("a1") = to_physical((unsigned long)page);
-    register unsigned long a2 __asm__("a2") = sizeof message - 1;
-    register unsigned long a3 __asm__("a3") = 0;
-    register unsigned long a4 __asm__("a4") = 0;
+    register unsigned long a0 __asm__("a0") = a[0];
+    register unsigned long a1 __asm__("a1") = a[1];
+    register unsigned long a2 __asm__("a2") = a[2];
+    register unsigned long a3 __asm__("a3") = a[3];
+    register unsigned long a4 __asm__("a4") = a[4];
+    register unsigned long a5 __asm__("a5") = a[5];
     register unsigned long a6 __asm__("a6") = 0x11;
     register unsigned long a7 __asm__("a7") = 0x0856534d;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a6), "+r"(a7) : : "memory");
-    if (a0 == 0) {
-        _printk(INFO "signed: %016lx%016lx%016lx%016lx\n", __builtin_bswap64(a1), __builtin_bswap64(a2),
-                __builtin_bswap64(a3), __builtin_bswap64(a4));
+    __asm__ volatile("ecall"
+                     : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7)
+                     :
+                     : "memory");
+    if ((long)a0 < 0) {
+        _printk(INFO "%s gave %ld\n", what, a0);
     }
+    a[0] = a0, a[1] = a1, a[2] = a2, a[3] = a3, a[4] = a4, a[5] = a5;
     return a0 == 0;
 }
 
-static bool ask_to_seal(void)
+/* A code in a[1] … a[4], the first byte first. */
+static void print_code(const char *text, const unsigned long *a)
 {
-    register unsigned long a0 __asm__("a0") = 3;
-    register unsigned long a6 __asm__("a6") = 0x11;
-    register unsigned long a7 __asm__("a7") = 0x0856534d;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a6), "+r"(a7) : : "a1", "memory");
-    return a0 == 0;
+    _printk(text, __builtin_bswap64(a[1]), __builtin_bswap64(a[2]), __builtin_bswap64(a[3]), __builtin_bswap64(a[4]),
+            a[5]);
+}
+
+static bool ask(void)
+{
+    unsigned long a[6] = { 0 };
+    bool done = serve(a);
+    if (done) {
+        _printk(INFO "version %ld, permitted %lx, locked %ld\n", a[1], a[2], a[3]);
+    }
+    return done;
+}
+
+static bool ask_to_sign(void)
+{
+    page[0] = value;
+    unsigned long a[6] = { 1, at != 0 ? at : to_physical((unsigned long)page), at != 0 ? value : sizeof page[0] };
+    bool done = serve(a);
+    if (done) {
+        print_code(INFO "signed: %016lx%016lx%016lx%016lx\n", a);
+    }
+    return done;
+}
+
+static bool ask_to_attest(void)
+{
+    unsigned long a[6] = { 2, 0, 0, 0, value };
+    bool done = serve(a);
+    if (done) {
+        print_code(INFO "attested: %016lx%016lx%016lx%016lx state %lx\n", a);
+    }
+    return done;
+}
+
+static bool ask_for(unsigned long function)
+{
+    unsigned long a[6] = { function };
+    return serve(a);
 }
 
 static bool is(const char *name)
@@ -302,8 +346,11 @@ int init_module(void)
                 : is("stvec")  ? attack_stvec()
                 : is("remote") ? attack_remote()
                 : is("read")   ? attack_read()
-                : is("seal")   ? ask_to_seal()
-                               : is("sign") && ask_to_sign();
+                : is("ask")    ? ask()
+                : is("sign")   ? ask_to_sign()
+                : is("attest") ? ask_to_attest()
+                : is("seal")   ? ask_for(3) && ask_to_attest()
+                               : is("call") && ask_for(value);
     _printk(INFO "%s %s\n", what, done ? "succeeded" : "was refused");
     return done ? 0 : -EPERM;
 }

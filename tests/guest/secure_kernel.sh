@@ -6,20 +6,23 @@
 #   attack    enforcing: each attack is refused and told of, and the machine runs on
 #   open      no secure kernel: each attack succeeds
 #   observe   observing: each attack succeeds and is told of
+#   service   what the guest may ask for: codes depend on what they are about and on nothing else; mistakes get errors
 #   seal      enforcing: what was loaded before works on, and nothing new is executed as the kernel
 #   hotplug   enforcing: a vCPU that was off has its registers pinned before anybody else runs there
+#   map       a kernel without symbols is protected by its System.map, and by a secure kernel that is a file
 #   reboot    the guest reboots, and is protected again
 #   trace     the function tracers and probes work where the policy allows them, and nothing else does; else are refused
 #   files     what cannot work is refused with one line
 . "$(dirname "$0")/guest.sh"
 ravelin=$1 what=$2 cpus=$3
+kernel=$guest/vmlinuz
 "$ravelin" run --help | grep -q secure-kernel || skip "this ravelin has no secure kernel"
 
 run() { # run INITRD OPTION...: the guest ends with status 0
     initrd=$1
     shift
     status=0
-    "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$initrd" \
+    "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$kernel" --initrd "$initrd" \
         --append "console=ttyS0 quiet panic=-1" --cpus "$cpus" --memory 512M --timeout 150 "$@" \
         >"$work/console" 2>&1 </dev/null || status=$?
     if grep -q 'built without a secure kernel' "$work/console"; then
@@ -102,6 +105,61 @@ MAIN
     run "$work/seal.gz" "$@"
 }
 
+service() {
+    command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build the guest's programs with"
+    "$(dirname "$0")/../../guests/attack/build" "$guest" "$work/attack.ko"
+    cat >"$work/service.script" <<'MAIN'
+dmesg -n 1
+map=$(grep -m 1 ' kernel_map$' /proc/kallsyms | cut -d ' ' -f 1)
+ask() { # ask NAME PARAMETER...
+    name=$1
+    shift
+    dmesg -c >/dev/null
+    insmod /attack.ko "$@" map=$map 2>/dev/null
+    dmesg | sed -n "/ succeeded\$/d; /was refused/d; s/.*attack: /answer $name /p"
+    rmmod attack 2>/dev/null
+}
+ask ask what=ask
+ask sign what=sign value=1
+ask sign-again what=sign value=1
+ask sign-other what=sign value=2
+ask sign-page what=sign at=80200000 value=1000
+ask sign-end what=sign at=80200fff value=1
+ask sign-nothing what=sign at=80200fff value=0
+ask sign-too-much what=sign at=80200000 value=1001
+ask sign-two-pages what=sign at=80200fff value=2
+ask sign-hidden what=sign at=9ffff000 value=8
+ask sign-nowhere what=sign at=100000000000 value=8
+ask attest what=attest value=1
+ask attest-again what=attest value=1
+ask attest-other what=attest value=2
+ask unknown what=call value=4
+ask stvec what=stvec
+ask attest-refused what=attest value=1
+ask seal what=seal value=1
+MAIN
+    "$TOOLS/make-initramfs" "$guest" "$work/service.script" "$work/service.gz" "$work/attack.ko"
+    run "$work/service.gz" "$@"
+}
+
+# answer NAME: what the guest was told.
+answer() {
+    tr -d '\r' <"$work/console" | sed -n "s/^answer $1 //p"
+}
+
+answers() { # answers NAME PATTERN
+    answer "$1" | grep -q "^$2\$" || fail "to $1 the answer was '$(answer "$1")', expected $2"
+}
+
+same() {
+    [ "$(answer "$1")" = "$(answer "$2")" ] || fail "$1 and $2 have different answers"
+}
+
+differ() { # differ NAME...: no two have the same code
+    codes=$(for name in "$@"; do answer "$name" | cut -d ' ' -f 2; done)
+    [ "$(echo "$codes" | sort -u | wc -l)" -eq $# ] || fail "two of $* have the same code: $codes"
+}
+
 # No process runs on the vCPU after it was off: the shell and its children stay on the first.
 hotplug() {
     command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build the attacks with"
@@ -158,6 +216,16 @@ expect() {
     console "$1" || fail "the console has no line that begins with: $1"
 }
 
+refused() { # refused STATUS TEXT OPTION...: one line that has TEXT
+    wanted=$1 text=$2
+    shift 2
+    status=0
+    "$ravelin" run --append "console=ttyS0" --timeout 20 "$@" >"$work/console" 2>&1 </dev/null || status=$?
+    [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted with $*"
+    [ "$(wc -l <"$work/console")" -eq 1 ] || fail "more than one line with $*"
+    grep -qF -e "$text" "$work/console" || fail "another message than '$text' with $*"
+}
+
 case $what in
 quiet) quiet ;;
 attack)
@@ -203,6 +271,35 @@ seal)
     ! console 'filter 5' || fail "a new program was executed after the seal"
     grep -qF 'secure kernel: refused to write to sealed code' "$work/events" || fail "new code was written after the seal"
     ;;
+service)
+    code='[0-9a-f]\{64\}'
+    service --secure-kernel builtin
+    expect 'secure kernel: locked'
+    answers ask 'version 1, permitted f, locked 1'
+    for signed in sign sign-other sign-page sign-end sign-nothing; do
+        answers $signed "signed: $code"
+    done
+    for wrong in too-much two-pages; do
+        answers sign-$wrong 'sign gave -3'
+    done
+    for denied in hidden nowhere; do
+        answers sign-$denied 'sign gave -4'
+    done
+    answers unknown 'call gave -2'
+    for attested in attest attest-other; do
+        answers $attested "attested: $code state 1001f000f"
+    done
+    answers attest-refused "attested: $code state 3001f000f" # something was refused meanwhile
+    answers seal "attested: $code state 3001f0009"
+    same sign sign-again
+    same attest attest-again
+    differ sign sign-other sign-page sign-end sign-nothing attest attest-other attest-refused seal
+    before=$(answer sign) attested=$(answer attest)
+    service --secure-kernel builtin
+    answers sign "signed: $code"
+    [ "$(answer sign)" != "$before" ] || fail "the key to sign with is the same after another start"
+    [ "$(answer attest)" != "$attested" ] || fail "the key to attest with is the same after another start"
+    ;;
 hotplug)
     hotplug --secure-kernel builtin
     ! console 'no taskset' || skip "the guest's busybox has no taskset"
@@ -210,6 +307,27 @@ hotplug)
     expect "cpus $cpus\$"
     grep -q 'secure kernel: refused to change stvec' "$work/console" || fail "the refusals were not told of"
     [ "$(refusals)" -ge 3 ] || fail "$(refusals) refusals, expected 3 or more"
+    ;;
+map)
+    command -v clang-19 >/dev/null || command -v clang >/dev/null || skip "no clang to build a secure kernel with"
+    truncate -s 16M "$work/disk"
+    initramfs main <<'MAIN'
+gzip -c </proc/kallsyms | dd of=/dev/vda bs=64k conv=notrunc 2>/dev/null
+MAIN
+    run "$work/main.gz" --disk "$work/disk"
+    gzip -dc <"$work/disk" >"$work/map" || [ $? -eq 2 ] # there is more on the disk
+    kernel=$work/image
+    "$(dirname "$0")/hide_symbols.py" "$guest/vmlinuz" "$kernel"
+    refused 1 'give its System.map with --symbols' --kernel "$kernel" --secure-kernel builtin
+    "$(dirname "$0")/../../guests/secure-kernel/build" "$work/secure-kernel.elf"
+    attacks --secure-kernel "$work/secure-kernel.elf" --symbols "$work/map"
+    expect 'secure kernel: locked'
+    for attack in text rodata stvec read; do
+        expect "attack what=$attack 1\$"
+    done
+    expect 'after text 0022' && expect 'after rodata 0022'
+    expect 'attack what=data 139'
+    expect 'secure kernel: refused to write to kernel text __riscv_sys_umask+0x0 by'
     ;;
 reboot)
     truncate -s 1M "$work/disk"
@@ -276,15 +394,6 @@ MAIN
     expect 'attack what=data 139'
     ;;
 files)
-    refused() { # refused STATUS TEXT OPTION...: one line that has TEXT
-        wanted=$1 text=$2
-        shift 2
-        status=0
-        "$ravelin" run --append "console=ttyS0" --timeout 20 "$@" >"$work/console" 2>&1 </dev/null || status=$?
-        [ "$status" -eq "$wanted" ] || fail "exit status $status instead of $wanted with $*"
-        [ "$(wc -l <"$work/console")" -eq 1 ] || fail "more than one line with $*"
-        grep -qF -e "$text" "$work/console" || fail "another message than '$text' with $*"
-    }
     protected="--kernel $guest/vmlinuz --secure-kernel builtin"
     printf 'mode enforce\nmodules some\n' >"$work/policy"
     printf 'no ELF file' >"$work/text"
@@ -292,6 +401,10 @@ files)
     size=$(wc -c <"$work/image")
     truncate -s 4M "$work/image"
     truncate -s "$size" "$work/image" # without its symbols
+    echo 'ffffffff80000000 T _start' >"$work/map"
+    for name in _start _etext __init_begin __start_rodata _data _end handle_exception system_state; do
+        echo "ffffffff80000000 T $name"
+    done >"$work/wrong-map"
     # shellcheck disable=SC2086 # the guest's path has no blanks
     {
         refused 1 "$work/policy:2: modules some: write" $protected --policy "$work/policy"
@@ -300,7 +413,9 @@ files)
         refused 2 '--secure-kernel' --kernel "$guest/vmlinuz" --policy "$work/policy"
         refused 2 '--secure-kernel' $protected --firmware "$guest/vmlinuz"
         refused 2 'check' $protected --engine check
-        refused 1 'has no symbol' --kernel "$work/image" --secure-kernel builtin
+        refused 1 'give its System.map with --symbols' --kernel "$work/image" --secure-kernel builtin
+        refused 1 "$work/map: it has no symbol _etext" $protected --symbols "$work/map"
+        refused 1 'are not those of' $protected --symbols "$work/wrong-map"
         refused 1 '--memory' $protected --memory 33M
     }
     ;;
