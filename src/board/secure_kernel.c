@@ -95,9 +95,22 @@ static bool check_symbols(const struct secure_kernel_config *config, const uint6
         return error_set(error,
                          "%s: its symbols are not those of a Linux kernel for RISC-V: the secure kernel cannot "
                          "protect it",
-                         config->kernel_path);
+                         config->symbols_path != NULL ? config->symbols_path : config->kernel_path);
     }
     return true;
+}
+
+static bool lacks_symbol(const struct secure_kernel_config *config, const char *name, struct error *error)
+{
+    return config->symbols_path != NULL
+               ? error_set(error,
+                           "%s: it has no symbol %s, so that the secure kernel does not know what to protect: give the "
+                           "System.map of %s",
+                           config->symbols_path, name, config->kernel_path)
+               : error_set(error,
+                           "%s: it has no symbol %s, so that the secure kernel does not know what to protect: give its "
+                           "System.map with --symbols, or a Linux kernel with all symbols (CONFIG_KALLSYMS_ALL)",
+                           config->kernel_path, name);
 }
 
 static bool find_symbols(const struct secure_kernel_config *config,
@@ -107,10 +120,7 @@ static bool find_symbols(const struct secure_kernel_config *config,
     for (size_t i = 0; i < SECURE_KERNEL_SYMBOL_COUNT; i++) {
         symbols[i] = symbol(context, names[i].name);
         if (symbols[i] == 0 && names[i].required) {
-            return error_set(error,
-                             "%s: it has no symbol %s, so that the secure kernel does not know what to protect: give "
-                             "a Linux kernel with all symbols (CONFIG_KALLSYMS_ALL)",
-                             config->kernel_path, names[i].name);
+            return lacks_symbol(config, names[i].name, error);
         }
     }
     return check_symbols(config, symbols, error);

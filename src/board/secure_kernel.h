@@ -30,6 +30,7 @@ struct secure_kernel_config {
     uint64_t ram_base, ram_size;       /* of the machine, what is taken here included */
     unsigned cpu_count;                /* at most 128 */
     const char *kernel_path;           /* for messages */
+    const char *symbols_path;          /* the same; NULL: the symbols are the kernel's own */
     const struct loader_image *kernel; /* of the guest; placed */
 };
 

@@ -229,6 +229,7 @@ static bool load_secure_kernel(struct virt_boot *boot, struct error *error)
         .ram_size = config->memory_size,
         .cpu_count = config->cpu_count,
         .kernel_path = config->kernel,
+        .symbols_path = config->symbols,
         .kernel = &boot->kernel,
     };
     return secure_kernel_load(&secure, kernel_symbol, boot->symbols, &boot->secure_kernel, error);

@@ -106,8 +106,8 @@ static const char *trust_fault(const struct cli_run_values *values)
     if (values->events != NULL && !has_levels) {
         return "--events tells what happens between trust levels: give --trust-levels N or --secure-kernel too";
     }
-    if (values->symbols != NULL && values->events == NULL) {
-        return "--symbols gives names to events: give --events FILE too";
+    if (values->symbols != NULL && values->events == NULL && values->secure_kernel == NULL) {
+        return "--symbols gives names to events, and to a secure kernel: give --events FILE or --secure-kernel too";
     }
     if (strcmp(values->trust_target, "restricted") == 0 && !has_levels) {
         return "--trust-target is for trust levels: give --trust-levels N or --secure-kernel too";

@@ -179,11 +179,14 @@ static bool parse_line(struct symbols *symbols, const char *at, const char *end,
         return false;
     }
     char type = at[0];
-    const char *name = at + 2, *name_end = name;
+    const char *name = at + 2, *name_end = name, *tab = memchr(name, '\t', (size_t)(end - name));
     while (name_end < end && *name_end != ' ' && *name_end != '\t' && *name_end != '\r') {
         name_end++;
     }
     bool is_letter = ((type | 0x20) >= 'a' && (type | 0x20) <= 'z') || type == '-' || type == '?';
+    if (is_letter && tab != NULL && tab > name && end - tab > 1 && tab[1] == '[') {
+        return true; /* of a module */
+    }
     return is_letter && symbols_add(symbols, *address, type, name, (size_t)(name_end - name));
 }
 

@@ -28,8 +28,9 @@ struct symbols_place {
 };
 
 /* A System.map, or the text of /proc/kallsyms: lines of a hexadecimal address, a letter, a name, and perhaps more; in
- * any order. `name` is for messages. NULL and an error: a line is something else, there is none, all addresses are 0,
- * or there are more than SYMBOLS_COUNT_MAX. The text may be hostile. */
+ * any order. Lines of modules (a tab and "[…]" behind the name) are left out, whatever their names are made of: modules
+ * lie elsewhere after the next start. `name` is for messages. NULL and an error: a line is something else, there is
+ * none, all addresses are 0, or there are more than SYMBOLS_COUNT_MAX. The text may be hostile. */
 struct symbols *symbols_parse_map(const char *name, const char *text, size_t size, struct error *error);
 
 /* From parts: create, add in any order, finish. Names are 1 … SYMBOLS_NAME_MAX bytes without control characters and

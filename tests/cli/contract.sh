@@ -124,7 +124,7 @@ refuse 2 'are for a kernel' run --elf pass --initrd big
 refuse 2 'are for a kernel' run --elf pass --append x
 refuse 2 'is for a kernel' run --firmware pass --initrd big
 refuse 2 'between trust levels: give --trust-levels' run --kernel image --events events
-refuse 2 'gives names to events: give --events' run --kernel image --trust-levels 2 --symbols map
+refuse 2 'give --events FILE or --secure-kernel' run --kernel image --trust-levels 2 --symbols map
 refuse 2 'the same file' run --kernel image --trust-levels 2 --events map --symbols map
 refuse 2 '--cpus 0 is out of range: give 1 to 128' run --elf pass --cpus 0
 refuse 2 '--cpus 129 is out of range' run --elf pass --cpus 129
@@ -234,6 +234,10 @@ refuse 1 'directory' run --elf pass --disk directory
 refuse 1 'multiple of 512' run --elf pass --disk odd-disk
 refuse 1 'cannot open missing' run --kernel image --secure-kernel builtin --policy missing
 refuse 1 'big is larger than 1 MiB: give a smaller one' run --kernel image --secure-kernel builtin --policy big
+refuse 1 'image: it has no symbol _start.*System.map with --symbols' run --kernel image --secure-kernel builtin
+refuse 1 'map: it has no symbol _etext.*give the System.map of image' run --kernel image --secure-kernel builtin --symbols map
+refuse 1 'text:1: this is no line of a System.map' run --kernel image --secure-kernel builtin --symbols text
+refuse 1 'cannot open missing' run --kernel image --secure-kernel builtin --symbols missing
 refuse 1 'cannot open missing' disassemble missing
 refuse 1 'ELF file for x86-64' disassemble foreign
 refuse 1 'empty is empty' disassemble empty

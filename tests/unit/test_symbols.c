@@ -102,9 +102,14 @@ static void the_text_of_proc_kallsyms_does_too(void **state)
 {
     (void)state;
     struct error error;
-    struct symbols *symbols = parse("ffffffff80000000 T _start\r\nffffffff01234000 t init_module\t[virtio]\n", &error);
+    struct symbols *symbols = parse("ffffffff80000000 T _start\r\nffffffff01234000 t init_module\t[virtio]\n"
+                                    "ffffffff01234008 t .L886\x02\x31\t[ext4]\nffffffff01234010 r .L0 \t[ext4]\n",
+                                    &error);
+    struct symbols_place place;
     assert_non_null(symbols);
-    assert_place(symbols, 0xffffffff01234008, "init_module", 8);
+    assert_int_equal(symbols_count(symbols), 1);
+    assert_place(symbols, 0xffffffff80000000, "_start", 0);
+    assert_false(symbols_find(symbols, 0xffffffff01234010, &place)); /* modules go elsewhere the next time */
     symbols_free(symbols);
 }
 
@@ -122,6 +127,10 @@ static void what_is_no_map_is_refused_with_its_line(void **state)
     assert_refused("10000000000000000 T a\n", "map:1:");
     assert_refused("100g T a\n", "map:1:");
     assert_refused("1000 T a\x1b[2J\n", "map:1:");
+    assert_refused("1000 T a\n1000 T b\x1b[2J\t\n", "map:2:");
+    assert_refused("1000 T \t[module]\n", "map:1:");
+    assert_refused("1000 T a\tb\t[module\n1000 ? \x1b\t\n", "map:2:");
+    assert_refused("1000 t a\t[module]\n", "map is empty");
     assert_refused("0 T a\n0 T b\n", "addresses of 0");
     struct error error;
     assert_null(symbols_parse_map("map", "1000 T a\0b\n", 11, &error));
