@@ -55,6 +55,8 @@ RAVELIN_API bool ravelin_vm_set_trust_target(struct ravelin_vm *vm, bool restric
 enum ravelin_intercept_kind {
     RAVELIN_INTERCEPT_PAGE,     /* an access that a page's rights refuse */
     RAVELIN_INTERCEPT_REGISTER, /* a write to a pinned control register: ravelin_trust_pin() */
+    RAVELIN_INTERCEPT_START,    /* a call that starts a vCPU: ravelin_trust_intercept_starts() */
+    RAVELIN_INTERCEPT_STOP,     /* a call by which this vCPU stops: likewise */
 };
 
 /* What a lower level was about to do. It has not happened. */
@@ -66,16 +68,23 @@ struct ravelin_intercept {
     uint64_t pc;              /* of the instruction */
     enum ravelin_right right; /* PAGE: what was missing */
     uint64_t virtual_address; /* PAGE: of the access */
-    uint64_t address;         /* PAGE: guest-physical */
+    uint64_t address;         /* PAGE: guest-physical; START: where the vCPU is to begin, guest-physical */
     unsigned size;            /* PAGE: bytes */
     unsigned csr;             /* REGISTER: its number */
-    uint64_t value;           /* REGISTER: what was to be written */
+    uint64_t value;           /* REGISTER: what was to be written; START: the vCPU's a1 */
+    unsigned target;          /* START: the vCPU */
+    bool with_context;        /* START: by the guest's hypercall StartVirtualProcessor, which gives all registers that
+                               * count: `address` is translated by those, and `value` the level that begins */
+    unsigned byte_count;      /* of `bytes`: 0 (they cannot be read; a refused fetch), 2 or 4 */
+    uint8_t bytes[4];         /* the instruction, as in memory; the guest may change it meanwhile */
 };
 
 enum ravelin_verdict {
-    RAVELIN_VERDICT_FAULT, /* the guest gets an access fault, or an illegal-instruction exception */
-    RAVELIN_VERDICT_RETRY, /* the instruction is tried again: the program has changed the rights, or unpinned */
-    RAVELIN_VERDICT_SKIP,  /* the guest goes on behind the instruction */
+    RAVELIN_VERDICT_FAULT, /* the guest gets an access fault, or an illegal-instruction exception; START, STOP: an
+                            * error, SBI_ERR_DENIED or status 6 */
+    RAVELIN_VERDICT_RETRY, /* the instruction is tried again: the program has changed the rights, or unpinned; START,
+                            * STOP: the call is carried out, if nothing else is wrong with it */
+    RAVELIN_VERDICT_SKIP,  /* the guest goes on behind the instruction; START, STOP: and is told that it was done */
 };
 
 /* The program holds this level (1 … count - 1): guests cannot enable it, nor from below it one above it, and violations
@@ -120,10 +129,20 @@ RAVELIN_API bool ravelin_trust_set_pages(struct ravelin_vm *vm, unsigned level, 
 RAVELIN_API bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint64_t mask,
                                    struct ravelin_error *error);
 
-/* What `level` may do with a page, all higher levels considered. false: no RAM there, or no such level. Not before the
- * start. */
-RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
-                                      struct ravelin_error *error);
+/* Whether calls of lower levels, on any vCPU, that start a vCPU or stop their own come to a held level's intercept as
+ * RAVELIN_INTERCEPT_START and _STOP: by SBI HSM, and by the guest's hypercall StartVirtualProcessor. false, the initial
+ * one: nobody is asked. Before the start: as for ravelin_trust_set_rights(). Calls that fail in any case may be asked
+ * about, too; the first vCPU starts by itself. */
+RAVELIN_API bool ravelin_trust_intercept_starts(struct ravelin_vm *vm, unsigned level, bool intercept,
+                                                struct ravelin_error *error);
+
+/* What `level` may do on a vCPU with every page of a range, all higher levels considered: a set of enum ravelin_right.
+ * Guests' own levels may have it that user execution goes with the kernel's on one vCPU and not on another
+ * (MbecEnabled), hence the vCPU; and a page that the level has covered by an assist page of its own can be read and
+ * written, not executed. Where other threads change rights meanwhile, each page's are those of some moment of the call.
+ * false: not all of it is RAM, it is empty, or there is no such level or vCPU. Not before the start. */
+RAVELIN_API bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned vcpu, unsigned level, uint64_t address,
+                                      uint64_t size, unsigned *rights, struct ravelin_error *error);
 
 /* Drives the external interrupt (sie.SEIE) of a level above 0 of a vCPU, of those that the guest has levels for. The
  * line stays as it is set, over resets too; who raises it takes it back. After the start. */

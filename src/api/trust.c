@@ -89,27 +89,48 @@ bool ravelin_vm_set_symbols_slide(struct ravelin_vm *vm, uint64_t slide, struct 
 
 /* ---- Intercepts ------------------------------------------------------------------------------------------------- */
 
+static const enum ravelin_intercept_kind kinds[VTL_INCIDENT_KIND_COUNT] = {
+    [VTL_INCIDENT_PAGE] = RAVELIN_INTERCEPT_PAGE,
+    [VTL_INCIDENT_REGISTER] = RAVELIN_INTERCEPT_REGISTER,
+    [VTL_INCIDENT_START] = RAVELIN_INTERCEPT_START,
+    [VTL_INCIDENT_STOP] = RAVELIN_INTERCEPT_STOP,
+};
+
+static enum ravelin_right right_of(const struct vtl_incident *incident)
+{
+    return incident->access == MEMORY_READ    ? RAVELIN_RIGHT_READ
+           : incident->access == MEMORY_WRITE ? RAVELIN_RIGHT_WRITE
+           : incident->user                   ? RAVELIN_RIGHT_USER
+                                              : RAVELIN_RIGHT_KERNEL;
+}
+
 static struct ravelin_intercept intercept_of(const struct vtl_incident *incident)
 {
     struct ravelin_intercept what = {
-        .kind = incident->kind == VTL_INCIDENT_PAGE ? RAVELIN_INTERCEPT_PAGE : RAVELIN_INTERCEPT_REGISTER,
+        .kind = kinds[incident->kind],
         .vcpu = incident->vp,
         .level = incident->level,
         .user = incident->user,
         .pc = incident->pc,
+        .byte_count = incident->encoding_size,
     };
+    for (unsigned i = 0; i < incident->encoding_size; i++) {
+        what.bytes[i] = (uint8_t)(incident->encoding >> 8 * i);
+    }
     if (what.kind == RAVELIN_INTERCEPT_REGISTER) {
         what.csr = incident->csr;
         what.value = incident->value;
-        return what;
+    } else if (what.kind == RAVELIN_INTERCEPT_PAGE) {
+        what.right = right_of(incident);
+        what.virtual_address = incident->address;
+        what.address = incident->physical;
+        what.size = (unsigned)incident->size;
+    } else if (what.kind == RAVELIN_INTERCEPT_START) {
+        what.target = (unsigned)incident->target;
+        what.address = incident->argument;
+        what.value = incident->second;
+        what.with_context = incident->with_context;
     }
-    what.right = incident->access == MEMORY_READ    ? RAVELIN_RIGHT_READ
-                 : incident->access == MEMORY_WRITE ? RAVELIN_RIGHT_WRITE
-                 : incident->user                   ? RAVELIN_RIGHT_USER
-                                                    : RAVELIN_RIGHT_KERNEL;
-    what.virtual_address = incident->address;
-    what.address = incident->physical;
-    what.size = (unsigned)incident->size;
     return what;
 }
 
@@ -259,20 +280,61 @@ bool ravelin_trust_pin(struct ravelin_vm *vm, unsigned level, unsigned csr, uint
     return true;
 }
 
-bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned level, uint64_t address, unsigned *rights,
-                          struct ravelin_error *error)
+bool ravelin_trust_intercept_starts(struct ravelin_vm *vm, unsigned level, bool intercept, struct ravelin_error *error)
 {
-    if (vm->virt == NULL || level >= RAVELIN_TRUST_LEVEL_LIMIT) {
-        return api_error(error, "trust level %u cannot be asked for: start the machine, and give 0 to %u", level,
-                         RAVELIN_TRUST_LEVEL_LIMIT - 1);
+    if (!is_held(vm, level, error)) {
+        return false;
     }
-    uint64_t word = 0;
-    const struct rights *all = virt_machine(vm->virt)->rights;
-    if (all != NULL ? !rights_query(all, address >> PAGE_SHIFT, &word)
-                    : memory_pointer(virt_machine(vm->virt)->memory, gpa(address), 1, MEMORY_READ) == NULL) {
-        return api_error(error, "there is no memory at %#llx", (unsigned long long)address);
+    if (vm->virt == NULL) {
+        uint16_t bit = (uint16_t)(1u << level);
+        vm->config.trust_starts = (uint16_t)((vm->config.trust_starts & ~bit) | (intercept ? bit : 0));
+    } else {
+        vtl_hold_starts(virt_trust_levels(vm->virt), level, intercept);
     }
-    *rights = ~attributes_denied(word, level) & ALL_RIGHTS;
+    return true;
+}
+
+/* What a level may do with a page, by its number; false: no RAM there. */
+static bool rights_of_page(const struct ravelin_vm *vm, unsigned vcpu, unsigned level, uint64_t page, unsigned *rights)
+{
+    const struct riscv_machine *machine = virt_machine(vm->virt);
+    const struct vtl *vtl = virt_trust_levels(vm->virt);
+    uint64_t word;
+    if (vtl == NULL) {
+        *rights = ALL_RIGHTS;
+        return memory_pointer(machine->memory, gpa(page << PAGE_SHIFT), PAGE_SIZE, MEMORY_READ) != NULL;
+    }
+    if (!rights_query(machine->rights, page, &word)) {
+        return false;
+    }
+    *rights = vtl_rights(vtl, vcpu, level, page, word);
+    return true;
+}
+
+bool ravelin_trust_rights(struct ravelin_vm *vm, unsigned vcpu, unsigned level, uint64_t address, uint64_t size,
+                          unsigned *rights, struct ravelin_error *error)
+{
+    uint64_t last;
+    if (vm->virt == NULL || level >= virt_machine(vm->virt)->level_count) {
+        return api_error(error, "trust level %u cannot be asked for: start the machine, and give one that it has",
+                         level);
+    }
+    if (vcpu >= virt_machine(vm->virt)->cpu_count) {
+        return api_error(error, "there is no vCPU %u: give 0 to %u", vcpu, virt_machine(vm->virt)->cpu_count - 1);
+    }
+    if (((address | size) & PAGE_MASK) != 0 || size == 0 || __builtin_add_overflow(address, size - 1, &last)) {
+        return api_error(error, "a range of %#llx bytes at %#llx is not one of whole pages", (unsigned long long)size,
+                         (unsigned long long)address);
+    }
+    unsigned common = ALL_RIGHTS;
+    for (uint64_t page = address >> PAGE_SHIFT; page <= last >> PAGE_SHIFT; page++) {
+        unsigned own;
+        if (!rights_of_page(vm, vcpu, level, page, &own)) {
+            return api_error(error, "there is no memory at %#llx", (unsigned long long)page << PAGE_SHIFT);
+        }
+        common &= own;
+    }
+    *rights = common;
     return true;
 }
 

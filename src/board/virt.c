@@ -278,6 +278,7 @@ static bool create_machine(struct virt *virt, struct error *error)
         struct vtl_config levels = {
             .target_is_restricted = virt->config.trust_target_is_restricted,
             .held = virt->config.trust_levels_held,
+            .held_starts = virt->config.trust_starts,
         };
         memcpy(levels.held_pins, virt->config.trust_pins, sizeof levels.held_pins);
         virt->vtl = vtl_create(virt->machine, &levels);

@@ -62,6 +62,7 @@ struct virt_config {
     bool trust_target_is_restricted; /* see struct vtl_config */
     uint64_t trust_pins[RISCV_LEVEL_COUNT_MAX][RISCV_PIN_COUNT];
     uint16_t trust_levels_held;      /* likewise */
+    uint16_t trust_starts;           /* likewise, held_starts */
     struct virt_right *trust_rights; /* what held levels say of pages at the start, and again after each reset */
     size_t trust_right_count;
     const char *secure_kernel; /* an ELF file or "builtin", see board/secure_kernel.h; NULL: none. Needs levels */

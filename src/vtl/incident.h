@@ -32,7 +32,7 @@ enum vtl_outcome {
     VTL_OUTCOME_FAULT,     /* the lower level gets the exception, or SBI_ERR_DENIED */
     VTL_OUTCOME_RETRIED,   /* a holder had the instruction tried again */
     VTL_OUTCOME_SKIPPED,   /* a holder had it left out */
-    VTL_OUTCOME_DONE,      /* of ENABLED */
+    VTL_OUTCOME_DONE,      /* of ENABLED; of START and STOP: a holder permitted it */
     VTL_OUTCOME_COUNT,
 };
 
@@ -63,16 +63,18 @@ struct vtl_incident {
 
     /* START, STOP: hart, address, argument (StartVirtualProcessor: the level); RESET: type, reason; ENABLED: hart */
     uint64_t target, argument, second;
+    bool with_context; /* START: by StartVirtualProcessor; `argument` is the context's pc */
 };
 
 enum vtl_verdict {
     VTL_VERDICT_FAULT,
-    VTL_VERDICT_RETRY,
-    VTL_VERDICT_SKIP, /* a fault after all if the instruction's length cannot be known: a fetch was refused */
+    VTL_VERDICT_RETRY, /* of START and STOP: it is carried out */
+    VTL_VERDICT_SKIP,  /* a fault after all if the instruction's length cannot be known: a fetch was refused */
 };
 
 struct vtl_holder {
-    /* PAGE and REGISTER only; `outcome` says nothing yet. NULL: VTL_VERDICT_FAULT always. */
+    /* PAGE and REGISTER, START and STOP if it wants to see those (vtl_hold_starts()); `outcome` says nothing yet. NULL:
+     * VTL_VERDICT_FAULT always. */
     enum vtl_verdict (*decide)(void *context, const struct vtl_incident *incident);
     void *context;
 };

@@ -312,6 +312,49 @@ bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, enu
     return deliver_call(cpu, &incident, MESSAGE_START, &payload, sizeof payload);
 }
 
+/* Held levels are not enabled, and have nothing else in their configuration. */
+void vtl_hold_starts(struct vtl *vtl, unsigned level, bool decides)
+{
+    CHECK(is_held(vtl, level));
+    atomic_store(&vtl->levels[level].config, decides ? VTL_CONFIG_SEE_START : 0);
+}
+
+static enum riscv_trust_verdict ask_about_call(struct riscv_cpu *cpu, struct vtl_incident *incident)
+{
+    const struct vtl_holder *holder = &vtl_of(cpu)->watch.holders[incident->enforcer];
+    enum vtl_verdict verdict = holder->decide != NULL ? holder->decide(holder->context, incident) : VTL_VERDICT_FAULT;
+    switch (verdict) {
+    case VTL_VERDICT_RETRY: observe(cpu, incident, VTL_OUTCOME_DONE); return RISCV_TRUST_GO_ON;
+    case VTL_VERDICT_SKIP:
+        cpu->state.x[10] = 0; /* SBI_SUCCESS */
+        cpu->state.x[11] = 0;
+        observe(cpu, incident, VTL_OUTCOME_SKIPPED);
+        return RISCV_TRUST_TAKEN;
+    case VTL_VERDICT_FAULT: break;
+    }
+    observe(cpu, incident, VTL_OUTCOME_FAULT);
+    return RISCV_TRUST_REFUSED;
+}
+
+enum riscv_trust_verdict vtl_ask_holders(struct riscv_cpu *cpu, enum vtl_incident_kind kind, bool with_context,
+                                         unsigned vp, uint64_t address, uint64_t second)
+{
+    const struct vtl *vtl = vtl_of(cpu);
+    enum riscv_trust_verdict verdict = RISCV_TRUST_GO_ON;
+    for (unsigned level = cpu->level + 1; level < cpu->level_count && verdict == RISCV_TRUST_GO_ON; level++) {
+        if (!is_held(vtl, level) || (atomic_load(&vtl->levels[level].config) & VTL_CONFIG_SEE_START) == 0) {
+            continue;
+        }
+        struct vtl_incident incident = begin_call(cpu, kind, level);
+        incident.target = vp;
+        incident.argument = address;
+        incident.second = second;
+        incident.with_context = with_context;
+        verdict = ask_about_call(cpu, &incident);
+    }
+    return verdict;
+}
+
 bool vtl_intercept_reset(struct riscv_cpu *cpu, unsigned level, uint32_t type, uint32_t reason)
 {
     struct vtl_incident incident = begin_call(cpu, VTL_INCIDENT_RESET, level);

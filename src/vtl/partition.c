@@ -31,6 +31,8 @@ static void forget_levels(struct vtl *vtl)
         for (unsigned pin = 0; pin < RISCV_PIN_COUNT; pin++) {
             atomic_store(&vtl->levels[level].held_pins[pin], vtl->config.held_pins[level][pin]);
         }
+        bool decides = (vtl->config.held_starts >> level & 1) != 0;
+        atomic_store(&vtl->levels[level].config, decides ? VTL_CONFIG_SEE_START : 0);
     }
     for (unsigned i = 0; i < vtl->machine->cpu_count; i++) {
         struct vtl_vp *vp = &vtl->vps[i];

@@ -107,15 +107,16 @@ enum vtl_status vtl_call_protect(struct vtl_call *call)
 
 /* ---- CheckSparseGpaPageVtlAccess -------------------------------------------------------------------------------- */
 
-/* What a level may do with a page by its word, as map flags. */
-static uint32_t granted(const struct vtl_call *call, unsigned level, uint64_t word)
+unsigned vtl_rights(const struct vtl *vtl, unsigned vp, unsigned level, uint64_t page, uint64_t word)
 {
-    const struct vtl_vp *vp = vtl_vp_of(call->cpu);
-    uint32_t denied = 0;
-    for (unsigned enforcer = level + 1; enforcer < call->vtl->machine->level_count; enforcer++) {
-        uint32_t bits = (uint32_t)(word >> 4 * enforcer) & FLAGS;
-        bool held = (call->vtl->config.held >> enforcer & 1) != 0;
-        if (!held && (atomic_load(&vp->levels[enforcer].secure[level]) & VTL_SECURE_MODE_BASED) == 0) {
+    unsigned denied = 0;
+    if (riscv_overlay_at(vtl->overlays, level, gpa(page << PAGE_SHIFT)) != NULL) {
+        return FLAG_READ | FLAG_WRITE;
+    }
+    for (unsigned enforcer = level + 1; enforcer < vtl->machine->level_count; enforcer++) {
+        unsigned bits = (unsigned)(word >> 4 * enforcer) & FLAGS;
+        bool held = (vtl->config.held >> enforcer & 1) != 0;
+        if (!held && (atomic_load(&vtl->vps[vp].levels[enforcer].secure[level]) & VTL_SECURE_MODE_BASED) == 0) {
             bits = (bits & ~FLAG_USER) | ((bits & FLAG_KERNEL) != 0 ? FLAG_USER : 0);
         }
         denied |= bits;
@@ -143,8 +144,7 @@ enum vtl_status vtl_call_check_access(struct vtl_call *call)
         if (!rights_query(call->vtl->machine->rights, page, &word)) {
             return VTL_INVALID_PARAMETER;
         }
-        bool covered = riscv_overlay_at(call->vtl->overlays, level, gpa(page << PAGE_SHIFT)) != NULL;
-        uint32_t answer = (covered ? FLAG_READ | FLAG_WRITE : granted(call, level, word)) & wanted;
+        uint32_t answer = vtl_rights(call->vtl, call->cpu->vcpu.number, level, page, word) & wanted;
         __builtin_memcpy(call->output + 4 * (size_t)i, &answer, sizeof answer);
         call->done++;
     }

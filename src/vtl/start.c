@@ -87,6 +87,10 @@ enum vtl_status vtl_call_start_vp(struct vtl_call *call)
     if (status != VTL_SUCCESS) {
         return status;
     }
+    enum riscv_trust_verdict held = vtl_ask_holders(call->cpu, VTL_INCIDENT_START, true, index, context.pc, level);
+    if (held != RISCV_TRUST_GO_ON) {
+        return held == RISCV_TRUST_TAKEN ? VTL_SUCCESS : VTL_ACCESS_DENIED;
+    }
     struct riscv_cpu *cpu = vtl->machine->cpus[index];
     if (!hart_start_begin(cpu)) {
         return VTL_INVALID_VP_STATE;
@@ -152,7 +156,11 @@ static enum riscv_trust_verdict decide_start(struct riscv_cpu *cpu, bool starts)
         return told ? RISCV_TRUST_TAKEN : RISCV_TRUST_REFUSED;
     }
     bool has_higher = vtl_next_above(&vtl->vps[number], cpu->level) != 0;
-    return has_higher || (starts && is_denied(vtl, cpu->level)) ? RISCV_TRUST_REFUSED : RISCV_TRUST_GO_ON;
+    if (has_higher || (starts && is_denied(vtl, cpu->level))) {
+        return RISCV_TRUST_REFUSED;
+    }
+    enum vtl_incident_kind kind = starts ? VTL_INCIDENT_START : VTL_INCIDENT_STOP;
+    return vtl_ask_holders(cpu, kind, false, (unsigned)number, address, opaque);
 }
 
 enum riscv_trust_verdict vtl_firmware(struct riscv_cpu *cpu, uint64_t extension, uint64_t function)

@@ -33,6 +33,7 @@ struct vtl_config {
     uint16_t held; /* bit n: level n is not the guest's to enable */
     /* What held levels have pinned from the start on, and again after a reset: masks, see vtl_hold_pin(). */
     uint64_t held_pins[RISCV_LEVEL_COUNT_MAX][RISCV_PIN_COUNT];
+    uint16_t held_starts; /* bit n: the holder of level n decides on starts and stops, see vtl_hold_starts() */
 };
 
 /* For a machine with more than one level; every RAM slot has been added. */
@@ -60,12 +61,21 @@ void vtl_begin(struct vtl *vtl, const struct vtl_begin *begin);
  * not one that is inside (memory/rights.h). */
 void vtl_hold_pin(struct vtl *vtl, unsigned level, enum riscv_pin pin, uint64_t mask);
 
+/* Whether the holder of a level decides on starts and stops of harts by lower levels. Any thread, at any time: calls
+ * that are made later are the holder's to decide. */
+void vtl_hold_starts(struct vtl *vtl, unsigned level, bool decides);
+
 /* Threads of the program around the machine that change page rights: no level's overlay page is placed between the two,
  * so that what vtl_has_overlay_below() says of pages first … first + count - 1 (page numbers) stays true. Rights to a
  * page that a level below the enforcing one has covered must not be changed: the level would not notice. */
 void vtl_hold_overlays(struct vtl *vtl);
 void vtl_release_overlays(struct vtl *vtl);
 bool vtl_has_overlay_below(const struct vtl *vtl, unsigned enforcer, uint64_t first, uint64_t count);
+
+/* What a level may do on a VP (number) with a page, all higher levels considered, as a set of enum attribute: by the
+ * page's word (rights_query()), whether a higher level tells user execution from the kernel's, and the level's
+ * overlays. Any thread; of a machine that runs, what was so a moment ago. */
+unsigned vtl_rights(const struct vtl *vtl, unsigned vp, unsigned level, uint64_t page, uint64_t word);
 
 /* Counts since vtl_create(), sums over all harts. */
 struct vtl_statistics {

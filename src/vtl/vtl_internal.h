@@ -289,6 +289,12 @@ bool vtl_intercept_start(struct riscv_cpu *cpu, unsigned level, uint32_t vp, enu
                          uint64_t address, uint64_t opaque);
 bool vtl_intercept_reset(struct riscv_cpu *cpu, unsigned level, uint32_t type, uint32_t reason);
 
+/* Held levels above the running one decide about a start or stop of a VP, asked for by the call in its registers; where
+ * more than one wants to, the lowest first. TAKEN: the caller is told that it was done, and it is not; a0 and a1 are
+ * set as SBI does. */
+enum riscv_trust_verdict vtl_ask_holders(struct riscv_cpu *cpu, enum vtl_incident_kind kind, bool with_context,
+                                         unsigned vp, uint64_t address, uint64_t second);
+
 /* cpu->pinned is for `enforcer`, a higher level, to decide. As struct riscv_trust_ops' pinned(). */
 bool vtl_intercept_register(struct riscv_cpu *cpu, unsigned enforcer);
 

@@ -153,6 +153,8 @@ static void a_refused_access_is_the_holders_to_decide(void **state)
     assert_int_equal(seen.right, RAVELIN_RIGHT_READ);
     assert_true(seen.address == GUARDED && seen.virtual_address == GUARDED && seen.size == 8);
     assert_true(seen.pc == 0x80200008 && seen.level == 0 && !seen.user);
+    assert_int_equal(seen.byte_count, 4);
+    assert_memory_equal(seen.bytes, &loads_once[2], 4);
     struct ravelin_trust_stats stats;
     ravelin_trust_stats(vm, &stats);
     assert_int_equal(stats.violations, 1);
@@ -170,16 +172,46 @@ static void lists_are_changed_whole_or_not_at_all(void **state)
     assert_false(ravelin_trust_set_pages(vm, 1, pages, 1, READ_WRITE, &error)); /* not yet */
     assert_true(ravelin_vm_start(vm, &error));
     assert_false(ravelin_trust_set_pages(vm, 1, pages, 3, READ_WRITE, &error));
-    assert_true(ravelin_trust_rights(vm, 0, pages[0], &rights, &error) && rights == ALL);
+    assert_true(ravelin_trust_rights(vm, 0, 0, pages[0], PAGE, &rights, &error) && rights == ALL);
     assert_true(ravelin_trust_set_pages(vm, 1, pages, 2, READ_WRITE, &error));
-    assert_true(ravelin_trust_rights(vm, 0, pages[0], &rights, &error) && rights == READ_WRITE);
-    assert_true(ravelin_trust_rights(vm, 0, pages[1], &rights, &error) && rights == READ_WRITE);
-    assert_true(ravelin_trust_rights(vm, 1, pages[1], &rights, &error) && rights == ALL);
-    assert_false(ravelin_trust_rights(vm, 0, pages[2], &rights, &error));
-    assert_false(ravelin_trust_rights(vm, 16, pages[0], &rights, &error));
+    assert_true(ravelin_trust_rights(vm, 0, 0, pages[0], PAGE, &rights, &error) && rights == READ_WRITE);
+    assert_true(ravelin_trust_rights(vm, 0, 0, pages[1], PAGE, &rights, &error) && rights == READ_WRITE);
+    assert_true(ravelin_trust_rights(vm, 0, 1, pages[1], PAGE, &rights, &error) && rights == ALL);
+    assert_false(ravelin_trust_rights(vm, 0, 0, pages[2], PAGE, &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 0, 16, pages[0], PAGE, &rights, &error));
     pages[0]++;
     assert_false(ravelin_trust_set_pages(vm, 1, pages, 1, READ_WRITE, &error));
     assert_true(ravelin_trust_set_pages(vm, 1, pages, 0, READ_WRITE, &error));
+    finish(vm);
+}
+
+static void rights_of_a_range_are_what_all_its_pages_have(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    const uint64_t at = RAM + 8 * PAGE;
+    unsigned rights;
+    assert_false(ravelin_trust_rights(vm, 0, 0, at, PAGE, &rights, &error)); /* not yet */
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_true(ravelin_trust_set_rights(vm, 1, at, PAGE, READ_WRITE, &error));
+    assert_true(ravelin_trust_set_rights(vm, 1, at + 2 * PAGE, PAGE, RAVELIN_RIGHT_READ | RAVELIN_RIGHT_USER, &error));
+    assert_true(ravelin_trust_rights(vm, 0, 0, at - PAGE, PAGE, &rights, &error) && rights == ALL);
+    assert_true(ravelin_trust_rights(vm, 0, 0, at - PAGE, 2 * PAGE, &rights, &error) && rights == READ_WRITE);
+    assert_true(ravelin_trust_rights(vm, 0, 0, at, 3 * PAGE, &rights, &error) && rights == RAVELIN_RIGHT_READ);
+    assert_true(ravelin_trust_rights(vm, 0, 0, at + PAGE, PAGE, &rights, &error) && rights == ALL);
+    assert_true(ravelin_trust_rights(vm, 0, 0, at + PAGE, 2 * PAGE, &rights, &error) &&
+                rights == (RAVELIN_RIGHT_READ | RAVELIN_RIGHT_USER)); /* not by the kernel */
+    assert_true(ravelin_trust_rights(vm, 0, 1, RAM, MEMORY, &rights, &error) && rights == ALL);
+    assert_true(ravelin_trust_rights(vm, 0, 0, RAM, MEMORY, &rights, &error) && rights == RAVELIN_RIGHT_READ);
+    assert_false(ravelin_trust_rights(vm, 0, 0, RAM, MEMORY + PAGE, &rights, &error));
+    assert_non_null(strstr(error.text, "0x84000000"));
+    assert_false(ravelin_trust_rights(vm, 0, 0, at, 0, &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 0, 0, at + 1, PAGE, &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 0, 0, at, PAGE - 1, &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 0, 0, UINT64_MAX & ~(PAGE - 1), 2 * PAGE, &rights, &error));
+    assert_false(ravelin_trust_rights(vm, 1, 0, at, PAGE, &rights, &error)); /* there is one vCPU */
+    assert_false(ravelin_trust_rights(vm, 0, 2, at, PAGE, &rights, &error)); /* and two levels */
     finish(vm);
 }
 
@@ -271,6 +303,8 @@ static void a_pinned_write_is_the_holders_to_decide(void **state)
     assert_int_equal(pinned.last.kind, RAVELIN_INTERCEPT_REGISTER);
     assert_int_equal(pinned.last.csr, STVEC);
     assert_true(pinned.last.value == 0x80400004 && pinned.last.pc == 0x80200010 && pinned.last.level == 0);
+    assert_int_equal(pinned.last.byte_count, 4);
+    assert_memory_equal(pinned.last.bytes, &writes_stvec_twice[4], 4);
     struct ravelin_trust_stats stats;
     ravelin_trust_stats(vm, &stats);
     assert_int_equal(stats.pinned, 2);
@@ -336,6 +370,128 @@ static void registers_are_pinned_and_unpinned_while_the_guest_runs(void **state)
     ravelin_vm_stop(vm);
     assert_true(ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
     assert_true(ravelin_trust_pin(vm, 1, STVEC, 1, &error)); /* nobody is left to wait for */
+    finish(vm);
+}
+
+/* ---- Starts ----------------------------------------------------------------------------------------------------- */
+
+/* Has vCPU 1 started, which loops; then tells the error e and whether the vCPU is stopped by loading from the guarded
+ * page, at 8 * (-e + 8 * stopped). */
+static const uint32_t starts_another[] = {
+    0x004858b7,           0x34d8889b, 0x00000813, /* li a7, "HSM"; li a6, 0 */
+    0x00100513,           0x00000597, 0x05858593, /* li a0, 1; lla a1, the last instruction */
+    0x00700613,           0x00000073,             /* li a2, 7; ecall */
+    0x40a002b3,                                   /* neg t0, a0 */
+    0x00200813,           0x00100513, 0x00000073, /* li a6, 2; li a0, 1; ecall */
+    0x00100313,           0x00659463, 0x00828293, /* li t1, 1; bne a1, t1, .+8; addi t0, t0, 8 */
+    0x00329293,                                   /* slli t0, t0, 3 */
+    0x20100f93,           0x016f9f93, 0x005f8fb3, /* li t6, 0x80400000; add t6, t6, t0 */
+    0x000fbe03,                                   /* ld t3, 0(t6) */
+    SHUTDOWN(0x00000513), 0x0000006f,             /* j . */
+};
+#define STARTED 0x80200068u
+/* Stops, or tells the error. */
+static const uint32_t stops[] = {
+    0x004858b7, 0x34d8889b, 0x00100813, 0x00000073, /* li a7, "HSM"; li a6, 1; ecall */
+    0x40a002b3, 0x00329293, 0x20100f93, 0x016f9f93, 0x005f8fb3, 0x000fbe03, SHUTDOWN(0x00000513),
+};
+
+struct starts {
+    enum ravelin_verdict verdict;
+    unsigned count;
+    struct ravelin_intercept last;
+    uint64_t answer; /* offset of the load that tells it */
+};
+
+static enum ravelin_verdict see_start(void *context, const struct ravelin_intercept *what)
+{
+    struct starts *starts = context;
+    if (what->kind == RAVELIN_INTERCEPT_PAGE) {
+        starts->answer = what->address - GUARDED;
+        return RAVELIN_VERDICT_SKIP;
+    }
+    starts->count++;
+    starts->last = *what;
+    return starts->verdict;
+}
+
+/* Runs to the end; `ask`: the program wants to decide. */
+static struct starts run_starts(const uint32_t *code, size_t size, enum ravelin_verdict verdict, bool ask)
+{
+    struct starts starts = { .verdict = verdict, .answer = UINT64_MAX };
+    struct ravelin_exit end;
+    struct ravelin_vm *vm = held_machine(code, size, see_start, &starts);
+    assert_true(ravelin_vm_set_vcpus(vm, 2, &error));
+    assert_true(ravelin_trust_set_rights(vm, 1, GUARDED, PAGE, 0, &error));
+    assert_true(ravelin_trust_intercept_starts(vm, 1, true, &error));
+    assert_true(ravelin_trust_intercept_starts(vm, 1, ask, &error));
+    assert_true(ravelin_vm_start(vm, &error) && ravelin_vm_wait(vm, UINT64_C(20000000000), &end));
+    assert_int_equal(end.end, RAVELIN_END_POWER_OFF);
+    finish(vm);
+    return starts;
+}
+
+static struct starts start_another(enum ravelin_verdict verdict, bool ask)
+{
+    return run_starts(starts_another, sizeof starts_another, verdict, ask);
+}
+
+static void a_start_is_the_holders_to_decide(void **state)
+{
+    (void)state;
+    struct starts starts = start_another(RAVELIN_VERDICT_FAULT, true);
+    assert_int_equal(starts.answer, 8 * (4 + 8)); /* SBI_ERR_DENIED, and stopped */
+    assert_int_equal(starts.count, 1);
+    assert_int_equal(starts.last.kind, RAVELIN_INTERCEPT_START);
+    assert_int_equal(starts.last.target, 1);
+    assert_true(starts.last.address == STARTED && starts.last.value == 7 && !starts.last.with_context);
+    assert_true(starts.last.pc == 0x8020001c && starts.last.vcpu == 0 && starts.last.level == 0 && !starts.last.user);
+    assert_int_equal(starts.last.byte_count, 4);
+    assert_memory_equal(starts.last.bytes, "\x73\0\0\0", 4);
+}
+
+static void a_start_that_is_permitted_happens(void **state)
+{
+    (void)state;
+    struct starts starts = start_another(RAVELIN_VERDICT_RETRY, true);
+    assert_int_equal(starts.answer, 0);
+    assert_int_equal(starts.count, 1);
+}
+
+static void a_start_that_is_left_out_looks_done(void **state)
+{
+    (void)state;
+    assert_int_equal(start_another(RAVELIN_VERDICT_SKIP, true).answer, 8 * 8);
+}
+
+static void nobody_is_asked_about_starts_unless_he_wants(void **state)
+{
+    (void)state;
+    struct starts starts = start_another(RAVELIN_VERDICT_FAULT, false);
+    assert_int_equal(starts.answer, 0);
+    assert_int_equal(starts.count, 0);
+}
+
+static void a_stop_is_the_holders_to_decide(void **state)
+{
+    (void)state;
+    struct starts starts = run_starts(stops, sizeof stops, RAVELIN_VERDICT_FAULT, true);
+    assert_int_equal(starts.answer, 8 * 4);
+    assert_int_equal(starts.last.kind, RAVELIN_INTERCEPT_STOP);
+    assert_int_equal(starts.last.vcpu, 0);
+    assert_int_equal(run_starts(stops, sizeof stops, RAVELIN_VERDICT_SKIP, true).answer, 0);
+}
+
+static void only_held_levels_are_asked_about_starts(void **state)
+{
+    (void)state;
+    struct ravelin_intercept seen;
+    struct ravelin_vm *vm = two_levels(&seen);
+    assert_false(ravelin_trust_intercept_starts(vm, 0, true, &error));
+    assert_false(ravelin_trust_intercept_starts(vm, 2, true, &error));
+    assert_true(ravelin_vm_start(vm, &error));
+    assert_true(ravelin_trust_intercept_starts(vm, 1, true, &error)); /* also while it runs */
+    assert_false(ravelin_trust_intercept_starts(vm, 0, true, &error));
     finish(vm);
 }
 
@@ -405,6 +561,7 @@ int main(void)
         cmocka_unit_test(a_machine_with_rights_beyond_its_memory_does_not_start),
         cmocka_unit_test(a_refused_access_is_the_holders_to_decide),
         cmocka_unit_test(lists_are_changed_whole_or_not_at_all),
+        cmocka_unit_test(rights_of_a_range_are_what_all_its_pages_have),
         cmocka_unit_test(higher_levels_of_vcpus_that_exist_can_be_interrupted),
         cmocka_unit_test(control_registers_with_a_pin_can_be_pinned_at_levels_that_are_held),
         cmocka_unit_test(a_pinned_write_is_the_holders_to_decide),
@@ -412,6 +569,12 @@ int main(void)
         cmocka_unit_test(unpinned_in_the_intercept_the_write_happens),
         cmocka_unit_test(what_was_pinned_before_the_start_is_so_again_after_a_reset),
         cmocka_unit_test(registers_are_pinned_and_unpinned_while_the_guest_runs),
+        cmocka_unit_test(a_start_is_the_holders_to_decide),
+        cmocka_unit_test(a_start_that_is_permitted_happens),
+        cmocka_unit_test(a_start_that_is_left_out_looks_done),
+        cmocka_unit_test(nobody_is_asked_about_starts_unless_he_wants),
+        cmocka_unit_test(a_stop_is_the_holders_to_decide),
+        cmocka_unit_test(only_held_levels_are_asked_about_starts),
         cmocka_unit_test(what_happens_between_levels_is_told_as_it_happens),
         cmocka_unit_test(kernels_move_by_whole_pages),
         cmocka_unit_test(a_machine_with_bad_symbols_does_not_start),

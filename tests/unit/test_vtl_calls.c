@@ -380,6 +380,67 @@ static void starting_a_vp_checks_in_order(void **state)
     assert_int_equal(other->state.x[2], good.sp);
 }
 
+static enum vtl_verdict decide_start(void *context, const struct vtl_incident *incident)
+{
+    assert_int_equal(incident->kind, VTL_INCIDENT_START);
+    assert_true(incident->with_context && incident->target == 1 && incident->argument == world_context(0).pc);
+    return *(const enum vtl_verdict *)context;
+}
+
+static void starting_a_vp_is_the_holders_to_decide(void **state)
+{
+    struct world *world = *state;
+    struct vtl_context context = world_context(0);
+    enum vtl_verdict verdict = VTL_VERDICT_FAULT;
+    const struct riscv_cpu *other = world->base.machine->cpus[1];
+    vtl_watch(world->vtl)->holders[1] = (struct vtl_holder){ decide_start, &verdict };
+    vtl_hold_starts(world->vtl, 1, true);
+    world_begin(world);
+    assert_int_equal(start_vp(world, 1, 0, &context), VTL_ACCESS_DENIED);
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+    verdict = VTL_VERDICT_SKIP;
+    assert_int_equal(start_vp(world, 1, 0, &context), VTL_SUCCESS);
+    assert_int_equal(atomic_load(&other->hart.status), HART_STOPPED);
+    verdict = VTL_VERDICT_RETRY;
+    assert_int_equal(start_vp(world, 1, 0, &context), VTL_SUCCESS);
+    assert_int_equal(atomic_load(&other->hart.status), HART_START_PENDING);
+}
+
+static void what_a_holder_wanted_to_see_later_is_forgotten_by_a_reset(void **state)
+{
+    struct world *world = *state;
+    vtl_hold_starts(world->vtl, 1, true);
+    vtl_reset(world->vtl);
+    assert_int_equal(atomic_load(&world->vtl->levels[1].config), 0); /* as vtl_create() was told */
+}
+
+/* By the word of a page that level 1 lets nobody execute, or the user alone. */
+static void without_mode_based_control_users_execute_what_the_kernel_may(void **state)
+{
+    struct world *world = *state;
+    uint64_t none = attributes_with(0, 1, ATTRIBUTE_KERNEL | ATTRIBUTE_USER);
+    uint64_t user = attributes_with(0, 1, ATTRIBUTE_KERNEL), kernel = attributes_with(0, 1, ATTRIBUTE_USER);
+    const uint64_t page = OUTPUT >> PAGE_SHIFT;
+    world_begin(world);
+    world_raise(world, 1, 1); /* MbecEnabled can be set, and is not */
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, none), 3);
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, user), 3);
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, kernel), 15);
+    assert_int_equal(vtl_rights(world->vtl, 0, 1, page, none), 15);
+    assert_int_equal(world_set(world, 0, 0xd0010, 1), VTL_SUCCESS); /* VsmVpSecureConfigVtl0 */
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, none), 3);
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, user), 11);
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, page, kernel), 7);
+    assert_int_equal(vtl_rights(world->vtl, 1, 0, page, user), 3); /* another VP's business */
+}
+
+static void what_a_holder_denies_users_is_denied_as_it_is(void **state)
+{
+    struct world *world = *state;
+    uint64_t word = attributes_with(0, 1, ATTRIBUTE_KERNEL);
+    assert_int_equal(vtl_rights(world->vtl, 0, 0, OUTPUT >> PAGE_SHIFT, word), 11);
+}
+
 static void a_level_that_is_started_again_begins_anew(void **state)
 {
     struct world *world = *state;
@@ -440,6 +501,12 @@ int main(void)
         TEST(enabling_a_vp_level_checks_in_order),
         TEST(each_register_of_a_context_is_looked_at),
         cmocka_unit_test_setup_teardown(a_held_level_is_not_the_guests, create_held, world_destroy),
+        cmocka_unit_test_setup_teardown(starting_a_vp_is_the_holders_to_decide, create_held, world_destroy),
+        cmocka_unit_test_setup_teardown(what_a_holder_wanted_to_see_later_is_forgotten_by_a_reset, create_held,
+                                        world_destroy),
+        cmocka_unit_test_setup_teardown(what_a_holder_denies_users_is_denied_as_it_is, create_held, world_destroy),
+        cmocka_unit_test_setup_teardown(without_mode_based_control_users_execute_what_the_kernel_may, world_create,
+                                        world_destroy),
         cmocka_unit_test_setup_teardown(no_level_above_a_held_one_is_had_from_below_it, create_held, world_destroy),
         TEST(changing_rights_checks_in_order),
         TEST(legal_flags_depend_on_mode_based_execution),
