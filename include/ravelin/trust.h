@@ -94,10 +94,10 @@ RAVELIN_API bool ravelin_vm_hold_trust_level(struct ravelin_vm *vm, unsigned lev
                                                                                const struct ravelin_intercept *what),
                                              void *context, struct ravelin_error *error);
 
-/* Calls `line` with one line of JSON (no newline, borrowed) for each refused access, pinned write, hart start or stop,
- * reset, level enabled and message of a secure kernel, on the thread of the vCPU, never twice at once; a flood is
- * counted instead. What a line holds is told by the manual's page on trust levels. NULL: nobody is told. Before the
- * start. */
+/* Calls `line` with one line of JSON (no newline, borrowed) for each refused access, a device's included, pinned
+ * write, hart start or stop, reset, level enabled and message of a secure kernel, on the thread of the vCPU or of a
+ * device, never twice at once; a flood is counted instead. `line` must not change rights or pins. What a line holds is
+ * told by the manual's page on trust levels. NULL: nobody is told. Before the start. */
 RAVELIN_API bool ravelin_vm_set_events(struct ravelin_vm *vm, void (*line)(void *context, const char *text),
                                        void *context, struct ravelin_error *error);
 

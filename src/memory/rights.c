@@ -59,6 +59,8 @@ struct rights {
     _Atomic uint64_t calls, pages, hits, waits, yields, signals;
     _Atomic uint32_t enforcers[ATTRIBUTE_LEVEL_COUNT]; /* enum enforcer */
     struct pins pins;
+    void (*refused)(void *context, const struct rights_refusal *refusal); /* NULL: nobody is told */
+    void *refused_context;
 };
 
 static uint64_t hash(uint64_t number, unsigned bits)
@@ -728,33 +730,74 @@ struct rights_statistics rights_statistics(const struct rights *rights)
 
 /* ---- Pins -------------------------------------------------------------------------------------------------------- */
 
-static bool level_may(const struct memory_slot *slot, unsigned level, uint64_t page, enum memory_access access)
+void rights_watch(struct rights *rights, void (*refused)(void *context, const struct rights_refusal *refusal),
+                  void *context)
 {
+    rights->refused = refused;
+    rights->refused_context = context;
+}
+
+/* The lowest level that denies one of `wanted` to `level` by this word. */
+static unsigned enforcer_of(uint64_t word, unsigned level, unsigned wanted)
+{
+    unsigned enforcer = level + 1;
+    while (enforcer < ATTRIBUTE_LEVEL_COUNT - 1 && (word >> 4 * enforcer & wanted) == 0) {
+        enforcer++;
+    }
+    return enforcer;
+}
+
+static void tell(const struct rights *rights, struct rights_refusal *refusal)
+{
+    for (unsigned i = 0; i < rights->reader_count; i++) {
+        if (straggler_is_self(&rights->readers[i]->straggler)) {
+            refusal->reader = rights->readers[i];
+        }
+    }
+    rights->refused(rights->refused_context, refusal);
+}
+
+static uint64_t pages_of(gpa_t address, uint64_t size)
+{
+    return ((address.bits & PAGE_MASK) + (size - 1)) / PAGE_SIZE + 1;
+}
+
+/* Of pages that are all RAM. False: *refusal says which one is refused. */
+static bool level_may(const struct rights *rights, unsigned level, gpa_t address, uint64_t size,
+                      enum memory_access access, struct rights_refusal *refusal)
+{
+    const struct memory_slot *slot = NULL;
     unsigned wanted = ((access & MEMORY_READ) != 0 ? ATTRIBUTE_READ : 0u) |
                       ((access & MEMORY_WRITE) != 0 ? ATTRIBUTE_WRITE : 0u) |
                       ((access & MEMORY_FETCH) != 0 ? ATTRIBUTE_KERNEL : 0u);
-    return (attributes_denied(attributes_load(slot, gpa(page << PAGE_SHIFT)), level) & wanted) == 0;
-}
-
-/* All pages of RAM, or none. */
-static bool add_pin(struct rights *rights, unsigned level, uint64_t first, uint64_t count, enum memory_access access,
-                    struct memory_pin *pin)
-{
-    const struct memory_slot *slot = NULL;
-    pins_add(&rights->pins, pin, first, count); /* before the loads of the words */
+    uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
     for (uint64_t page = first; page - first < count; page++) {
         slot = slot_of(rights, slot, page);
-        if (!level_may(slot, level, page, access)) {
-            pins_remove(&rights->pins, pin);
+        uint64_t word = attributes_load(slot, gpa(page << PAGE_SHIFT));
+        if (unlikely((attributes_denied(word, level) & wanted) != 0)) {
+            *refusal = (struct rights_refusal){ .level = level, .access = access, .size = size };
+            refusal->enforcer = enforcer_of(word, level, wanted);
+            refusal->address = page == first ? address.bits : page << PAGE_SHIFT;
             return false;
         }
     }
     return true;
 }
 
-static uint64_t pages_of(gpa_t address, uint64_t size)
+/* All pages, which are RAM, or none. */
+static bool add_pin(struct rights *rights, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
+                    struct memory_pin *pin)
 {
-    return ((address.bits & PAGE_MASK) + (size - 1)) / PAGE_SIZE + 1;
+    struct rights_refusal refusal;
+    pins_add(&rights->pins, pin, address.bits >> PAGE_SHIFT, pages_of(address, size)); /* before the words' loads */
+    if (likely(level_may(rights, level, address, size, access, &refusal))) {
+        return true;
+    }
+    pins_remove(&rights->pins, pin);
+    if (rights->refused != NULL) {
+        tell(rights, &refusal);
+    }
+    return false;
 }
 
 void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,
@@ -765,7 +808,7 @@ void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uin
         return memory_pointer(memory, address, size, access);
     }
     if (memory_pointer(memory, address, size, MEMORY_READ) == NULL ||
-        !add_pin(rights, level, address.bits >> PAGE_SHIFT, pages_of(address, size), access, pin)) {
+        !add_pin(rights, level, address, size, access, pin)) {
         return NULL;
     }
     return memory_pointer(memory, address, size, access); /* marks pages dirty */
@@ -788,15 +831,12 @@ bool rights_permit(const struct memory *memory, unsigned level, gpa_t address, u
     if (rights == NULL) {
         return true;
     }
-    const struct memory_slot *slot = NULL;
-    uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
-    for (uint64_t page = first; page - first < count; page++) {
-        slot = slot_of(rights, slot, page);
-        if (!level_may(slot, level, page, access)) {
-            return false;
-        }
+    struct rights_refusal refusal;
+    bool may = level_may(rights, level, address, size, access, &refusal);
+    if (!may && rights->refused != NULL) {
+        tell(rights, &refusal);
     }
-    return true;
+    return may;
 }
 
 /* Every page of a range that may span slots, pinned; false: none is. */
@@ -806,7 +846,7 @@ static bool pin_range(struct rights *rights, unsigned level, gpa_t address, size
     uint64_t failed;
     uint64_t first = address.bits >> PAGE_SHIFT, count = pages_of(address, size);
     return address.bits + (size - 1) >= address.bits && range_is_ram(rights, first, count, &failed) &&
-           add_pin(rights, level, first, count, access, pin);
+           add_pin(rights, level, address, size, access, pin);
 }
 
 bool rights_read(const struct memory *memory, unsigned level, gpa_t address, void *buffer, size_t size)

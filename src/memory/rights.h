@@ -174,6 +174,20 @@ struct rights_statistics rights_statistics(const struct rights *rights);
 
 /* ---- Device models and firmware --------------------------------------------------------------------------------- */
 
+/* Told of each time that one of the functions below refuses RAM because of page rights. Any thread, with pins of its
+ * own and locks of the caller's held: no change of rights may be asked for from inside. To be set while nobody else
+ * uses `rights`; NULL: nobody is told. */
+struct rights_refusal {
+    unsigned level;    /* that was refused */
+    unsigned enforcer; /* of those that refuse the lowest */
+    enum memory_access access;
+    uint64_t address;                   /* guest-physical, the first refused byte */
+    uint64_t size;                      /* bytes of the whole access */
+    const struct rights_reader *reader; /* whose thread it is (rights_attach()); NULL: nobody's, or not known */
+};
+void rights_watch(struct rights *rights, void (*refused)(void *context, const struct rights_refusal *refusal),
+                  void *context);
+
 /* As memory_pointer(), with the rights of `level` on every page, and holds up changes to these pages until
  * rights_unpin() of the same pin. NULL (nothing to unpin): not RAM, or refused. Not for long waits. */
 void *rights_pin(const struct memory *memory, unsigned level, gpa_t address, uint64_t size, enum memory_access access,

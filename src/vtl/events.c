@@ -19,11 +19,13 @@
 
 /* Who makes one of these happen in masses, as any kernel can by an instruction or a call, must not drown the others.
  * What is neither comes from higher levels. */
-enum kind { KIND_ACCESS, KIND_REGISTER, KIND_CALL, KIND_OTHER, KIND_COUNT };
+enum kind { KIND_ACCESS, KIND_TRANSFER, KIND_REGISTER, KIND_CALL, KIND_OTHER, KIND_COUNT };
 
 static const enum kind kind_of[VTL_INCIDENT_KIND_COUNT] = {
-    [VTL_INCIDENT_PAGE] = KIND_ACCESS, [VTL_INCIDENT_REGISTER] = KIND_REGISTER, [VTL_INCIDENT_START] = KIND_CALL,
-    [VTL_INCIDENT_STOP] = KIND_CALL,   [VTL_INCIDENT_RESET] = KIND_CALL,        [VTL_INCIDENT_ENABLED] = KIND_OTHER,
+    [VTL_INCIDENT_PAGE] = KIND_ACCESS,       [VTL_INCIDENT_REGISTER] = KIND_REGISTER,
+    [VTL_INCIDENT_START] = KIND_CALL,        [VTL_INCIDENT_STOP] = KIND_CALL,
+    [VTL_INCIDENT_RESET] = KIND_CALL,        [VTL_INCIDENT_ENABLED] = KIND_OTHER,
+    [VTL_INCIDENT_TRANSFER] = KIND_TRANSFER,
 };
 
 /* What may be written still: a burst of lines, and more as time goes by. */
@@ -153,8 +155,9 @@ static void print_physical(struct line *line, const struct vtl_events *events, c
 /* ---- Lines ------------------------------------------------------------------------------------------------------ */
 
 static const char *const kinds[VTL_INCIDENT_KIND_COUNT] = {
-    [VTL_INCIDENT_PAGE] = "page", [VTL_INCIDENT_REGISTER] = "register", [VTL_INCIDENT_START] = "start",
-    [VTL_INCIDENT_STOP] = "stop", [VTL_INCIDENT_RESET] = "reset",       [VTL_INCIDENT_ENABLED] = "enabled",
+    [VTL_INCIDENT_PAGE] = "page",         [VTL_INCIDENT_REGISTER] = "register", [VTL_INCIDENT_START] = "start",
+    [VTL_INCIDENT_STOP] = "stop",         [VTL_INCIDENT_RESET] = "reset",       [VTL_INCIDENT_ENABLED] = "enabled",
+    [VTL_INCIDENT_TRANSFER] = "transfer",
 };
 
 static const char *const outcomes[VTL_OUTCOME_COUNT] = {
@@ -199,13 +202,18 @@ static void print_instruction(struct line *line, const struct vtl_events *events
     print_string(line, packed);
 }
 
-static void print_page(struct line *line, const struct vtl_events *events, const struct vtl_incident *incident)
+static void print_access(struct line *line, const struct vtl_incident *incident)
 {
     static const char *const accesses[] = {
         [MEMORY_READ] = "read", [MEMORY_WRITE] = "write", [MEMORY_FETCH] = "execute"
     };
     print_word(line, "access", accesses[incident->access]);
     print_number(line, "size", incident->size);
+}
+
+static void print_page(struct line *line, const struct vtl_events *events, const struct vtl_incident *incident)
+{
+    print_access(line, incident);
     print_hex(line, "address", incident->address);
     print_virtual(line, events, incident, "address_symbol", incident->address);
     print_hex(line, "physical", incident->physical);
@@ -236,23 +244,39 @@ static void print_details(struct line *line, const struct vtl_events *events, co
         print_number(line, "reason", incident->argument);
         break;
     case VTL_INCIDENT_ENABLED: print_number(line, "target", incident->target); break;
+    case VTL_INCIDENT_TRANSFER:
+        print_access(line, incident);
+        print_hex(line, "physical", incident->physical);
+        print_physical(line, events, "physical_symbol", incident->physical);
+        break;
     case VTL_INCIDENT_KIND_COUNT: break;
     }
 }
 
-static void print_incident(struct line *line, struct vtl_events *events, const struct vtl_incident *incident)
+/* What the instruction's hart was doing. */
+static void print_place(struct line *line, const struct vtl_events *events, const struct vtl_incident *incident)
 {
-    print(line, "{\"time\":%.6f,\"event\":\"%s\"", seconds_of(events), kinds[incident->kind]);
-    print_number(line, "vcpu", incident->vp);
-    print_number(line, "level", incident->level);
-    print_number(line, "enforcer", incident->enforcer);
-    print_word(line, "outcome", outcomes[incident->outcome]);
+    if (incident->vp == VTL_NO_VP) {
+        return;
+    }
     print_word(line, "mode", incident->user ? "U" : "S");
     print_hex(line, "pc", incident->pc);
     if (!incident->user) {
         print_virtual(line, events, incident, "symbol", incident->pc);
     }
     print_instruction(line, events, incident);
+}
+
+static void print_incident(struct line *line, struct vtl_events *events, const struct vtl_incident *incident)
+{
+    print(line, "{\"time\":%.6f,\"event\":\"%s\"", seconds_of(events), kinds[incident->kind]);
+    if (incident->vp != VTL_NO_VP) {
+        print_number(line, "vcpu", incident->vp);
+    }
+    print_number(line, "level", incident->level);
+    print_number(line, "enforcer", incident->enforcer);
+    print_word(line, "outcome", outcomes[incident->outcome]);
+    print_place(line, events, incident);
     print_details(line, events, incident);
     print(line, "}");
 }
@@ -306,7 +330,7 @@ void vtl_events_note(void *context, const struct vtl_incident *incident)
     pthread_mutex_lock(&events->lock);
     if (has_room(events, kind_of[incident->kind])) {
         struct line line = { .length = 0 };
-        if (incident->level == 0) {
+        if (incident->level == 0 && incident->vp != VTL_NO_VP) {
             learn_slide(events, incident->stvec);
         }
         print_incident(&line, events, incident);

@@ -5,7 +5,8 @@
  *
  * A guest can make things happen as often as it likes. A burst of lines is written, and then as many again in
  * VTL_EVENTS_BURST_SECONDS, evenly; what is more is counted, and the count is a line of its own, a second later or so.
- * Refused accesses have such a budget, pinned registers, calls (starts, stops and resets), and everything else.
+ * Refused accesses have such a budget, refused transfers, pinned registers, calls (starts, stops and resets), and
+ * everything else.
  *
  * Threads: vtl_events_note() any, at once; the rest while no hart runs.
  */

@@ -5,13 +5,15 @@
  * not have: it decides what happens.
  *
  * Threads: both are called on the thread of the hart it happened on, several at once on several harts, at an
- * instruction boundary. They may change page rights; they may not touch the hart.
+ * instruction boundary; of TRANSFER on any thread, locks held, and then rights may not be changed. They may change page
+ * rights; they may not touch the hart.
  */
 #ifndef RAVELIN_VTL_INCIDENT_H
 #define RAVELIN_VTL_INCIDENT_H
 
 #include "arch/riscv/cpu.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,9 +25,12 @@ enum vtl_incident_kind {
     VTL_INCIDENT_START,    /* SBI HSM: start of a hart; or StartVirtualProcessor */
     VTL_INCIDENT_STOP,     /* SBI HSM: stop of this hart */
     VTL_INCIDENT_RESET,    /* SBI SRST, and the legacy shutdown */
+    VTL_INCIDENT_TRANSFER, /* memory that a device or a call was to read or write, and a page's rights refuse */
     VTL_INCIDENT_ENABLED,  /* a level was enabled on a VP: not an intercept */
     VTL_INCIDENT_KIND_COUNT,
 };
+
+#define VTL_NO_VP UINT_MAX
 
 enum vtl_outcome {
     VTL_OUTCOME_DELIVERED, /* the higher level runs next, with the message */
@@ -39,7 +44,8 @@ enum vtl_outcome {
 struct vtl_incident {
     enum vtl_incident_kind kind;
     enum vtl_outcome outcome; /* for observers */
-    unsigned vp;
+    unsigned
+        vp; /* of TRANSFER: VTL_NO_VP if it is a device's, or not known; then nothing is known of the instruction */
     unsigned level;    /* whose doing it was */
     unsigned enforcer; /* whose business it is; of ENABLED: the level that is enabled now */
     bool user;         /* it ran in U-mode */
@@ -49,7 +55,7 @@ struct vtl_incident {
     unsigned encoding_size; /* bytes of `encoding` that could be had: 0, 2, 4 */
     uint64_t stvec;         /* of the level: tells a kernel's place */
 
-    /* PAGE */
+    /* PAGE; of TRANSFER access, physical and size */
     enum memory_access access;
     bool walk;         /* `physical` is a page table's entry */
     uint64_t address;  /* guest-virtual */

@@ -134,6 +134,39 @@ void vtl_note_enabled(struct riscv_cpu *cpu, unsigned vp, unsigned level)
     observe(cpu, &incident, VTL_OUTCOME_DONE);
 }
 
+/* The hart that makes a call by which memory was refused: it is outside for that time. Else a device, perhaps by an
+ * access of the hart. */
+static struct riscv_cpu *calling_cpu(const struct vtl *vtl, const struct rights_reader *reader)
+{
+    for (unsigned i = 0; reader != NULL && i < vtl->machine->cpu_count; i++) {
+        if (vtl->machine->cpus[i]->reader == reader && !rights_is_inside(reader)) {
+            return vtl->machine->cpus[i];
+        }
+    }
+    return NULL;
+}
+
+void vtl_note_refusal(void *context, const struct rights_refusal *refusal)
+{
+    const struct vtl *vtl = context;
+    if (vtl->watch.observe == NULL) {
+        return;
+    }
+    struct riscv_cpu *cpu = calling_cpu(vtl, refusal->reader);
+    struct vtl_incident incident = { .kind = VTL_INCIDENT_TRANSFER, .vp = VTL_NO_VP };
+    if (cpu != NULL) {
+        incident = begin(cpu, VTL_INCIDENT_TRANSFER, refusal->enforcer);
+        incident.pc -= 4; /* the firmware has moved it behind the ecall */
+    }
+    incident.level = refusal->level;
+    incident.enforcer = refusal->enforcer;
+    incident.access = refusal->access;
+    incident.physical = refusal->address;
+    incident.size = refusal->size;
+    incident.outcome = VTL_OUTCOME_FAULT;
+    vtl->watch.observe(vtl->watch.context, &incident);
+}
+
 /* ---- Messages --------------------------------------------------------------------------------------------------- */
 
 static struct common common_part(struct riscv_cpu *cpu, const struct vtl_incident *incident, enum message_access access)

@@ -78,6 +78,7 @@ struct vtl *vtl_create(struct riscv_machine *machine, const struct vtl_config *c
     pthread_mutex_init(&vtl->overlay_lock, NULL);
     create_scratch(vtl);
     forget_levels(vtl);
+    rights_watch(machine->rights, vtl_note_refusal, vtl);
     machine->trust_context = vtl;
     machine->overlays = vtl->overlays;
     machine->trust = &ops;
@@ -90,6 +91,7 @@ void vtl_destroy(struct vtl *vtl)
     if (vtl == NULL) {
         return;
     }
+    rights_watch(vtl->machine->rights, NULL, NULL);
     vtl->machine->trust = NULL;
     vtl->machine->trust_context = NULL;
     vtl->machine->overlays = NULL;

@@ -298,6 +298,9 @@ enum riscv_trust_verdict vtl_ask_holders(struct riscv_cpu *cpu, enum vtl_inciden
 /* cpu->pinned is for `enforcer`, a higher level, to decide. As struct riscv_trust_ops' pinned(). */
 bool vtl_intercept_register(struct riscv_cpu *cpu, unsigned enforcer);
 
+/* For observers (struct rights_refusal; context is the struct vtl): rights refused a device's memory, or a call's. */
+void vtl_note_refusal(void *context, const struct rights_refusal *refusal);
+
 /* For observers: the running level has enabled a level on a VP. */
 void vtl_note_enabled(struct riscv_cpu *cpu, unsigned vp, unsigned level);
 

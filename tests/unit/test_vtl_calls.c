@@ -347,6 +347,73 @@ static void vps_are_numbered_as_harts(void **state)
     assert_int_equal(world_bytes(world, OUTPUT)[0], 1);
 }
 
+/* ---- What observers are told of operands and devices ------------------------------------------------------------ */
+
+static void keep_incident(void *context, const struct vtl_incident *incident)
+{
+    if (incident->kind == VTL_INCIDENT_TRANSFER) {
+        *(struct vtl_incident *)context = *incident;
+    }
+}
+
+static void nothing_interrupted(void *context, void *registers)
+{
+    (void)context, (void)registers;
+}
+
+static void refused_operands_are_told_with_the_call(void **state)
+{
+    struct world *world = *state;
+    struct vtl_incident told = { 0 };
+    const _Atomic uint32_t undoable = 0;
+    vtl_watch(world->vtl)->observe = keep_incident;
+    vtl_watch(world->vtl)->context = &told;
+    rights_attach(world->cpu->reader, &undoable, nothing_interrupted, NULL);
+    world_begin(world);
+    world_raise(world, 1, 0);
+    assert_int_equal(world_set(world, 0, 0xd0007, CONFIG_ON), VTL_SUCCESS);
+    assert_int_equal(world_protect(world, TO(1), 0, OUTPUT >> PAGE_SHIFT), REPS(1));
+    world_down(world);
+    assert_int_equal(told.physical, 0);
+    world->cpu->state.pc = CODE + 0x40;
+    world_header(world, VP_SELF, 0);
+    world_put(world, 16, 0x90002, 4);
+    assert_int_equal(world_make(world, 0x50, REPS(1)), VTL_INVALID_PARAMETER);
+    assert_true(told.physical == OUTPUT && told.size == 16);
+    assert_int_equal(told.access, MEMORY_WRITE);
+    assert_true(told.level == 0 && told.enforcer == 1 && told.outcome == VTL_OUTCOME_FAULT);
+    assert_true(told.vp == 0 && told.pc == CODE + 0x40);
+    rights_detach(world->cpu->reader);
+}
+
+static void a_devices_refused_memory_is_told(void **state)
+{
+    struct world *world = *state;
+    struct vtl_incident told = { 0 };
+    struct memory_pin pin;
+    const uint64_t page = OUTPUT >> PAGE_SHIFT;
+    size_t failed;
+    vtl_watch(world->vtl)->observe = keep_incident;
+    vtl_watch(world->vtl)->context = &told;
+    assert_true(rights_change(world->base.machine->rights, NULL, 3, ATTRIBUTE_WRITE, &page, 1, &failed));
+    assert_true(rights_change(world->base.machine->rights, NULL, 2, ATTRIBUTE_KERNEL, &page, 1, &failed));
+    assert_null(rights_pin(world->base.memory, 0, gpa(OUTPUT + PAGE_SIZE), UINT64_C(1) << 40, MEMORY_WRITE, &pin));
+    assert_int_equal(told.size, 0); /* not RAM is nobody's doing */
+    assert_null(rights_pin(world->base.memory, 1, gpa(OUTPUT - 8), 16, MEMORY_WRITE, &pin));
+    assert_true(told.physical == OUTPUT && told.size == 16 && told.level == 1 && told.enforcer == 3);
+    assert_true(told.access == MEMORY_WRITE && told.vp == VTL_NO_VP);
+    told.size = 0;
+    assert_false(rights_permit(world->base.memory, 0, gpa(OUTPUT + 8), 2, MEMORY_WRITE));
+    assert_true(told.physical == OUTPUT + 8 && told.size == 2);
+    assert_false(rights_permit(world->base.memory, 1, gpa(OUTPUT), 2, MEMORY_FETCH));
+    assert_true(told.enforcer == 2 && told.access == MEMORY_FETCH);
+    told.size = 0;
+    assert_true(rights_permit(world->base.memory, 2, gpa(OUTPUT), 2, MEMORY_FETCH));
+    assert_non_null(rights_pin(world->base.memory, 0, gpa(OUTPUT), 8, MEMORY_READ, &pin));
+    rights_unpin(world->base.memory, &pin);
+    assert_int_equal(told.size, 0);
+}
+
 static uint64_t start_vp(struct world *world, uint32_t vp, unsigned level, const struct vtl_context *context)
 {
     world_enable_vp_in(world, vp, level, context); /* the same layout */
@@ -501,6 +568,8 @@ int main(void)
         TEST(enabling_a_vp_level_checks_in_order),
         TEST(each_register_of_a_context_is_looked_at),
         cmocka_unit_test_setup_teardown(a_held_level_is_not_the_guests, create_held, world_destroy),
+        cmocka_unit_test_setup_teardown(refused_operands_are_told_with_the_call, world_create, world_destroy),
+        cmocka_unit_test_setup_teardown(a_devices_refused_memory_is_told, world_create, world_destroy),
         cmocka_unit_test_setup_teardown(starting_a_vp_is_the_holders_to_decide, create_held, world_destroy),
         cmocka_unit_test_setup_teardown(what_a_holder_wanted_to_see_later_is_forgotten_by_a_reset, create_held,
                                         world_destroy),

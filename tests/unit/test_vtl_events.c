@@ -124,6 +124,32 @@ static void assert_missing(const json_t *line, const char *key)
     assert_null(json_object_get(line, key));
 }
 
+static void a_refused_transfer_says_what_is_known(void **state)
+{
+    struct vtl_incident incident = page_incident();
+    incident.kind = VTL_INCIDENT_TRANSFER;
+    incident.outcome = VTL_OUTCOME_FAULT;
+    const json_t *line = note(*state, &incident);
+    assert_text(line, "event", "transfer");
+    assert_number(line, "vcpu", 3);
+    assert_text(line, "access", "write");
+    assert_number(line, "size", 8);
+    assert_text(line, "physical", "0x80003008");
+    assert_text(line, "pc", "0xffffffff81202010");
+    assert_missing(line, "address");
+    assert_missing(line, "cause");
+    incident.vp = VTL_NO_VP; /* a device's */
+    line = note(*state, &incident);
+    assert_number(line, "level", 0);
+    assert_number(line, "enforcer", 1);
+    assert_text(line, "outcome", "fault");
+    assert_text(line, "physical", "0x80003008");
+    const char *const unknown[] = { "vcpu", "mode", "pc", "symbol", "bytes" };
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        assert_missing(line, unknown[i]);
+    }
+}
+
 static void a_refused_access_says_who_what_and_where(void **state)
 {
     struct vtl_incident incident = page_incident();
@@ -358,6 +384,7 @@ static void harts_write_whole_lines_beside_each_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_refused_transfer_says_what_is_known, create, destroy),
         cmocka_unit_test_setup_teardown(a_refused_access_says_who_what_and_where, create, destroy),
         cmocka_unit_test_setup_teardown(symbols_that_are_placed_need_no_trap_handler, create, destroy),
         cmocka_unit_test_setup_teardown(a_kernel_that_has_not_moved_itself_yet_is_named_as_linked, create, destroy),

@@ -22,7 +22,7 @@ struct virtio_wiring {
     struct memory *memory; /* where rings and buffers are */
     struct irq_line irq;
     struct log *log;
-    unsigned level; /* trust level that owns the device: its rights are the device's */
+    unsigned level; /* trust level that owns the device: its rights are the device's. The board gives all to level 0 */
 };
 
 /* A slot with nothing in it (DeviceID 0): the driver ignores it. */
