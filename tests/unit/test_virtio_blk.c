@@ -43,10 +43,11 @@ static struct device *open_disk(struct fixture *fixture, bool readonly)
     return device;
 }
 
-static int setup_levels(void **state, unsigned level_count)
+static int setup_levels(void **state, unsigned level_count, unsigned level)
 {
     static struct fixture fixture;
     fixture.wiring = driver_init(&fixture.driver);
+    fixture.wiring.level = level;
     fixture.rights = level_count > 1 ? rights_create(fixture.driver.memory, level_count) : NULL;
     strcpy(fixture.path, "/tmp/ravelin-test-blk-XXXXXX");
     int fd = mkstemp(fixture.path);
@@ -65,12 +66,17 @@ static int setup_levels(void **state, unsigned level_count)
 
 static int setup(void **state)
 {
-    return setup_levels(state, 1);
+    return setup_levels(state, 1, 0);
 }
 
 static int setup_two_levels(void **state)
 {
-    return setup_levels(state, 2);
+    return setup_levels(state, 2, 0);
+}
+
+static int setup_at_level_1(void **state)
+{
+    return setup_levels(state, 3, 1);
 }
 
 static int teardown(void **state)
@@ -496,11 +502,16 @@ static void readonly_image_may_be_shared(void **state)
 
 /* ---- Page rights of trust levels: the disk is level 0's ---- */
 
-static void deny(struct rights *rights, unsigned denied, uint64_t offset)
+static void deny_by(struct rights *rights, unsigned enforcer, unsigned denied, uint64_t offset)
 {
     uint64_t page = (RAM_BASE + offset) >> PAGE_SHIFT;
     size_t failed;
-    assert_true(rights_change(rights, NULL, 1, denied, &page, 1, &failed)); /* returns: nothing is left pinned */
+    assert_true(rights_change(rights, NULL, enforcer, denied, &page, 1, &failed)); /* returns: nothing stays pinned */
+}
+
+static void deny(struct rights *rights, unsigned denied, uint64_t offset)
+{
+    deny_by(rights, 1, denied, offset);
 }
 
 static void buffers_that_page_rights_refuse_are_io_errors(void **state)
@@ -596,6 +607,23 @@ static void an_indirect_table_is_refused_where_it_is_read(void **state)
     deny(fixture->rights, 0, table + PAGE_SIZE);
 }
 
+static void a_disk_of_a_higher_level_has_the_rights_of_that(void **state)
+{
+    struct fixture *fixture = *state;
+    struct driver *driver = &fixture->driver;
+    const uint64_t pages[] = { DESCRIPTORS(0), DRIVER_AREA(0), DEVICE_AREA(0), HEADER, DATA };
+    for (unsigned i = 0; i < sizeof pages / sizeof *pages; i++) {
+        deny(fixture->rights, ATTRIBUTE_READ | ATTRIBUTE_WRITE, pages[i]); /* to level 0 */
+    }
+    driver_start(driver, ALL_FEATURES, 1, 16);
+    assert_int_equal(request(driver, TYPE_IN, 5, 0x200, true), STATUS_OK);
+    assert_int_equal(request(driver, TYPE_OUT, 5, 0x200, false), STATUS_OK);
+    deny_by(fixture->rights, 2, ATTRIBUTE_WRITE, DATA);
+    assert_int_equal(request(driver, TYPE_IN, 5, 0x200, true), STATUS_IOERR);
+    assert_int_equal(request(driver, TYPE_OUT, 5, 0x200, false), STATUS_OK);
+    assert_false(driver_needs_reset(driver));
+}
+
 /* Transfers go on while rights change: what a page holds when the call has returned is not written any more. */
 static void a_change_waits_for_transfers_under_way(void **state)
 {
@@ -655,6 +683,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(status_that_page_rights_refuse_is_not_written, setup_two_levels, teardown),
         cmocka_unit_test_setup_teardown(rings_that_page_rights_refuse_need_a_reset, setup_two_levels, teardown),
         cmocka_unit_test_setup_teardown(an_indirect_table_is_refused_where_it_is_read, setup_two_levels, teardown),
+        cmocka_unit_test_setup_teardown(a_disk_of_a_higher_level_has_the_rights_of_that, setup_at_level_1, teardown),
         cmocka_unit_test_setup_teardown(a_change_waits_for_transfers_under_way, setup_two_levels, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
