@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hostile level on four harts calls every function of trust levels, and the rest of the SBI, with every kind of
- * value, while each hart's next higher level, the holder, keeps a page and registers secret. Nothing hangs; the secret
- * is never seen in a register or in memory of the hostile level, and never changes. Needs --trust-levels 3; -DSEED says
- * which values, -DROUNDS how many calls each hart makes, -DATTACKER which level is the hostile one: 0 or 1.
+ * value, and uses page tables with every kind of entry, while each hart's next higher level, the holder, keeps a page
+ * and registers secret. Nothing hangs; the secret is never seen in a register or in memory of the hostile level, and
+ * never changes. If level 0 is the hostile one, there is a fifth hart, which has no holder: level 0 starts it, in each
+ * way that it has, to attack from there too, and it stops again. Needs --trust-levels 3; -DSEED says which values,
+ * -DROUNDS how many calls each hart makes, -DATTACKER which level is the hostile one: 0 or 1.
  */
 #include "vtl.h"
 
@@ -14,19 +16,22 @@
 #define ATTACKER 0u
 #endif
 #define HOLDER          (ATTACKER + 1u)
+#define WILD            (ATTACKER == 0 ? HARTS - 1u : HARTS) /* harts that have a holder; the next one has none */
 #define HOLE            UINT64_C(0x4000000000)
 #define DEVICE          UINT64_C(0x10000000)
 #define count_of(array) (sizeof(array) / sizeof(array)[0])
 
 #define SECRET_TOP      UINT64_C(0x5ec2e75a) /* upper half of every secret */
 #define SECRET(n)       (SECRET_TOP << 32 | (n))
+#define SECRET_FCSR     0x9du
+#define FLOATS          0x2000u /* sstatus.FS: on */
 
 static uint64_t secrets[HARTS][512] __attribute__((aligned(4096)));
 static uint8_t playgrounds[HARTS][4 * PAGE] __attribute__((aligned(4096)));
+static uint64_t tables[HARTS][2][512] __attribute__((aligned(4096)));
 static struct {
     uint64_t random_state;
-    uint64_t calls, successes, leaks, checks, wrong, unexpected;
-    uint64_t unused;
+    uint64_t calls, successes, leaks, checks, wrong, unexpected, starts, mapped;
 } states[HARTS] __attribute__((aligned(64)));
 #define state (&states[bare_self() % 8])
 static volatile uint64_t ready;
@@ -41,7 +46,8 @@ static bool intact(void)
         }
     }
     return csr_read(sepc) == SECRET(0x1000) && csr_read(stval) == SECRET(0x2000) && csr_read(0x14D) == SECRET(0x3000) &&
-           csr_read(satp) == 0 && csr_read(scounteren) == 5 && vtl_read(NAME_ASSIST) == ((uint64_t)&mine->assist | 1);
+           csr_read(satp) == 0 && csr_read(scounteren) == 5 && csr_read(fcsr) == SECRET_FCSR &&
+           vtl_read(NAME_ASSIST) == ((uint64_t)&mine->assist | 1);
 }
 
 static void check_secret(struct vtl_frame *frame)
@@ -71,6 +77,8 @@ static uint64_t begin(uint64_t argument)
     csr_write(stval, SECRET(0x2000));
     csr_write(0x14D, SECRET(0x3000));
     csr_write(scounteren, 5);
+    csr_set(sstatus, FLOATS);
+    csr_write(fcsr, SECRET_FCSR);
     csr_write(sie, 2);
     if (my_hart() == 0) {
         vtl_protections_on(0);
@@ -86,7 +94,7 @@ static uint64_t begin(uint64_t argument)
 static uint64_t enable_others(uint64_t argument)
 {
     (void)argument;
-    for (uint64_t hart = 1; hart < HARTS; hart++) {
+    for (uint64_t hart = 1; hart < WILD; hart++) {
         for (uint8_t level = 1; level <= HOLDER; level++) {
             struct vtl_context context = vtl_usual_context(level, hart);
             expect(vtl_enable_vp((uint32_t)hart, level, &context) == OK);
@@ -215,8 +223,11 @@ static uint64_t input_word(uint64_t fid)
 /* ---- The attacker: calls
  * --------------------------------------------------------------------------------------------- */
 
-/* All registers the call may answer in; an exception injected behind the ecall skips a nop or goes to ra. */
-static void wild_call(uint64_t eid, uint64_t fid, const uint64_t arguments[6], uint64_t results[16])
+#define RESULTS 19u
+
+/* All registers the call may answer in, and those of the holder that it must not; an exception injected behind the
+ * ecall skips a nop or goes to ra. */
+static void wild_call(uint64_t eid, uint64_t fid, const uint64_t arguments[6], uint64_t results[RESULTS])
 {
     register uint64_t a0 __asm__("a0") = arguments[0];
     register uint64_t a1 __asm__("a1") = arguments[1];
@@ -233,19 +244,29 @@ static void wild_call(uint64_t eid, uint64_t fid, const uint64_t arguments[6], u
     register uint64_t t4 __asm__("t4") = 0;
     register uint64_t t5 __asm__("t5") = 0;
     register uint64_t t6 __asm__("t6") = 0;
+    register uint64_t s1 __asm__("s1") = 0;
+    register uint64_t s2 __asm__("s2") = 0;
+    register uint64_t s3 __asm__("s3") = 0;
+    register uint64_t s4 __asm__("s4") = 0;
     __asm__ volatile(".option push; .option norvc\n"
                      "la ra, 1f\n"
                      "ecall\n"
                      "nop\n"
                      "nop\n"
-                     "1: nop\n"
+                     "1: mv s1, ra\n"
+                     "mv s2, gp\n"
+                     "mv s3, s0\n"
+                     "csrr s4, fcsr\n"
                      ".option pop"
                      : "+r"(a0), "+r"(a1), "+r"(a2), "+r"(a3), "+r"(a4), "+r"(a5), "+r"(a6), "+r"(a7), "+r"(t0),
-                       "+r"(t1), "+r"(t2), "+r"(t3), "+r"(t4), "+r"(t5), "+r"(t6)
+                       "+r"(t1), "+r"(t2), "+r"(t3), "+r"(t4), "+r"(t5), "+r"(t6), "+r"(s1), "+r"(s2), "+r"(s3),
+                       "+r"(s4)
                      :
-                     : "ra", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
-    const uint64_t got[] = { a0, a1, a2, a3, a4, a5, a6, a7, t0, t1, t2, t3, t4, t5, t6, 0 };
-    for (unsigned i = 0; i < 16; i++) {
+                     : "ra", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
+    const uint64_t got[RESULTS] = {
+        a0, a1, a2, a3, a4, a5, a6, a7, t0, t1, t2, t3, t4, t5, t6, s1, s2, s3, s4 == SECRET_FCSR ? SECRET(0) : 0
+    };
+    for (unsigned i = 0; i < RESULTS; i++) {
         results[i] = got[i];
     }
 }
@@ -293,9 +314,9 @@ static void trust_call(void)
         arguments[1] = block[0];
         arguments[2] = block[1];
     }
-    uint64_t results[16];
+    uint64_t results[RESULTS];
     wild_call(VTL_EID, fid, arguments, results);
-    look_for_leaks(results, 16);
+    look_for_leaks(results, RESULTS);
     if (results[0] == 0 && status_of(results[1]) == OK && fid != FID_CALL) {
         state->successes++;
         if ((fid == FID_PROTECT && ATTACKER == 0) || fid == FID_ENABLE_PARTITION || fid == FID_ENABLE_VP ||
@@ -310,7 +331,7 @@ static void firmware_call(void)
     static const uint64_t known[] = { 0,        1,        2,          3,          4,       5,       6,
                                       7,        SBI_TIME, SBI_IPI,    SBI_RFENCE, SBI_HSM, SBI_PMU, SBI_DBCN,
                                       0x535441, 0x535345, 0x4e41434c, 0x46574654, 0x10 };
-    uint64_t eid = pick(known, count_of(known)), fid = random() % 8, results[16];
+    uint64_t eid = pick(known, count_of(known)), fid = random() % 8, results[RESULTS];
     uint64_t arguments[6] = { anything(), anything(), anything(), anything(), address(), address() };
     if (eid == SBI_HSM && fid == 3) {
         return; /* would sleep for ever */
@@ -323,12 +344,12 @@ static void firmware_call(void)
         arguments[0] = '.';
     }
     wild_call(eid, fid, arguments, results);
-    look_for_leaks(results, 16);
+    look_for_leaks(results, RESULTS);
 }
 
 static void access_secret(void)
 {
-    uint64_t where = (uint64_t)secrets[random() % HARTS] + random() % 4088, before = me->exceptions;
+    uint64_t where = (uint64_t)secrets[random() % WILD] + random() % 4088, before = me->exceptions;
     uint64_t got = 0;
     switch (random() % 4) {
     case 0: got = load(where & ~UINT64_C(7), 8); break;
@@ -345,8 +366,122 @@ static void access_secret(void)
 static void enter_holder(void)
 {
     static const uint64_t arguments[6] = { 0, 0, 0, 0, 0, 0 };
-    uint64_t results[16];
+    uint64_t results[RESULTS];
     wild_call(VTL_EID, FID_CALL, arguments, results);
+}
+
+/* ---- The attacker: page tables ----------------------------------------------------------------------------------- */
+
+#define MAPPED     UINT64_C(0xc0000000) /* virtual, in the gigabyte of the root's fourth entry */
+#define PTE_TABLE  UINT64_C(0x01)
+#define PTE_ALL    UINT64_C(0xcf) /* valid, readable, writable, executable, accessed and dirty */
+#define TO_PTE(pa) ((uint64_t)(pa) >> 12 << 10)
+#define SATP_SV39  (UINT64_C(8) << 60)
+
+/* Of a page that address() names, and no other: what is stored there must not be the program. So bit 63, which makes
+ * sixteen pages of one (Svnapot), stays clear. */
+static uint64_t wild_entry(void)
+{
+    uint64_t r = random(), entry = TO_PTE(address() & ((UINT64_C(1) << 56) - 1));
+    entry |= (r & 7) == 0 ? PTE_TABLE : (r & 7) < 4 ? PTE_ALL : r >> 8 & 0xff;
+    uint64_t bit = r >> 24 & 15;
+    return (r >> 16 & 7) == 0 ? entry ^ UINT64_C(1) << (bit < 10 ? bit : 44 + bit) : entry;
+}
+
+/* Of the tables: the root has the memory at its own address, and a table, whose first entry is for a page of the
+ * playground as a table; all others are wild. */
+static void fill_tables(uint64_t self)
+{
+    uint64_t *last = (uint64_t *)(playgrounds[self] + 3 * PAGE);
+    tables[self][0][2] = TO_PTE(RAM) | PTE_ALL;
+    tables[self][0][3] = TO_PTE(tables[self][1]) | PTE_TABLE;
+    tables[self][1][0] = TO_PTE(last) | PTE_TABLE;
+    for (unsigned i = 0; i < 8; i++) {
+        tables[self][1][1 + i] = wild_entry();
+        last[i] = wild_entry();
+    }
+    tables[self][1][9] = TO_PTE(secrets[random() % WILD]) | PTE_TABLE;
+    last[8] = TO_PTE(secrets[random() % WILD]) | PTE_ALL;
+}
+
+/* The secret by a page table, and as one. */
+static void access_mapped_secret(void)
+{
+    uint64_t where = MAPPED + (random() % 2 != 0 ? 8 * PAGE : UINT64_C(9) << 21) + (random() & 0xff8);
+    uint64_t before = me->exceptions, got = 0;
+    switch (random() % 3) {
+    case 0: got = load(where, 8); break;
+    case 1: store(where, 8, 0); break;
+    default: call_address(where); break;
+    }
+    look_for_leaks(&got, 1);
+    if (me->exceptions == before) {
+        state->unexpected++;
+    }
+}
+
+/* What is stored does not end the machine, should the finisher be mapped. */
+static void access_anything_mapped(void)
+{
+    uint64_t r = random();
+    uint64_t where = MAPPED + ((r & 1) != 0 ? (r >> 8) % 9 * PAGE : (r >> 8) % 10 << 21) + (r >> 16 & 0xff8);
+    uint64_t before = me->exceptions, got = 0;
+    if ((r >> 32 & 1) != 0) {
+        got = load(where, 8);
+    } else {
+        store(where, 8, r << 16);
+    }
+    look_for_leaks(&got, 1);
+    state->mapped += me->exceptions == before;
+}
+
+static void use_tables(void)
+{
+    uint64_t self = my_hart();
+    fill_tables(self);
+    csr_write(satp, SATP_SV39 | (uint64_t)tables[self][0] >> 12);
+    for (unsigned i = 0; i < 8; i++) {
+        __asm__ volatile("sfence.vma" : : : "memory");
+        access_anything_mapped();
+        access_mapped_secret();
+        if (i == 4) {
+            trust_call();
+            fill_tables(self); /* the call may have written there */
+        }
+    }
+    csr_write(satp, 0);
+    __asm__ volatile("sfence.vma" : : : "memory");
+}
+
+/* ---- The attacker: the hart without a holder ----------------------------------------------------------------------
+ */
+
+static void start_another(void)
+{
+    const struct vtl_context context = { .pc = (uint64_t)_start };
+    bool started = random() % 2 != 0 ? sbi(SBI_HSM, 0, WILD, (uint64_t)_start, 0, 0, 0).error == 0
+                                     : vtl_start_vp(WILD, 0, &context) == OK;
+    state->starts += started;
+}
+
+/* On that hart. Some call may stop it before. */
+static void be_wild_alone(uint64_t hart)
+{
+    if (states[hart].random_state == 0) {
+        states[hart].random_state = (SEED * 16 + hart + 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    }
+    csr_set(sstatus, FLOATS);
+    use_tables();
+    for (unsigned i = 0; i < 16; i++) {
+        access_secret();
+        if (i % 2 == 0) {
+            trust_call();
+        } else {
+            firmware_call();
+        }
+    }
+    sbi(SBI_HSM, 1, 0, 0, 0, 0, 0);
+    state->unexpected++; /* nobody has a say in it */
 }
 
 static void be_wild(uint64_t hart)
@@ -370,6 +505,11 @@ static void be_wild(uint64_t hart)
             vtl_write(NAME_OS_ID, 0x8100000000000000); /* it may have been taken away */
             csr_write(sip, 0);
             csr_write(sie, 0);
+            csr_set(sstatus, FLOATS);
+            use_tables();
+            if (ATTACKER == 0) {
+                start_another();
+            }
         }
         if (round % 256 == 0) {
             look_for_leaks((uint64_t *)playgrounds[hart], sizeof playgrounds[hart] / 8);
@@ -394,9 +534,11 @@ static int report(void)
     bare_print("\n# ");
     bare_print_hex(sum_of(successes));
     bare_print(" calls succeeded\n");
-    rule_is("every hart has made all its calls", sum_of(calls), (uint64_t)HARTS * ROUNDS);
-    rule("some succeeded", sum_of(successes) > HARTS * ROUNDS / 500);
-    rule("the holder was asked often", sum_of(checks) > HARTS * ROUNDS / 256);
+    rule_is("every hart has made all its calls", sum_of(calls), (uint64_t)WILD * ROUNDS);
+    rule("some succeeded", sum_of(successes) > WILD * ROUNDS / 500);
+    rule("some of what page tables mapped was used", sum_of(mapped) > WILD * ROUNDS / 500);
+    rule("the hart without a holder was started often", ATTACKER != 0 || sum_of(starts) > WILD * ROUNDS / 2000);
+    rule("the holder was asked often", sum_of(checks) > WILD * ROUNDS / 256);
     rule_is("its page and registers were always as it left them", sum_of(wrong), 0);
     rule_is("none of it was seen by the attacker", sum_of(leaks), 0);
     rule_is("the attacker took no rights, levels or VPs, and touched no secret", sum_of(unexpected), 0);
@@ -407,9 +549,9 @@ static uint64_t attack(uint64_t hart)
 {
     vtl_begin();
     vtl_at(begin, 0);
-    bare_meet(HARTS);
+    bare_meet(WILD);
     be_wild(hart);
-    bare_meet(HARTS);
+    bare_meet(WILD);
     while (hart != 0) {
         bare_pause();
     }
@@ -432,7 +574,10 @@ static void set_up(void)
     bare_print("# seed ");
     bare_print_hex(SEED);
     bare_print("\n");
-    bare_start_harts(HARTS);
+    for (unsigned i = 0; i < 3; i++) {
+        vtl_private[HOLDER][i] = SECRET(0x4000 + i);
+    }
+    bare_start_harts(WILD);
     vtl_begin();
     vtl_raise(1, 0);
     if (ATTACKER == 0) {
@@ -447,6 +592,9 @@ static void set_up(void)
 int bare_main(uint64_t hart, uint64_t argument)
 {
     (void)argument;
+    if (hart == WILD) {
+        be_wild_alone(hart);
+    }
     if (hart == 0) {
         set_up();
     }

@@ -2,6 +2,7 @@
 #include "vtl.h"
 
 struct vtl_slot vtl_slots[VTL_SLOTS];
+uint64_t vtl_private[VTL_SLOTS / 8][4];
 
 /* ---- Rules ------------------------------------------------------------------------------------------------------ */
 

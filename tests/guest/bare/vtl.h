@@ -299,6 +299,7 @@ struct vtl_user_end {
 struct vtl_user_end vtl_user_mode(uint64_t pc, uint64_t a0);
 
 extern char vtl_entry[];
+extern uint64_t vtl_private[VTL_SLOTS / 8][4]; /* by level: what its ra, s0 and gp hold while a lower one runs */
 
 void *memset(void *start, int byte, size_t size);
 void *memcpy(void *to, const void *from, size_t size);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Where higher levels wait, and calls of them: see vtl.h. The registers that levels share (all but ra, sp, gp, tp, s0)
-# are kept in a struct vtl_frame; gp, which nobody else uses, carries the function id of the return.
+# are kept in a struct vtl_frame; gp, which nobody else uses, carries the function id of the return. Nothing of ra, gp
+# and s0 is needed over the return: they hold the level's vtl_private then, for whoever looks for it elsewhere.
     .option norvc
     .text
     .macro each_shared instruction, base
@@ -21,6 +22,13 @@ vtl_entry:
     addi sp, sp, 256
     mv a6, gp
     li a7, 0x0856534D
+    srli ra, tp, 3 # the level
+    slli ra, ra, 5
+    la gp, vtl_private
+    add gp, gp, ra
+    ld ra, 0(gp)
+    ld s0, 8(gp)
+    ld gp, 16(gp)
     .globl vtl_return
 vtl_return: # the ecall of the return
     ecall
