@@ -146,7 +146,9 @@ static unsigned allocate_gpr(struct compile *compile)
 static unsigned allocate_xmm(struct compile *compile)
 {
     uint32_t usable = compile->temp_xmm & ~compile->locked_xmm;
-    for (unsigned reg = 0; reg < REGISTER_COUNT; reg++) {
+    unsigned start = compile->random != 0 ? random_below(compile, REGISTER_COUNT) : 0;
+    for (unsigned i = 0; i < REGISTER_COUNT; i++) {
+        unsigned reg = (i + start) % REGISTER_COUNT;
         if ((usable >> reg & 1) != 0 && compile->xmm[reg] == NULL) {
             return reg;
         }
