@@ -274,6 +274,9 @@ static bool serve(struct rights_reader *reader, uint32_t where)
     return dropped;
 }
 
+/* The reader of this thread, whether or not it can be interrupted. */
+static _Thread_local const struct rights_reader *attached;
+
 void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoable,
                    void (*interrupted)(void *context, void *registers), void *context)
 {
@@ -281,11 +284,13 @@ void rights_attach(struct rights_reader *reader, const _Atomic uint32_t *undoabl
     reader->straggler.interrupted = interrupted;
     reader->straggler.context = context;
     straggler_attach(&reader->straggler);
+    attached = reader;
 }
 
 void rights_detach(struct rights_reader *reader)
 {
     straggler_detach(&reader->straggler);
+    attached = NULL;
 }
 
 bool rights_enter(struct rights_reader *reader, unsigned level)
@@ -750,8 +755,8 @@ static unsigned enforcer_of(uint64_t word, unsigned level, unsigned wanted)
 static void tell(const struct rights *rights, struct rights_refusal *refusal)
 {
     for (unsigned i = 0; i < rights->reader_count; i++) {
-        if (straggler_is_self(&rights->readers[i]->straggler)) {
-            refusal->reader = rights->readers[i];
+        if (rights->readers[i] == attached) {
+            refusal->reader = attached;
         }
     }
     rights->refused(rights->refused_context, refusal);

@@ -79,11 +79,6 @@ void straggler_detach(struct straggler *self)
     atomic_fetch_and(&self->signal, ~(uint32_t)FATE_MASK);
 }
 
-bool straggler_is_self(const struct straggler *self)
-{
-    return atomic_load(&self->thread) == (int32_t)syscall(SYS_gettid);
-}
-
 /* Pending before and after the look at `undoable`, and the same one: so the thread was frozen while we looked. */
 static bool is_frozen(const struct straggler *self, uint32_t signal)
 {

@@ -37,9 +37,6 @@ struct straggler {
 bool straggler_attach(struct straggler *self);
 void straggler_detach(struct straggler *self);
 
-/* The calling thread is attached to it. Any thread. */
-bool straggler_is_self(const struct straggler *self);
-
 /* Any thread. What is true stays so until the handler has begun: the thread was interrupted where it can be undone,
  * and sees in its handler everything that was written before this call. */
 bool straggler_is_frozen(const struct straggler *self);

@@ -25,8 +25,8 @@ struct riscv_facts {
 /* Of cpu->facts_key: floating point is on, so that translated code may contain any. */
 #define FACTS_KEY_FLOAT    (1u << 6)
 #define FACTS_KEY_ROUNDING (7u << 7)
-#define FACTS_KEY_MODES    (FACTS_KEY_FLOAT | FACTS_KEY_ROUNDING) /* what code without floating point runs under any of \
-                                                                   */
+/* What code without floating point runs under any of. */
+#define FACTS_KEY_MODES (FACTS_KEY_FLOAT | FACTS_KEY_ROUNDING)
 
 struct riscv_translation {
     struct ir_block *block;
