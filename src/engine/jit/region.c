@@ -493,7 +493,7 @@ void region_build(struct region_plan *plan, struct ir_region *ir, struct riscv_c
                   const uint8_t *page, const struct riscv_facts *facts,
                   bool (*ends_at)(const struct riscv_cpu *cpu, uint64_t pc, const uint8_t *host))
 {
-    memset(plan, 0, sizeof *plan);
+    memset(plan, 0, offsetof(struct region_plan, parcels));
     struct builder *builder = check_alloc(sizeof *builder);
     builder->cpu = cpu;
     builder->plan = plan;

@@ -37,13 +37,14 @@ struct region_plan {
     unsigned page_count;
     struct region_source sources[2 * REGION_BLOCKS_MAX]; /* a block, and half an instruction in the next page */
     unsigned source_count;
-    /* What the sources held, one behind the other: what was decoded, as another vCPU may write there meanwhile. */
-    uint16_t parcels[REGION_BLOCKS_MAX * REGION_BLOCK_LENGTH * 2];
-    unsigned parcel_count;
     struct region_block blocks[REGION_BLOCKS_MAX];
     unsigned block_count;
     unsigned instruction_count; /* 0: nothing worth translating at this pc */
     uint32_t facts_ignored;     /* bits of the key of facts that make no difference to it */
+    /* What the sources held, one behind the other: what was decoded, as another vCPU may write there meanwhile. Last,
+     * as it is not cleared. */
+    unsigned parcel_count;
+    uint16_t parcels[REGION_BLOCKS_MAX * REGION_BLOCK_LENGTH * 2];
 };
 
 /* Fills `ir`, an empty region that stays the caller's. On the vCPU's thread, with the host's `page` of pc as
