@@ -65,8 +65,7 @@ static const struct cli_option run_options[] = {
       "levels." },
     { "symbols", CLI_INPUT, "FILE[,slide=0xN]", RUN(symbols),
       "The kernel's System.map, for the names in --events and for --secure-kernel; without it they come from the "
-      "kernel "
-      "itself, if it has them. With slide they are N bytes behind where the map says (KASLR)." },
+      "kernel itself, if it has them. With slide they are N bytes behind where the map says (KASLR)." },
     { "disk", CLI_LIST, "FILE[,readonly]", RUN(disks),
       "A virtio disk over a raw image file. Give it again for more disks, at most 4." },
     { "net", CLI_CHOICE, "KIND", RUN(net),

@@ -15,8 +15,7 @@
 #define TICK          200000l /* ns: translated code runs no longer than about that */
 #define ALL_ATTENTION UINT32_MAX
 
-/* -- What they write -----------------------------------------------------------------------------------------------
- */
+/* -- What they write ----------------------------------------------------------------------------------------------- */
 
 static struct check_page *add_page(struct check *check, gpa_t address)
 {

@@ -474,20 +474,10 @@ static void traps_are_not_writes(void)
     up->answer = ANSWER_REFUSE;
 }
 
-static uint64_t assist(uint64_t on)
-{
-    if (on != 0) {
-        vtl_begin();
-        return OK;
-    }
-    mine->assist_on = false;
-    return vtl_write(NAME_ASSIST, 0);
-}
-
 static void no_handler(void)
 {
     set_register(NAME_CR_CONTROL, 2);
-    vtl_at(assist, 0);
+    vtl_at(vtl_assist, 0);
     uint64_t value = csr_read(stvec), before = me->exceptions;
     csr_write(stvec, value ^ 0x100);
     uint64_t now = csr_read(stvec);
@@ -495,7 +485,7 @@ static void no_handler(void)
     rule_is("without an assist page a pinned write is an illegal instruction", me->exceptions - before, 1);
     rule_is("of cause 2", me->cause, 2);
     rule_is("and has no effect", now, value);
-    vtl_at(assist, 1);
+    vtl_at(vtl_assist, 1);
     set_register(NAME_CR_CONTROL, 0);
 }
 

@@ -830,22 +830,12 @@ static void hierarchy(void)
 
 /* ---- Nobody to tell --------------------------------------------------------------------------------------------- */
 
-static uint64_t assist(uint64_t on)
-{
-    if (on != 0) {
-        vtl_begin();
-        return OK;
-    }
-    mine->assist_on = false;
-    return vtl_write(NAME_ASSIST, 0);
-}
-
 static void no_handler(void)
 {
     uint64_t page = page_of(12);
     fill(page);
     set(page, 0);
-    vtl_at(assist, 0);
+    vtl_at(vtl_assist, 0);
     uint64_t seen = slot_of(1, 0)->intercepts, entries = slot_of(1, 0)->entries;
     for (unsigned i = 0; i < count_of(attempts); i++) {
         uint64_t before = me->exceptions;
@@ -856,7 +846,7 @@ static void no_handler(void)
     }
     rule_noted("without an assist page a refused access is an access fault at the address");
     rule("and the level is not entered", seen == slot_of(1, 0)->intercepts && entries == slot_of(1, 0)->entries);
-    vtl_at(assist, 1);
+    vtl_at(vtl_assist, 1);
     set(page, VALL);
 }
 

@@ -106,16 +106,6 @@ static uint64_t config(uint64_t value)
     return vtl_write(NAME_CONFIG, value);
 }
 
-static uint64_t assist(uint64_t on)
-{
-    if (on != 0) {
-        vtl_begin();
-        return OK;
-    }
-    mine->assist_on = false;
-    return vtl_write(NAME_ASSIST, 0);
-}
-
 static void nobody_minds(void)
 {
     rule_is("hart_start of a hart that has no higher level is carried out", hart_start(0), 0);
@@ -146,13 +136,13 @@ static void nobody_to_tell(void)
             SBI_DENIED);
     rule_is("so is hart_stop", on_hart_1(hart_stop, 0), SBI_DENIED);
     rule_is("and StartVirtualProcessor", on_hart_1(start_vp, 0), DENIED);
-    vtl_at(assist, 0);
+    vtl_at(vtl_assist, 0);
     uint64_t seen = up->entries;
     rule_is("without an assist page hart_start is", hart_start(0), SBI_DENIED);
     rule_is("hart_stop", hart_stop(0), SBI_DENIED);
     rule_is("and StartVirtualProcessor", start_vp(0), DENIED);
     rule_is("level 1 is not entered", up->entries, seen);
-    vtl_at(assist, 1);
+    vtl_at(vtl_assist, 1);
     rule("nothing has started", starts == 4 && is_stopped());
 }
 

@@ -251,6 +251,16 @@ void vtl_begin(void)
     }
 }
 
+uint64_t vtl_assist(uint64_t on)
+{
+    if (on != 0) {
+        vtl_begin();
+        return OK;
+    }
+    mine->assist_on = false;
+    return vtl_write(NAME_ASSIST, 0);
+}
+
 void vtl_raise(uint8_t level, uint8_t flags)
 {
     struct vtl_context context = vtl_usual_context(level, my_hart());

@@ -286,6 +286,9 @@ static inline uint64_t vtl_at(vtl_function *function, uint64_t argument)
 /* To be called by each level for itself: GuestOsId; then the assist page. */
 void vtl_begin(void);
 
+/* For vtl_at(): that level's assist page goes away (0), or is there again. */
+uint64_t vtl_assist(uint64_t on);
+
 /* Enables `level` for the partition and this VP, enters it and lets it begin; it must be the next one above. */
 void vtl_raise(uint8_t level, uint8_t flags);
 
