@@ -308,7 +308,7 @@ static bool check_hot(struct check *check, struct interp_block *hot)
             return false;
         }
         if (check_compare(check)) {
-            check->statistics.runs++;
+            check->statistics.runs += count != 0 || left == JIT_LEFT_TRAPPED; /* else stopped before it began */
             check->statistics.instructions += count;
             check->statistics.pages += check->page_count;
             check->statistics.repeated += attempt - 1;
