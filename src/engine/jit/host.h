@@ -107,7 +107,8 @@ void host_unlink_all(struct host *host);
 
 /* The jump cache: where indirect jumps find regions without the dispatcher. Entries are checked entries. */
 void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry);
-void host_forget_jump(struct host *host, uint64_t pc, const void *checked_entry); /* if that is what it has */
+const void *host_find_jump(const struct host *host, uint64_t pc); /* NULL: it has none */
+void host_forget_jump(struct host *host, uint64_t pc);
 void host_forget_jumps(struct host *host);
 
 enum host_exit {

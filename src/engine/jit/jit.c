@@ -457,7 +457,9 @@ static void doubt(void *context, void *owner)
                 host_unlink(jit->host, link);
             }
             entry->incoming = NO_LINK;
-            host_forget_jump(jit->host, entry->pc, entry->checked);
+            if (host_find_jump(jit->host, entry->pc) == entry->checked) {
+                host_forget_jump(jit->host, entry->pc);
+            }
         }
     }
 }
@@ -506,27 +508,36 @@ static struct entry *follow_link(struct jit *jit, uint32_t link)
     return target;
 }
 
+/* What is at state.pc, in the jump cache for the next time; NULL: nothing, nor in the cache. */
 static struct entry *follow_jump(struct jit *jit)
 {
-    struct entry *target = find_entry(jit, jit->cpu->state.pc);
+    const uint64_t pc = jit->cpu->state.pc;
+    struct entry *target = find_entry(jit, pc);
     if (target != NULL) {
-        host_set_jump(jit->host, target->pc, target->checked);
+        host_set_jump(jit->host, pc, target->checked);
+    } else {
+        host_forget_jump(jit->host, pc);
     }
     return target;
 }
 
-/* Runs translated code from an entry on. */
-static enum jit_left run_regions(struct jit *jit, struct entry *entry)
+static const void *code_of(const struct entry *entry)
 {
-    while (entry != NULL) {
+    return entry != NULL ? entry->checked : NULL;
+}
+
+/* Runs translated code from a checked entry on; NULL: there is none. */
+static enum jit_left run_regions(struct jit *jit, const void *code)
+{
+    while (code != NULL) {
         const uint64_t before = jit->cpu->instructions;
-        struct host_result result = host_enter(jit->host, entry->checked);
+        struct host_result result = host_enter(jit->host, code);
         jit->statistics.translated += jit->cpu->instructions - before;
         jit->statistics.exits[result.exit]++;
         switch (result.exit) {
-        case HOST_EXIT_LINK: entry = follow_link(jit, result.link); break;
+        case HOST_EXIT_LINK: code = code_of(follow_link(jit, result.link)); break;
         case HOST_EXIT_INDIRECT:
-        case HOST_EXIT_STALE: entry = follow_jump(jit); break;
+        case HOST_EXIT_STALE: code = code_of(follow_jump(jit)); break;
         case HOST_EXIT_INTERPRET: return JIT_LEFT_INTERPRET;
         case HOST_EXIT_TRAPPED: return JIT_LEFT_TRAPPED;
         case HOST_EXIT_ATTENTION: return JIT_LEFT_ELSEWHERE;
@@ -535,24 +546,26 @@ static enum jit_left run_regions(struct jit *jit, struct entry *entry)
     return JIT_LEFT_ELSEWHERE;
 }
 
-/* The entry at state.pc, if there is one already. */
-static struct entry *entry_here(struct jit *jit)
+/* A checked entry at state.pc, if there is one already. The jump cache's may be stale: then it is no longer there when
+ * translated code is left, so who comes again makes what is missing. */
+static const void *code_here(struct jit *jit)
 {
     struct riscv_cpu *cpu = jit->cpu;
     struct riscv_facts facts = region_facts(cpu);
     cpu->facts_key = region_facts_key(&facts);
     meet_fence(jit);
-    return find_entry(jit, cpu->state.pc);
+    const void *code = host_find_jump(jit->host, cpu->state.pc);
+    return code != NULL ? code : code_of(follow_jump(jit));
 }
 
 enum jit_left jit_try(struct riscv_cpu *cpu)
 {
     struct jit *jit = cpu->jit;
-    struct entry *entry = entry_here(jit);
-    if (entry == NULL) {
-        entry = make_region(jit, cpu->state.pc);
+    const void *code = code_here(jit);
+    if (code == NULL) {
+        code = code_of(make_region(jit, cpu->state.pc));
     }
-    return entry != NULL ? run_regions(jit, entry) : JIT_LEFT_AT_ONCE;
+    return code != NULL ? run_regions(jit, code) : JIT_LEFT_AT_ONCE;
 }
 
 /* Takes the trap; and goes on in translated code, as long as there is some where traps lead. */
@@ -564,7 +577,7 @@ static enum jit_left take_traps(struct riscv_cpu *cpu)
         if (vcpu_attention(&cpu->vcpu) != 0) {
             return JIT_LEFT_ELSEWHERE;
         }
-        left = run_regions(cpu->jit, entry_here(cpu->jit));
+        left = run_regions(cpu->jit, code_here(cpu->jit));
     }
     return left;
 }

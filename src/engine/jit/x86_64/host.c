@@ -455,10 +455,16 @@ static void forget_jump(struct host *host, unsigned index)
     host->data->jumps[index] = (struct jump_cache_entry){ JUMP_NONE, nowhere };
 }
 
-void host_forget_jump(struct host *host, uint64_t pc, const void *checked_entry)
+const void *host_find_jump(const struct host *host, uint64_t pc)
+{
+    const struct jump_cache_entry *jump = &host->data->jumps[jump_index(pc)];
+    return jump->pc == pc ? jump->entry : NULL;
+}
+
+void host_forget_jump(struct host *host, uint64_t pc)
 {
     unsigned index = jump_index(pc);
-    if (host->data->jumps[index].entry == checked_entry) {
+    if (host->data->jumps[index].pc == pc) {
         forget_jump(host, index);
     }
 }

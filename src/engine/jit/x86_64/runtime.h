@@ -37,7 +37,7 @@ enum {
 };
 
 /* The data area. */
-#define JUMP_CACHE_ENTRIES 16384u
+#define JUMP_CACHE_ENTRIES 65536u
 
 struct jump_cache_entry {
     uint64_t pc;
