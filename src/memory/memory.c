@@ -2,6 +2,7 @@
 #include "memory/memory.h"
 
 #include "core/check.h"
+#include "core/huge_pages.h"
 #include "memory/attributes.h"
 #include "memory/watch.h"
 
@@ -11,10 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define HUGE_SIZE                                                                                      \
-    (UINT64_C(1) << 21) /* of a huge page on the hosts we know; only alignment and advice depend on it \
-                         */
 
 /* What a search needs of a slot, side by side. */
 struct slot_key {
@@ -130,23 +127,17 @@ static void *map_lazy(size_t size)
 /* Maps the whole file where huge pages of host and guest fall together. NULL: errno tells. */
 static uint8_t *map_file(int file, uint64_t size, uint64_t guest_base, int kind)
 {
-    uint64_t room = size + HUGE_SIZE;
-    uint8_t *start = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED) {
+    uint8_t *room = huge_reserve(size, guest_base);
+    if (room == NULL) {
         return NULL;
     }
-    uint64_t lead = (guest_base - (uintptr_t)start) & (HUGE_SIZE - 1);
-    uint8_t *host = mmap(start + lead, size, PROT_READ | PROT_WRITE, kind | MAP_FIXED | MAP_NORESERVE, file, 0);
+    uint8_t *host = mmap(room, size, PROT_READ | PROT_WRITE, kind | MAP_FIXED | MAP_NORESERVE, file, 0);
     if (host == MAP_FAILED) {
         int failure = errno;
-        unmap(start, room);
+        unmap(room, size);
         errno = failure;
         return NULL;
     }
-    if (lead > 0) {
-        unmap(start, lead);
-    }
-    unmap(host + size, room - lead - size);
     return host;
 }
 
@@ -157,7 +148,7 @@ static bool ram_map(struct memory_slot *slot, struct error *error)
         return error_set_errno(error, errno, "cannot create guest memory; raise the limit on open files (ulimit -n)");
     }
     errno = EFBIG;
-    if (slot->size > INT64_MAX - HUGE_SIZE || ftruncate(slot->memfd, (off_t)slot->size) != 0) {
+    if (slot->size > INT64_MAX - HUGE_PAGE_SIZE || ftruncate(slot->memfd, (off_t)slot->size) != 0) {
         return error_set_errno(error, errno, "the host cannot give %" PRIu64 " MiB of guest memory; ask for less",
                                slot->size >> 20);
     }

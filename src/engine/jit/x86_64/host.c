@@ -341,6 +341,7 @@ enum host_verdict host_compile(struct host *host, const struct host_request *req
     if (links > HOST_LINK_COUNT - request->first_link || host->code_limit - host->used < REGION_SIZE_MIN) {
         return HOST_FULL;
     }
+    code_memory_prepare(&host->memory, host->used);
     prepare_tables(host, request->region);
     compile->request = request;
     compile->runtime = &host->runtime;
