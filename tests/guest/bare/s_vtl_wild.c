@@ -80,9 +80,6 @@ static uint64_t begin(uint64_t argument)
     csr_set(sstatus, FLOATS);
     csr_write(fcsr, SECRET_FCSR);
     csr_write(sie, 2);
-    if (my_hart() == 0) {
-        vtl_protections_on(0);
-    }
     expect(status_of(vtl_protect_range(0, (uint64_t)secrets[my_hart()], PAGE)) == OK);
     expect(status_of(vtl_protect_range(0, (uint64_t)mine, sizeof *mine)) == OK);
     expect(status_of(vtl_protect_range(0, (uint64_t)bare_stacks + bare_self() * 8192, 8192)) == OK);
@@ -91,9 +88,11 @@ static uint64_t begin(uint64_t argument)
     return 0;
 }
 
+/* At hart 0's holder, before any hart begins: they begin at the same time, and protect what is theirs. */
 static uint64_t enable_others(uint64_t argument)
 {
     (void)argument;
+    vtl_protections_on(0);
     for (uint64_t hart = 1; hart < WILD; hart++) {
         for (uint8_t level = 1; level <= HOLDER; level++) {
             struct vtl_context context = vtl_usual_context(level, hart);
