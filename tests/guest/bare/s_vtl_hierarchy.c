@@ -9,27 +9,6 @@
 static uint8_t playground[4 * PAGE] __attribute__((aligned(4096)));
 #define page ((uint64_t)playground)
 
-/* Goes up until the level is reached. */
-static struct {
-    uint64_t level;
-    vtl_function *function;
-    uint64_t argument;
-} errand;
-
-static uint64_t climb(uint64_t argument)
-{
-    (void)argument;
-    return my_level() == errand.level ? errand.function(errand.argument) : vtl_at(climb, 0);
-}
-
-static uint64_t at_level(uint64_t level, vtl_function *function, uint64_t argument)
-{
-    errand.level = level;
-    errand.function = function;
-    errand.argument = argument;
-    return climb(0);
-}
-
 static uint64_t raise(uint64_t level)
 {
     vtl_raise((uint8_t)level, 0);
@@ -76,11 +55,11 @@ static uint64_t granted(uint64_t argument)
 static void one_by_one(void)
 {
     for (uint64_t enforcer = 1; enforcer < LEVELS; enforcer++) {
-        note_is(at_level(enforcer, set, VR), OK, enforcer);
+        note_is(vtl_at_level(enforcer, set, VR), OK, enforcer);
         for (uint64_t level = 0; level < LEVELS; level++) {
-            note_is(at_level(level, who_is_told, 0), level < enforcer ? enforcer : 0, enforcer << 4 | level);
+            note_is(vtl_at_level(level, who_is_told, 0), level < enforcer ? enforcer : 0, enforcer << 4 | level);
         }
-        at_level(enforcer, set, VALL);
+        vtl_at_level(enforcer, set, VALL);
     }
     rule_noted("the mask of each level binds all levels below it and none else");
 }
@@ -88,14 +67,14 @@ static void one_by_one(void)
 static void together(void)
 {
     for (uint64_t enforcer = LEVELS - 1; enforcer > 0; enforcer--) {
-        at_level(enforcer, set, VR);
+        vtl_at_level(enforcer, set, VR);
         note_is(who_is_told(0), enforcer, enforcer);
-        note_is(at_level(enforcer, who_is_told, 0), enforcer == LEVELS - 1 ? 0 : enforcer + 1, enforcer | 0x100);
+        note_is(vtl_at_level(enforcer, who_is_told, 0), enforcer == LEVELS - 1 ? 0 : enforcer + 1, enforcer | 0x100);
     }
     rule_noted("of several levels that refuse the lowest above is told");
     for (uint64_t enforcer = 1; enforcer < LEVELS; enforcer++) {
         note_is(who_is_told(0), enforcer, enforcer);
-        at_level(enforcer, set, VALL);
+        vtl_at_level(enforcer, set, VALL);
     }
     note_is(who_is_told(0), 0, 0);
     rule_noted("each takes back only its own refusal");
@@ -112,13 +91,13 @@ static void at_random(void)
     for (unsigned round = 0; round < 150; round++) {
         uint64_t enforcer = 1 + bare_random(&state) % (LEVELS - 1);
         mask[enforcer] = legal[bare_random(&state) % sizeof legal];
-        at_level(enforcer, set, mask[enforcer]);
+        vtl_at_level(enforcer, set, mask[enforcer]);
         uint64_t asker = bare_random(&state) % LEVELS;
         uint8_t want = VALL;
         for (uint64_t level = asker + 1; level < LEVELS; level++) {
             want &= mask[level];
         }
-        note_is(at_level(asker, granted, 0), want & (VR | VW | VKX), round);
+        note_is(vtl_at_level(asker, granted, 0), want & (VR | VW | VKX), round);
     }
     rule_noted("what a level may do is what no level above denies, for random masks of all");
 }
@@ -128,8 +107,8 @@ int bare_main(uint64_t hart, uint64_t argument)
     (void)hart, (void)argument;
     vtl_begin();
     for (uint64_t level = 1; level < LEVELS; level++) {
-        at_level(level - 1, raise, level);
-        at_level(level, turn_on, 0);
+        vtl_at_level(level - 1, raise, level);
+        vtl_at_level(level, turn_on, 0);
     }
     rule_is("all sixteen levels are enabled", vtl_read(NAME_PARTITION_STATUS) & 0xfffff, 0xfffff);
     rule_is("on the VP as well", vtl_read(NAME_VP_STATUS) >> 16, 0xffff);

@@ -563,29 +563,10 @@ static void harts_of_level_1(void)
 
 /* ---- A third level ---------------------------------------------------------------------------------------------- */
 
-/* Level 1 of the VP calls its level 2. */
-static struct {
-    vtl_function *function;
-    uint64_t argument;
-} errand;
-
-static uint64_t run_errand(uint64_t argument)
-{
-    (void)argument;
-    return errand.function(errand.argument);
-}
-
-static uint64_t to_2(uint64_t argument)
-{
-    (void)argument;
-    return vtl_at(run_errand, 0);
-}
-
 static uint64_t at_2(uint64_t hart, vtl_function *function, uint64_t argument)
 {
-    errand.function = function;
-    errand.argument = argument;
-    return hart == 0 ? vtl_at(to_2, 0) : on_hart(hart, call_up, (uint64_t)to_2);
+    const struct vtl_errand errand = { 2, function, argument };
+    return hart == 0 ? vtl_climb((uint64_t)&errand) : on_hart(hart, vtl_climb, (uint64_t)&errand);
 }
 
 static uint64_t enable_2_here(uint64_t argument)
@@ -679,10 +660,9 @@ static void lock_for_each_level(void)
 {
     fence_way = 0;
     for (uint64_t lower = 0; lower < 2; lower++) {
+        const struct vtl_errand errand = { 2, hold_lock_on, lower };
         lock_stage = 0;
-        errand.function = hold_lock_on;
-        errand.argument = lower;
-        send_job(1, call_up, (uint64_t)to_2);
+        send_job(1, vtl_climb, (uint64_t)&errand);
         while (lock_stage == 0) {
             bare_pause();
         }

@@ -235,6 +235,18 @@ struct vtl_context vtl_usual_context(uint64_t level, uint64_t hart)
                                  .sscratch = (uint64_t)&bare_harts[slot] };
 }
 
+uint64_t vtl_climb(uint64_t errand)
+{
+    const struct vtl_errand *todo = (const struct vtl_errand *)errand;
+    return my_level() == todo->level ? todo->function(todo->argument) : vtl_at(vtl_climb, errand);
+}
+
+uint64_t vtl_at_level(uint64_t level, vtl_function *function, uint64_t argument)
+{
+    const struct vtl_errand errand = { level, function, argument };
+    return vtl_climb((uint64_t)&errand);
+}
+
 static uint64_t begin(uint64_t argument)
 {
     (void)argument;

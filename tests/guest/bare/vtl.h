@@ -283,6 +283,16 @@ static inline uint64_t vtl_at(vtl_function *function, uint64_t argument)
     return vtl_call((uint64_t)function, argument);
 }
 
+/* The same at that level, the running one or one above, each of those between passing it on. vtl_climb() is for who
+ * sends the errand elsewhere: its argument is the errand's address. */
+struct vtl_errand {
+    uint64_t level;
+    vtl_function *function;
+    uint64_t argument;
+};
+uint64_t vtl_climb(uint64_t errand);
+uint64_t vtl_at_level(uint64_t level, vtl_function *function, uint64_t argument);
+
 /* To be called by each level for itself: GuestOsId; then the assist page. */
 void vtl_begin(void);
 
