@@ -121,7 +121,7 @@ static void race(uint64_t hart)
     judge(hart, DENIED, &kept->vp);
     statuses[hart] = start_fifth();
     judge(hart, BAD_VP_STATE, &kept->start);
-    for (uint64_t end = csr_read(time) + 20000000; vtl_race_started == 0 && csr_read(time) < end;) {
+    for (uint64_t end = csr_read(time) + PATIENCE; vtl_race_started == 0 && csr_read(time) < end;) {
         bare_pause();
     }
     if (winner) {

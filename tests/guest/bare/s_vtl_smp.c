@@ -62,7 +62,7 @@ static void pause_for(uint64_t ticks)
 
 static bool soon(volatile uint64_t *count, uint64_t from)
 {
-    uint64_t end = csr_read(time) + 20000000;
+    uint64_t end = csr_read(time) + PATIENCE;
     while (*count == from && csr_read(time) < end) {
         bare_pause();
     }
@@ -380,13 +380,14 @@ static uint64_t send_down(uint64_t mask)
 
 static bool pending_soon(uint64_t hart, vtl_function *function, uint64_t argument)
 {
-    for (unsigned i = 0; i < 1000; i++) {
-        if (on_hart(hart, function, argument) != 0) {
-            return true;
+    uint64_t end = csr_read(time) + PATIENCE;
+    while (on_hart(hart, function, argument) == 0) {
+        if (csr_read(time) >= end) {
+            return false;
         }
         pause_for(10000);
     }
-    return false;
+    return true;
 }
 
 static void interrupts(void)
@@ -542,8 +543,9 @@ static uint64_t start_3(uint64_t argument)
 
 static bool stopped_soon(uint64_t hart)
 {
-    uint64_t end = csr_read(time) + 20000000, state;
+    uint64_t end = csr_read(time) + PATIENCE, state;
     do {
+        bare_pause();
         state = sbi(SBI_HSM, 2, hart, 0, 0, 0, 0).value;
     } while (state != 1 && csr_read(time) < end);
     return state == 1;

@@ -78,7 +78,7 @@ static bool is_stopped(void)
 
 static bool ran(uint64_t before)
 {
-    uint64_t end = csr_read(time) + 20000000;
+    uint64_t end = csr_read(time) + PATIENCE;
     while (starts == before && csr_read(time) < end) {
         bare_pause();
     }
@@ -87,7 +87,7 @@ static bool ran(uint64_t before)
 
 static bool stops(void)
 {
-    uint64_t end = csr_read(time) + 20000000;
+    uint64_t end = csr_read(time) + PATIENCE;
     while (!is_stopped() && csr_read(time) < end) {
         bare_pause();
     }

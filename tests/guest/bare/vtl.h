@@ -269,6 +269,9 @@ uint16_t vtl_ipi(uint8_t target, uint32_t vector, uint64_t mask);
 uint16_t vtl_translate(uint32_t vp, uint64_t flags, uint64_t gva, uint32_t *result, uint64_t *page);
 uint16_t vtl_check(uint8_t target, uint8_t wanted, uint64_t address, uint32_t *granted);
 
+/* How long a program waits for what must come, in ticks of the 10 MHz clock: 30 s, as the host may be busy. */
+#define PATIENCE UINT64_C(300000000)
+
 /* ---- Levels ----------------------------------------------------------------------------------------------------- */
 
 /* The context in which `level` of `hart` waits in vtl_entry. */
