@@ -26,19 +26,12 @@ fi
 limit=150
 [ "${RAVELIN_ENGINE:-jit}" != check ] || limit=600 # it does everything twice, and more
 
-# Linux gives another processor one second of the host's time to come up. A host that is busy with others may not run a
-# vCPU's thread for so long; then, and only then, the boot says little of us, and is done again.
 boot() {
     status=0
     "$ravelin" run --engine "${RAVELIN_ENGINE:-jit}" --kernel "$guest/vmlinuz" --initrd "$work/main.gz" --append "console=ttyS0" --cpus "$cpus" --memory 512M \
         ${firmware:+--firmware "$firmware"} --stats "$work/stats" --timeout $limit >"$work/console" 2>&1 </dev/null || status=$?
 }
-boot
-for _ in 1 2; do
-    grep -aq 'failed to come online' "$work/console" || break
-    echo "the host starved a vCPU: $(grep -a 'failed to come online' "$work/console"); booting again"
-    boot
-done
+with_all_vcpus boot
 [ "$status" -eq 0 ] || fail "exit status $status, expected 0"
 console "cpus $cpus\$" || fail "the guest does not see $cpus vCPUs: $(grep -aE 'smp:|failed to come' "$work/console")"
 console 'sum 750750$' || fail "arithmetic in the guest is wrong"

@@ -36,6 +36,18 @@ console() {
     tr -d '\r' <"$work/console" | grep -q "^$1"
 }
 
+# with_all_vcpus COMMAND...: boots a guest by COMMAND, which leaves its console. Linux gives another processor one second
+# of the host's time to come up. A host that is busy with others may not run a vCPU's thread for so long; then, and only
+# then, the boot says little of us, and is done again.
+with_all_vcpus() {
+    "$@"
+    for _ in 1 2; do
+        grep -aq 'failed to come online' "$work/console" || return 0
+        echo "the host starved a vCPU: $(grep -a 'failed to come online' "$work/console"); booting again"
+        "$@"
+    done
+}
+
 # loopback_server SCRIPT ARG...: starts a python3 server that prints the port it got on its first line; sets $port.
 loopback_server() {
     python3 -u "$@" >"$work/port" 2>"$work/server.log" &
