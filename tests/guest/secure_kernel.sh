@@ -91,14 +91,22 @@ seal() {
 dmesg -n 1
 echo 1 >/proc/sys/net/core/bpf_jit_enable
 mkfifo /tmp/7 /tmp/6
-/filter 7 </tmp/7 &
+told() { # told NUMBER COUNT: the filter has told so many answers
+    for try in $(seq 100); do
+        [ "$(grep -c . /tmp/told$1)" -ge "$2" ] && return
+        sleep 0.1
+    done
+    echo "failed: filter $1 tells nothing"
+}
+/filter 7 </tmp/7 >/tmp/told7 &
 seven=$!
-/filter 6 </tmp/6 &
+/filter 6 </tmp/6 >/tmp/told6 &
 six=$!
 exec 3>/tmp/7 4>/tmp/6
 printf . >&3
 printf . >&4
-sleep 0.3
+told 7 1
+told 6 1
 insmod /attack.ko what=seal map=$(grep -m 1 ' kernel_map$' /proc/kallsyms | cut -d ' ' -f 1) && echo sealed
 exec 4>&-
 wait $six
@@ -110,16 +118,22 @@ rmmod ext4 && echo "module unloaded"
 dmesg | grep -E 'Oops|Unable to handle|BUG:' || echo "no complaint"
 echo 1 >/proc/sys/net/core/bpf_jit_enable
 mkfifo /tmp/5
-/filter 5 </tmp/5 &
+/filter 5 </tmp/5 >/tmp/told5 &
 five=$!
 exec 5>/tmp/5
 printf . >&5
-sleep 0.3
+for try in $(seq 100); do # until it waits in vain: by read(), not from standard input
+    grep -q '^63 0x[1-9a-f]' /proc/$five/syscall && break
+    [ -s /tmp/told5 ] && break
+    sleep 0.1
+done
+[ $try -lt 100 ] || echo "failed: filter 5 does not come to its socket"
 kill $five
 printf . >&3
-sleep 0.3
+told 7 3
 exec 3>&-
 wait $seven
+cat /tmp/told?
 echo "still running"
 MAIN
     "$TOOLS/make-initramfs" "$guest" "$work/seal.script" "$work/seal.gz" "$work/attack.ko" "$work/filter"
@@ -292,6 +306,7 @@ seal)
         expect "$line"
     done
     [ "$(tr -d '\r' <"$work/console" | grep -c '^filter 7: 7$')" -eq 3 ] || fail "a program from before the seal ended with another"
+    ! console 'failed' || fail "something did not work"
     ! console 'filter 5' || fail "a new program was executed after the seal"
     grep -qF 'secure kernel: refused to write to sealed code' "$work/events" || fail "new code was written after the seal"
     ;;
