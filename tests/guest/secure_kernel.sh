@@ -49,6 +49,8 @@ online='online() { # online NUMBER: that vCPU comes up
     echo "failed: vCPU $1 does not come up"
 }'
 
+# The secure kernel's lines come between any two bytes of the guest's, so scripts of guests say "stty sane", which waits
+# until everything is printed, before what is refused.
 refusals() {
     grep -c '^secure kernel: \(refused\|observed\)' "$work/console" || true
 }
@@ -150,6 +152,7 @@ ask() { # ask NAME PARAMETER...
     name=$1
     shift
     dmesg -c >/dev/null
+    stty sane
     insmod /attack.ko "$@" map=$map 2>/dev/null
     dmesg | sed -n "/ succeeded\$/d; /was refused/d; s/.*attack: /answer $name /p"
     rmmod attack 2>/dev/null
@@ -209,6 +212,7 @@ taskset -p 1 $$ >/dev/null || echo "no taskset"
 for round in 1 2 3; do
     echo 0 >/sys/devices/system/cpu/cpu1/online
     online 1
+    stty sane
     insmod /attack.ko what=remote at=$call value=1 map=$map 2>/dev/null
     echo "attack $?"
     rmmod attack 2>/dev/null
@@ -229,6 +233,7 @@ dmesg -n 1
 of() { grep -m 1 " $1\$" /proc/kallsyms | cut -d ' ' -f 1; }
 map=$(of kernel_map)
 attack() {
+    stty sane
     insmod /attack.ko "$@" map=$map 2>/dev/null
     echo "attack $1 $?"
     rmmod attack 2>/dev/null
@@ -382,6 +387,7 @@ else
     echo "first start"
     printf again | dd of=/dev/vda conv=notrunc 2>/dev/null
     sync
+    stty sane
     reboot -f
 fi
 MAIN
