@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -109,21 +110,23 @@ static void task_runs_after_its_last_post(void **state)
     assert_in_range(poster.runs, 1, 15001);
 }
 
-static void wait_a_little(void *context)
+static void wait_until_let_go(void *context)
 {
-    (void)context;
-    usleep(20000);
+    while (sem_wait(context) != 0) { /* EINTR */
+    }
 }
 
 static void cancelled_task_does_not_run(void **state)
 {
     (void)state;
     _Atomic unsigned count = 0;
+    sem_t let_go;
     struct io_task busy;
     struct io_task before;
     struct io_task task;
     struct io_task after;
-    io_task_init(&busy, loop, wait_a_little, NULL);
+    assert_int_equal(sem_init(&let_go, 0, 0), 0);
+    io_task_init(&busy, loop, wait_until_let_go, &let_go);
     io_task_init(&before, loop, nothing, NULL);
     io_task_init(&task, loop, count_up, &count);
     io_task_init(&after, loop, nothing, NULL);
@@ -134,12 +137,14 @@ static void cancelled_task_does_not_run(void **state)
     io_task_cancel(&task);
     io_task_cancel(&task);
     io_task_cancel(&after);
+    assert_int_equal(sem_post(&let_go), 0); /* none of them can have run before */
     io_loop_call(loop, nothing, NULL);
     assert_int_equal(count, 0);
     io_task_cancel(&busy); /* waits if it runs */
     io_task_post(&task);
     io_loop_call(loop, nothing, NULL);
     assert_int_equal(count, 1);
+    sem_destroy(&let_go);
 }
 
 struct reader {
