@@ -268,23 +268,49 @@ static void sleep_for(uint64_t milliseconds)
     nanosleep(&time, NULL);
 }
 
+static unsigned count_lines(const struct events_fixture *fixture, const char *event)
+{
+    unsigned count = 0;
+    assert_true(fixture->line_count <= LINES_KEPT);
+    for (unsigned i = 0; i < fixture->line_count; i++) {
+        count += strcmp(json_string_value(json_object_get(fixture->lines[i], "event")), event) == 0;
+    }
+    return count;
+}
+
+/* What the lines tell of, one each or as dropped. On a slow host some of it is told early. */
+static unsigned count_told(const struct events_fixture *fixture)
+{
+    unsigned count = fixture->line_count - count_lines(fixture, "dropped");
+    for (unsigned i = 0; i < fixture->line_count; i++) {
+        count += (unsigned)json_integer_value(json_object_get(fixture->lines[i], "count"));
+    }
+    return count;
+}
+
 static void a_flood_is_counted_and_not_written(void **state)
 {
     struct events_fixture *fixture = *state;
     const struct vtl_incident incident = page_incident();
     vtl_events_destroy(fixture->events);
+    const uint64_t start = alarm_now();
     open_log(fixture, BURST);
     for (unsigned i = 0; i < 1000; i++) {
         vtl_events_note(fixture->events, &incident);
     }
-    assert_in_range(fixture->line_count, BURST, BURST + 20); /* two a second come after the burst */
-    unsigned written = fixture->line_count;
+    const uint64_t seconds = (alarm_now() - start) / 1000000000 + 1;
+    const unsigned written = fixture->line_count;
+    assert_in_range(written, BURST, BURST + 3 * seconds); /* two a second come after the burst, and what was dropped */
+    const unsigned dropped = 1000 - count_told(fixture);
     sleep_for(1100);
     vtl_events_note(fixture->events, &incident);
-    assert_int_equal(fixture->line_count, written + 2);
-    assert_text(fixture->lines[written], "event", "dropped");
-    assert_number(fixture->lines[written], "count", 1000 - written);
-    assert_text(fixture->lines[written + 1], "event", "page");
+    if (dropped > 0) {
+        assert_text(fixture->lines[written], "event", "dropped");
+        assert_number(fixture->lines[written], "count", dropped);
+    }
+    assert_int_equal(fixture->line_count, written + (dropped > 0 ? 2 : 1));
+    assert_text(fixture->lines[fixture->line_count - 1], "event", "page");
+    assert_int_equal(count_told(fixture), 1001);
 }
 
 static void what_was_dropped_last_is_told_at_the_end(void **state)
@@ -304,6 +330,7 @@ static void what_was_dropped_last_is_told_at_the_end(void **state)
 static void no_flood_of_one_sort_hides_another(void **state)
 {
     static const enum vtl_incident_kind sorts[] = { VTL_INCIDENT_PAGE, VTL_INCIDENT_REGISTER, VTL_INCIDENT_START };
+    static const char *const events[] = { "page", "register", "start" };
     struct events_fixture *fixture = *state;
     struct vtl_incident incident = page_incident();
     for (unsigned sort = 0; sort < 3; sort++) {
@@ -312,11 +339,11 @@ static void no_flood_of_one_sort_hides_another(void **state)
         for (unsigned i = 0; i < 1000; i++) {
             vtl_events_note(fixture->events, &incident);
         }
-        assert_int_equal(fixture->line_count, 5 * (sort + 1));
+        assert_int_equal(count_lines(fixture, events[sort]), 5);
     }
     vtl_events_tell(fixture->events, 0, 1, "refused");
-    assert_int_equal(fixture->line_count, 16);
-    assert_text(fixture->lines[15], "event", "message");
+    assert_int_equal(fixture->line_count - count_lines(fixture, "dropped"), 16);
+    assert_text(fixture->lines[fixture->line_count - 1], "event", "message");
 }
 
 static void a_guest_cannot_move_names_that_are_known(void **state)
