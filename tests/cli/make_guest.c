@@ -7,6 +7,7 @@
  *   pass, fail NUMBER, reset    end by the test finisher
  *   tohost NUMBER               stores NUMBER to HTIF's tohost
  *   loop                        runs for ever
+ *   rounds NUMBER               runs a loop so many times, then passes
  *   hello                       prints "hello" and a newline on the UART, then passes
  *   echo                        echoes UART input until a 'q', then passes
  *   flood                       prints 200000 stars as fast as the UART takes them, then passes
@@ -70,6 +71,12 @@ static void loop_for_ever(void)
     emit(0x0000006f);
 }
 
+/* addi t2, t2, -1 */
+static void count_down(void)
+{
+    emit(0xfffu << 20 | T2 << 15 | (uint32_t)T2 << 7 | 0x13u);
+}
+
 static void finish(uint32_t value)
 {
     li(T0, FINISHER);
@@ -109,8 +116,16 @@ static void flood(void)
     branch_back(0, T1, ZERO, 2);
     li(T1, '*');
     store(0, T1, T0);
-    emit(0xfffu << 20 | T2 << 15 | (uint32_t)T2 << 7 | 0x13u); /* addi t2, t2, -1 */
+    count_down();
     branch_back(1, T2, ZERO, 7);
+    finish(0x5555);
+}
+
+static void loop_rounds(uint32_t rounds)
+{
+    li(T2, rounds);
+    count_down();
+    branch_back(1, T2, ZERO, 1);
     finish(0x5555);
 }
 
@@ -242,6 +257,8 @@ int main(int argc, char **argv)
         to_host(number);
     } else if (strcmp(kind, "loop") == 0) {
         loop_for_ever();
+    } else if (strcmp(kind, "rounds") == 0) {
+        loop_rounds(number);
     } else if (strcmp(kind, "hello") == 0) {
         print("hello\n");
         finish(0x5555);
