@@ -116,6 +116,7 @@ static int finish(struct session *session)
     for (unsigned i = 0; i < 500; i++) {
         drain(session);
         if (waitpid(session->child, &status, WNOHANG) == session->child) {
+            drain(session); /* what it printed since */
             return status;
         }
         nap();
@@ -161,6 +162,7 @@ static void keys_end_and_help(const char *loop, const char *echo)
     result(begun && strstr(session.output, "Ctrl-A x") != NULL, "Ctrl-A h tells the keys");
     type(&session, "ab\003q"); /* Ctrl-C is the guest's in raw mode */
     status = finish(&session);
+    wait_for(&session, "ab\003q"); /* the terminal passes it on in its own time */
     result(WIFEXITED(status) && WEXITSTATUS(status) == 0 && strstr(session.output, "ab\003q") != NULL,
            "what is typed, Ctrl-C included, reaches the guest");
     result(is_as_before(&session), "the terminal is as before when the guest has ended");
@@ -215,6 +217,24 @@ static void stop_and_continue(const char *loop)
     end(&session);
 }
 
+/* Whether a process has a handler for a signal (proc(5), SigCgt). */
+static bool catches(pid_t process, int number)
+{
+    char path[64], line[256];
+    unsigned long long caught = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "SigCgt:", 7) == 0) {
+            caught = strtoull(line + 7, NULL, 16);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return (caught >> (number - 1) & 1) != 0;
+}
+
 /* As long as there is no guest, Ctrl-C is the user's: a file may be slow, a FIFO may never be written to. */
 static void files_can_be_interrupted(void)
 {
@@ -227,6 +247,9 @@ static void files_can_be_interrupted(void)
     }
     snprintf(fifo, sizeof fifo, "%s/fifo", folder);
     bool begun = mkfifo(fifo, 0600) == 0 && start(&session, fifo);
+    for (unsigned i = 0; begun && i < 500 && !catches(session.child, SIGINT); i++) {
+        nap(); /* before that a Ctrl-C ends it as any program, without a status of its own */
+    }
     for (unsigned i = 0; i < 25; i++) {
         nap();
     }
