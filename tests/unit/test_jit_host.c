@@ -562,12 +562,23 @@ static void an_indirect_jump_finds_its_target_in_the_jump_cache(void **state)
     assert_int_equal(result.exit, HOST_EXIT_LINK);
     assert_int_equal(cpu->state.x[10], 102);
 
-    cpu->state.x[11] = PC + 0x40 + 2 * 4096 * 2; /* the same entry of the cache */
-    result = host_enter(bench.host, jump.checked_entry);
-    assert_int_equal(result.exit, HOST_EXIT_INDIRECT);
-    assert_int_equal(cpu->state.pc, cpu->state.x[11]);
+    for (unsigned bit = 1; bit < 64;
+         bit++) { /* among them one whose place in the cache is the same, whatever its size */
+        cpu->state.x[11] = (PC + 0x40) ^ UINT64_C(1) << bit;
+        result = host_enter(bench.host, jump.checked_entry);
+        assert_int_equal(result.exit, HOST_EXIT_INDIRECT);
+        assert_int_equal(cpu->state.pc, cpu->state.x[11]);
+        assert_null(host_find_jump(bench.host, cpu->state.pc));
+        host_forget_jump(bench.host, cpu->state.pc);
+    }
+    assert_ptr_equal(host_find_jump(bench.host, PC + 0x40), target.checked_entry);
+    host_forget_jump(bench.host, PC + 0x40);
+    assert_null(host_find_jump(bench.host, PC + 0x40));
 
     cpu->state.x[11] = PC + 0x40;
+    assert_int_equal(host_enter(bench.host, jump.checked_entry).exit, HOST_EXIT_INDIRECT);
+    host_set_jump(bench.host, PC + 0x40, target.checked_entry);
+    assert_int_equal(host_enter(bench.host, jump.checked_entry).exit, HOST_EXIT_LINK);
     host_forget_jumps(bench.host);
     assert_int_equal(host_enter(bench.host, jump.checked_entry).exit, HOST_EXIT_INDIRECT);
     bench_destroy();

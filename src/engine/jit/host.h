@@ -105,7 +105,8 @@ void host_set_link(struct host *host, uint32_t link, const void *entry);
 void host_unlink(struct host *host, uint32_t link);
 void host_unlink_all(struct host *host);
 
-/* The jump cache: where indirect jumps find regions without the dispatcher. Entries are checked entries. */
+/* The jump cache: where indirect jumps find regions without the dispatcher, and where that looks first. Entries are
+ * checked entries; one that has become stale is still found. */
 void host_set_jump(struct host *host, uint64_t pc, const void *checked_entry);
 const void *host_find_jump(const struct host *host, uint64_t pc); /* NULL: it has none */
 void host_forget_jump(struct host *host, uint64_t pc);
